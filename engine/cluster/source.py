@@ -1,0 +1,149 @@
+"""`ClusterSource`: the one way the engine reads a cluster, live or recorded, and the errors it may meet.
+
+Objects travel as plain JSON dicts with `kind` and `apiVersion` set; `engine.cluster.objects.Obj` reads them safely.
+A resource is named `plural` for the core group and `plural.group` otherwise (`pods`, `deployments.apps`), as kubectl does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal, Protocol
+
+from engine.cancel import CancelToken
+
+RawObject = dict[str, Any]
+
+
+class ClusterError(Exception):
+    """A read that failed; the message says what was read, why it failed and what to do next."""
+
+
+class Unreachable(ClusterError):
+    """Nobody answered, the connection broke, TLS failed or the time ran out."""
+
+
+class Forbidden(ClusterError):
+    """The server said 401 or 403: `verb` on `resource` is missing."""
+
+    def __init__(self, message: str, *, resource: str = "", verb: str = "list", namespace: str = "") -> None:
+        super().__init__(message)
+        self.resource = resource
+        self.verb = verb
+        self.namespace = namespace
+
+
+class NotFound(ClusterError):
+    """The object or the resource does not exist on the server."""
+
+
+class NotRecorded(ClusterError):
+    """The recording lacks this kind or this log, so nothing can be said about it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceType:
+    """One row of discovery."""
+
+    group: str
+    version: str
+    plural: str
+    kind: str
+    namespaced: bool
+    short_names: tuple[str, ...] = ()
+    singular: str = ""
+    verbs: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """`plural` or `plural.group`."""
+        return f"{self.plural}.{self.group}" if self.group else self.plural
+
+
+@dataclass(frozen=True, slots=True)
+class ContextInfo:
+    """One kubeconfig context (or the single one of a recording)."""
+
+    name: str
+    cluster: str = ""
+    user: str = ""
+    namespace: str = ""
+    server: str = ""
+    current: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class WatchEvent:
+    """One change: `ADDED`, `MODIFIED`, `DELETED` or `BOOKMARK`."""
+
+    type: Literal["ADDED", "MODIFIED", "DELETED", "BOOKMARK"]
+    object: RawObject
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """CPU in cores and memory in bytes of one pod's container or one node."""
+
+    namespace: str
+    name: str
+    container: str
+    cpu: float
+    memory: float
+    extra: Mapping[str, float] = field(default_factory=dict)
+
+
+class ClusterSource(Protocol):
+    """A cluster to read; every method may block, may raise `ClusterError`, and honours the cancel token within 100 ms."""
+
+    kind: Literal["live", "recording"]
+    context: ContextInfo
+    title: str
+    """What the header shows: the context's name, or the recording's."""
+
+    def now(self) -> datetime:
+        """The moment that ages count from, with time zone: real time, also for a recording (its times are shifted)."""
+        ...
+
+    def server_version(self) -> str:
+        """`v1.36.2`."""
+        ...
+
+    def resources(self) -> list[ResourceType]:
+        """Discovery, without subresources."""
+        ...
+
+    def list(self, resource: str, namespace: str | None = None, *, cancel: CancelToken | None = None) -> list[RawObject]:
+        """All objects of a resource in one namespace, or in all (None). managedFields are left out. Secrets come without values."""
+        ...
+
+    def get(self, resource: str, namespace: str, name: str, *, cancel: CancelToken | None = None) -> RawObject:
+        """One object."""
+        ...
+
+    def logs(
+        self,
+        namespace: str,
+        pod: str,
+        container: str,
+        *,
+        previous: bool = False,
+        tail: int | None = None,
+        since_seconds: int | None = None,
+        cancel: CancelToken | None = None,
+    ) -> list[str]:
+        """A container's log lines, each beginning with its RFC 3339 timestamp. Raises NotFound or NotRecorded when there is none."""
+        ...
+
+    def watch(self, resource: str, namespace: str | None, *, resource_version: str, cancel: CancelToken) -> Iterator[WatchEvent]:
+        """Changes from a resourceVersion on, until cancelled. A recording yields nothing and returns."""
+        ...
+
+    def usage(self, what: Literal["pods", "nodes"], namespace: str | None = None) -> list[Usage]:
+        """metrics.k8s.io; NotFound where there is no metrics server."""
+        ...
+
+    def close(self) -> None:
+        """Let go of connections and threads."""
+        ...
