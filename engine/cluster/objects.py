@@ -154,10 +154,10 @@ class Obj:
     def text(self, *path: str | int, default: str = "") -> str:
         return text_at(self.raw, *path, default=default)
 
-    def int(self, *path: str | int, default: int = 0) -> int:
+    def number(self, *path: str | int, default: int = 0) -> int:
         return int_at(self.raw, *path, default=default)
 
-    def bool(self, *path: str | int, default: bool = False) -> bool:
+    def flag(self, *path: str | int, default: bool = False) -> bool:
         return bool_at(self.raw, *path, default=default)
 
     def map(self, *path: str | int) -> Mapping[str, Any]:

@@ -6,7 +6,7 @@ A resource is named `plural` for the core group and `plural.group` otherwise (`p
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, Protocol
@@ -14,6 +14,8 @@ from typing import Any, Literal, Protocol
 from engine.cancel import CancelToken
 
 RawObject = dict[str, Any]
+RawObjects = list[RawObject]
+Lines = list[str]
 
 
 class ClusterError(Exception):
@@ -110,11 +112,11 @@ class ClusterSource(Protocol):
         """`v1.36.2`."""
         ...
 
-    def resources(self) -> list[ResourceType]:
+    def resources(self) -> Sequence[ResourceType]:
         """Discovery, without subresources."""
         ...
 
-    def list(self, resource: str, namespace: str | None = None, *, cancel: CancelToken | None = None) -> list[RawObject]:
+    def list(self, resource: str, namespace: str | None = None, *, cancel: CancelToken | None = None) -> RawObjects:
         """All objects of a resource in one namespace, or in all (None). managedFields are left out. Secrets come without values."""
         ...
 
@@ -132,7 +134,7 @@ class ClusterSource(Protocol):
         tail: int | None = None,
         since_seconds: int | None = None,
         cancel: CancelToken | None = None,
-    ) -> list[str]:
+    ) -> Lines:
         """A container's log lines, each beginning with its RFC 3339 timestamp. Raises NotFound or NotRecorded when there is none."""
         ...
 
@@ -140,7 +142,7 @@ class ClusterSource(Protocol):
         """Changes from a resourceVersion on, until cancelled. A recording yields nothing and returns."""
         ...
 
-    def usage(self, what: Literal["pods", "nodes"], namespace: str | None = None) -> list[Usage]:
+    def top(self, what: Literal["pods", "nodes"], namespace: str | None = None) -> Sequence[Usage]:
         """metrics.k8s.io; NotFound where there is no metrics server."""
         ...
 
