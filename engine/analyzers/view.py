@@ -71,7 +71,9 @@ RESOURCE_OF_KIND = {
 class ClusterView:
     """Read-only lists, scoped to one namespace (cluster-scoped kinds always whole) or to all of them (`namespace=None`)."""
 
-    def __init__(self, fetch: Fetch, *, now: datetime, namespace: str | None = None, logs: LogReader | None = None, server_version: str = "") -> None:
+    def __init__(
+        self, fetch: Fetch, *, now: datetime, namespace: str | None = None, logs: LogReader | None = None, server_version: str = ""
+    ) -> None:
         self._fetch = fetch
         self._read_logs = logs
         self._lists: dict[tuple[str, str | None], Objects] = {}
@@ -83,6 +85,8 @@ class ClusterView:
         self.server_version = server_version
         self.unseen: dict[str, str] = {}
         """resource -> why it could not be read, in words."""
+        self.denied: set[str] = set()
+        """The unseen resources that the server refused for want of a permission."""
 
     @classmethod
     def of(cls, source: ClusterSource, namespace: str | None = None) -> ClusterView:
@@ -133,6 +137,8 @@ class ClusterView:
                     found = self._fetch(resource, namespace)
                 except (Forbidden, NotFound, NotRecorded) as error:
                     self.unseen[resource] = str(error)
+                    if isinstance(error, Forbidden):
+                        self.denied.add(resource)
                     found = []
                 except Unreachable:
                     raise

@@ -1,0 +1,138 @@
+"""The analyzers and the one pass over them: `@analyzer` registers a pure function, `check` runs them all and correlates what they found.
+
+Every module of this package may register analyzers; `load` imports them when they are first needed.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, field
+
+from engine.analyzers.view import ClusterView
+from engine.cancel import Cancelled
+from engine.cluster.source import Unreachable
+from engine.facts import Evidence, Finding, ObjectRef, Remedy
+
+SPECIALITIES = (
+    "workload",
+    "scheduling",
+    "storage",
+    "network",
+    "registry",
+    "certificates",
+    "security",
+    "backup",
+    "observability",
+)
+"""What an analyzer may be an expert of; `check --only` takes these and the analyzers' names."""
+
+Look = Callable[[ClusterView], Iterable[Finding]]
+
+
+@dataclass(frozen=True, slots=True)
+class Analyzer:
+    """A registered analyzer: its name, what it is an expert of, the resources it needs to see, and the function."""
+
+    name: str
+    speciality: str
+    needs: tuple[str, ...]
+    look: Look
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What one pass found: root causes before their symptoms, critical first; `errors` are the gaps, in words."""
+
+    findings: tuple[Finding, ...] = ()
+    scanned: dict[str, int] = field(default_factory=dict)
+    errors: tuple[str, ...] = ()
+
+
+ANALYZERS: list[Analyzer] = []
+_loaded = False
+
+
+def analyzer(name: str, *, speciality: str, needs: Collection[str]) -> Callable[[Look], Look]:
+    """Register a pure function from a view to findings; `needs` are the resources (`pods`, `deployments.apps`) it reads."""
+
+    def register(look: Look) -> Look:
+        ANALYZERS[:] = [known for known in ANALYZERS if known.name != name]
+        ANALYZERS.append(Analyzer(name, speciality, tuple(needs), look))
+        return look
+
+    return register
+
+
+def load() -> list[Analyzer]:
+    """Import every module of this package once, and return the analyzers they registered."""
+    global _loaded
+    if not _loaded:
+        import engine.analyzers as package
+
+        for module in sorted(m.name for m in pkgutil.iter_modules(package.__path__)):
+            importlib.import_module(f"{package.__name__}.{module}")
+        _loaded = True
+    return ANALYZERS
+
+
+def check(view: ClusterView, *, only: Collection[str] = ()) -> Report:
+    """Run the analyzers (`only` these names or specialities), correlate and sort what they say.
+
+    An analyzer that raises becomes an entry of `errors` and the others go on. Raises Unreachable when the cluster is gone.
+    """
+    from engine.analyzers.correlate import correlate
+
+    wanted = [a for a in load() if not only or a.name in only or a.speciality in only]
+    findings: dict[str, Finding] = {}
+    errors: list[str] = []
+    for entry in wanted:
+        try:
+            for finding in entry.look(view):
+                kept = findings.get(finding.id)
+                if kept is None or finding.confidence > kept.confidence:
+                    findings[finding.id] = finding
+        except (Unreachable, Cancelled):
+            raise
+        except Exception as error:  # noqa: BLE001 - one analyzer's fault must not hide what the others see
+            errors.append(f"analyzer {entry.name} failed: {type(error).__name__}: {error}")
+    for resource in dict.fromkeys(r for entry in wanted for r in entry.needs):
+        if view.can_see(resource):
+            continue
+        errors.append(f"cannot see {resource}: {view.unseen[resource]}")
+        if resource in view.denied:
+            finding = cannot_see(view, resource)
+            findings[finding.id] = finding
+    return Report(order(correlate(view, list(findings.values()))), view.scanned, tuple(errors))
+
+
+def cannot_see(view: ClusterView, resource: str) -> Finding:
+    """The finding that says which permission is missing for the check itself."""
+    where = f"in namespace {view.namespace}" if view.namespace else "in all namespaces"
+    scope = f"-n {view.namespace}" if view.namespace else "-A"
+    return Finding(
+        code="CannotSee",
+        severity="warning" if resource in ("pods", "events", "deployments.apps", "nodes") else "info",
+        object=ObjectRef("Namespace", "", view.namespace) if view.namespace else ObjectRef("Cluster"),
+        summary=f"cannot see {resource}: needs get and list on {resource} {where}",
+        evidence=(Evidence(source=f"list {resource}", excerpt=view.unseen.get(resource, "")),),
+        remedies=(Remedy("ask what the current user may do", f"kubectl auth can-i list {resource} {scope}", "read"),),
+        confidence=1.0,
+        docs=("rbac", "read-only ClusterRole"),
+        speciality="security",
+        detail=resource,
+    )
+
+
+_SEVERITY = {"critical": 0, "warning": 1, "info": 2}
+
+
+def order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Critical first, root causes before what they explain, then the surer ones, then by name."""
+    found = list(findings)
+    ids = {f.id for f in found}
+    explained = {f.id: any(cause in ids for cause in f.causes) for f in found}
+    return tuple(
+        sorted(found, key=lambda f: (_SEVERITY[f.severity] if not explained[f.id] else _SEVERITY[f.severity] + 0.5, -f.confidence, f.id))
+    )
