@@ -1,0 +1,259 @@
+"""k8sagent.toml to typed settings: shipped defaults < user's file < --config < environment < flags.
+
+An unknown key, a wrong type or a broken file is a `ConfigError` that names the file, the line and the nearest right key.
+Nothing is read from the current folder.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import os
+import re
+import tomllib
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+
+class ConfigError(Exception):
+    """A setting that cannot be used; the message names where it stands and what would be right."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterSettings:
+    """[cluster]"""
+
+    kubeconfig: str = ""
+    context: str = ""
+    namespace: str = ""
+    request_timeout_seconds: float = 15
+
+
+@dataclass(frozen=True, slots=True)
+class KubectlSettings:
+    """[kubectl]"""
+
+    path: str = ""
+    read_seconds: float = 30
+    change_seconds: float = 300
+    credential_env: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSection:
+    """[model]"""
+
+    provider: Literal["ollama", "openai", "off"] = "ollama"
+    name: str = "llama3.1:8b"
+    host: str = ""
+    num_ctx: int = 8192
+    max_tokens: int = 700
+    temperature: float = 0.2
+    keep_alive: str = "10m"
+    first_token_seconds: float = 90
+    stall_seconds: float = 20
+    api_key_env: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PolicySection:
+    """[policy]"""
+
+    mode: Literal["ask", "read-only", "suggest-only"] = "ask"
+    protected_contexts: tuple[str, ...] = ("*prod*", "*live*")
+    allow: tuple[str, ...] = ()
+    forbid: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class IndexSettings:
+    """[index]"""
+
+    docs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetSettings:
+    """[budget]"""
+
+    informational_seconds: float = 10
+    troubleshooting_seconds: float = 60
+    action_seconds: float = 15
+    prompt_tokens: int = 6000
+
+
+@dataclass(frozen=True, slots=True)
+class SessionSettings:
+    """[session]"""
+
+    save: bool = True
+    keep_days: int = 30
+
+
+@dataclass(frozen=True, slots=True)
+class UiSettings:
+    """[ui]"""
+
+    theme: Literal["dark", "light", "contrast"] = "dark"
+    mouse: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All settings in force; `origins` says for each `section.key` where it came from (`default`, a file, a variable, a flag)."""
+
+    cluster: ClusterSettings = ClusterSettings()
+    kubectl: KubectlSettings = KubectlSettings()
+    model: ModelSection = ModelSection()
+    policy: PolicySection = PolicySection()
+    index: IndexSettings = IndexSettings()
+    budget: BudgetSettings = BudgetSettings()
+    session: SessionSettings = SessionSettings()
+    ui: UiSettings = UiSettings()
+    origins: Mapping[str, str] = field(default_factory=dict, compare=False)
+
+    def rows(self) -> list[tuple[str, Any, str]]:
+        """(section.key, value, origin) of every setting, in file order."""
+        return [
+            (f"{section}.{f.name}", getattr(getattr(self, section), f.name), self.origins.get(f"{section}.{f.name}", "default"))
+            for section in SECTIONS
+            for f in dataclasses.fields(SECTIONS[section])
+        ]
+
+
+SECTIONS: dict[str, Any] = {name: hint for name, hint in get_type_hints(Settings).items() if dataclasses.is_dataclass(hint)}
+
+
+def user_config_path(env: Mapping[str, str] | None = None) -> Path:
+    """Where the user's own settings stand: `$XDG_CONFIG_HOME/k8sagent/k8sagent.toml`."""
+    variables = os.environ if env is None else env
+    base = variables.get("XDG_CONFIG_HOME") or ""
+    root = Path(base) if base.startswith("/") else Path(variables.get("HOME") or "~").expanduser() / ".config"
+    return root / "k8sagent" / "k8sagent.toml"
+
+
+def load(
+    config: Path | None = None,
+    *,
+    env: Mapping[str, str] | None = None,
+    flags: Mapping[str, Any] | None = None,
+) -> Settings:
+    """The settings in force. `flags` maps `section.key` to a value (None = not given). Raises ConfigError."""
+    variables = os.environ if env is None else env
+    values: dict[str, Any] = {}
+    origins: dict[str, str] = {}
+    user = user_config_path(variables)
+    if user.is_file():
+        _take_file(user, values, origins)
+    if config is not None:
+        if not config.is_file():
+            raise ConfigError(f"{config}: no such file; name an existing one with --config, or write one with `k8sagent config init`")
+        _take_file(config, values, origins)
+    _take_environment(variables, values, origins)
+    for name, value in (flags or {}).items():
+        if value is not None:
+            values[name], origins[name] = _typed(name, value, f"flag for {name}"), "flag"
+    sections = {
+        section: cls(**{key.split(".", 1)[1]: value for key, value in values.items() if key.startswith(section + ".")})
+        for section, cls in SECTIONS.items()
+    }
+    return Settings(**sections, origins=types.MappingProxyType(origins))
+
+
+def _take_file(path: Path, values: dict[str, Any], origins: dict[str, str]) -> None:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: cannot be read: {error}") from error
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path}: not valid TOML: {error}") from error
+    for section, body in data.items():
+        where = f"{path}:{_line_of(text, section, None)}"
+        if section not in SECTIONS:
+            raise ConfigError(f"{where}: unknown section [{section}]{_nearest(section, SECTIONS)}")
+        if not isinstance(body, dict):
+            raise ConfigError(f"{where}: `{section}` is a section: write [{section}] and its keys below it")
+        for key, value in body.items():
+            name, spot = f"{section}.{key}", f"{path}:{_line_of(text, section, key)}"
+            known = [f.name for f in dataclasses.fields(SECTIONS[section])]
+            if key not in known:
+                raise ConfigError(f"{spot}: unknown key `{key}` in [{section}]{_nearest(key, known)}")
+            values[name], origins[name] = _typed(name, value, spot), str(path)
+
+
+def _take_environment(variables: Mapping[str, str], values: dict[str, Any], origins: dict[str, str]) -> None:
+    for section, cls in SECTIONS.items():
+        for f in dataclasses.fields(cls):
+            variable = f"K8SAGENT_{section}_{f.name}".upper()
+            if variable in variables:
+                name = f"{section}.{f.name}"
+                values[name] = _typed(name, _from_text(name, variables[variable]), f"environment variable {variable}")
+                origins[name] = variable
+
+
+def _hint(name: str) -> Any:
+    section, key = name.split(".", 1)
+    return get_type_hints(SECTIONS[section], vars(typing))[key]
+
+
+def _from_text(name: str, text: str) -> Any:
+    hint = _hint(name)
+    if hint is bool:
+        lowered = text.strip().lower()
+        return {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}.get(lowered, text)
+    if hint in (int, float):
+        try:
+            return int(text) if hint is int else float(text)
+        except ValueError:
+            return text
+    if get_origin(hint) is tuple:
+        return [part.strip() for part in text.split(",") if part.strip()]
+    return text
+
+
+def _typed(name: str, value: Any, where: str) -> Any:
+    hint = _hint(name)
+    key = name.split(".", 1)[1]
+    if get_origin(hint) is Literal:
+        choices = get_args(hint)
+        if value in choices:
+            return value
+        raise ConfigError(f"{where}: `{key}` is {value!r}, but must be one of {', '.join(map(repr, choices))}")
+    if get_origin(hint) is tuple:
+        if isinstance(value, list | tuple) and all(isinstance(item, str) for item in value):
+            return tuple(value)
+        raise ConfigError(f'{where}: `{key}` must be a list of texts, as in {key} = ["one", "two"]')
+    if hint is float and isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    if isinstance(value, hint) and not (hint is int and isinstance(value, bool)):
+        return value
+    words = {bool: "true or false", int: "a whole number", float: "a number", str: "a text in quotes"}
+    raise ConfigError(f"{where}: `{key}` is {value!r}, but must be {words.get(hint, str(hint))}")
+
+
+def _nearest(word: str, known: typing.Iterable[str]) -> str:
+    near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
+    return f"; did you mean `{near[0]}`?" if near else f"; known are {', '.join(known)}"
+
+
+def _line_of(text: str, section: str, key: str | None) -> int:
+    here = ""
+    for number, line in enumerate(text.splitlines(), 1):
+        header = re.match(r"\s*\[\s*\"?([A-Za-z0-9_-]+)\"?\s*\]", line)
+        if header:
+            here = header.group(1)
+            if key is None and here == section:
+                return number
+        elif here == section and key is not None and re.match(rf"\s*\"?{re.escape(key)}\"?\s*=", line):
+            return number
+        elif key is None and re.match(rf"\s*\"?{re.escape(section)}\"?\s*[.=]", line):
+            return number
+        elif key is not None and re.match(rf"\s*{re.escape(section)}\.{re.escape(key)}\s*=", line):
+            return number
+    return 1
