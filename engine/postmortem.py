@@ -1,0 +1,99 @@
+"""A session's events as a Markdown post-mortem: question, answer, timeline, commands and evidence of each Run."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from engine.events import (
+    AnswerFinished,
+    ApprovalAnswered,
+    ApprovalRequested,
+    CommandFinished,
+    CommandProposed,
+    CommandStarted,
+    Event,
+    EvidenceAdded,
+    HypothesisUpdated,
+    QueryReceived,
+    RunCancelled,
+    RunFailed,
+    StepFinished,
+    StepStarted,
+)
+from engine.facts import Hypothesis
+
+
+def markdown(id: str, events: Sequence[Event]) -> str:
+    """The whole session; cluster text stands inside code spans and fences, so that it cannot become markup."""
+    out = [f"# Session {id}", ""]
+    for run in dict.fromkeys(event.run for event in events if event.run):
+        out += _run([event for event in events if event.run == run])
+    return "\n".join(out).rstrip() + "\n"
+
+
+def _run(events: Sequence[Event]) -> list[str]:
+    asked = next((e for e in events if isinstance(e, QueryReceived)), None)
+    title = asked.query.splitlines()[0] if asked and asked.query.strip() else "(a typed command)"
+    out = [f"## {_clock(events[0].at)} {_span(title)}", ""]
+    if asked:
+        out += [f"Context {_span(asked.context)}, namespace {_span(asked.namespace or 'all')}, {asked.mode}.", ""]
+    answers = [e for e in events if isinstance(e, AnswerFinished)]
+    if answers:
+        out += ["### Answer", "", _fence(answers[-1].answer.text), ""]
+    out += ["### Timeline", "", *_timeline(events), ""]
+    hypotheses: dict[str, Hypothesis] = {e.hypothesis.id: e.hypothesis for e in events if isinstance(e, HypothesisUpdated)}
+    if hypotheses:
+        out += ["### Hypotheses", ""]
+        out += [f"- {h.id} {_span(h.statement)}: {h.status}, {h.confidence:.2f}" for h in hypotheses.values()]
+        out.append("")
+    evidence = [e.evidence for e in events if isinstance(e, EvidenceAdded)]
+    if evidence:
+        out += ["### Evidence", ""]
+        for item in evidence:
+            out += [f"- {item.id} {_span(item.source)}", "", _fence(item.excerpt, "  "), ""]
+    return out
+
+
+def _timeline(events: Sequence[Event]) -> list[str]:
+    titles = {e.id: e.title for e in events if isinstance(e, StepStarted)}
+    started = {e.id: e.command for e in events if isinstance(e, CommandStarted)}
+    out = []
+    for event in events:
+        words = ""
+        match event:
+            case StepFinished():
+                words = f"{titles.get(event.id, event.id)}: {event.detail or event.outcome} ({event.seconds:.1f} s)"
+            case CommandProposed() if event.verdict.risk != "read":
+                words = f"proposed {_span(event.command)}: {event.verdict.risk} ({event.verdict.reason})"
+            case ApprovalRequested():
+                words = f"asked to approve {_span(event.request.command)}"
+            case ApprovalAnswered():
+                words = f"answer: {event.decision.kind}" + (f" ({event.decision.reason})" if event.decision.reason else "")
+            case CommandFinished():
+                ended = f"exit {event.exit_code}" if event.exit_code is not None else event.error or "did not end"
+                words = f"ran {_span(started.get(event.id, event.id))}: {ended} ({event.seconds:.1f} s)"
+            case RunCancelled():
+                words = f"stopped: {event.reason}"
+            case RunFailed():
+                words = f"failed ({event.what}): {event.error}"
+        if words:
+            out.append(f"- {_clock(event.at)} {words}")
+    return out
+
+
+def _clock(at: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(at))
+
+
+def _span(text: str) -> str:
+    flat = " ".join(text.split())
+    ticks = "`" if "`" not in flat else "``"
+    return f"{ticks}{flat}{ticks}" if ticks == "`" else f"{ticks} {flat} {ticks}"
+
+
+def _fence(text: str, indent: str = "") -> str:
+    fence = "```"
+    while fence in text:
+        fence += "`"
+    return "\n".join(indent + line for line in [fence + "text", *text.rstrip().splitlines(), fence])
