@@ -1,0 +1,227 @@
+"""The files of a recording, read from a folder or a tar archive without unpacking, and guarded against hostile ones."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import os
+import tarfile
+import zlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import IO, Any
+
+from engine.cluster.source import ClusterError
+
+_OURS = frozenset({"resources", "logs", "discovery", "openapi", "raw"})
+_SKIPPED = frozenset({"dump", "tables", "describe"})
+"""Folders that repeat in other words what `resources/` holds; they are not read."""
+_HEADER_ALLOWANCE = 4 * 1024 * 1024
+_MEMBER_ALLOWANCE = 8192
+"""Inflated bytes beside the files' own that an archive may hold, at once and for each member (headers, long names, padding)."""
+
+
+class BrokenRecording(ClusterError):
+    """The recording cannot be read; the message names the file in it and what is wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much a recording may hold: files, bytes of one file, bytes of all, folders above a file."""
+
+    files: int = 200_000
+    file_bytes: int = 256 * 1024 * 1024
+    total_bytes: int = 1024 * 1024 * 1024
+    depth: int = 12
+
+
+class Archive:
+    """Names to bytes. `name` is what messages call it; names are relative to the folder that holds meta.json."""
+
+    def __init__(self, name: str, files: Mapping[str, bytes | Path], limits: Limits | None = None) -> None:
+        self.name = name
+        self._files = files
+        self._limits = limits or Limits()
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._files
+
+    def names(self, folder: str = "") -> Iterator[str]:
+        """The names below a folder (`logs/`), in the order of the archive."""
+        return (name for name in self._files if name.startswith(folder))
+
+    def read(self, name: str) -> bytes | None:
+        """A file's bytes, or None when the recording has no such file. Raises BrokenRecording when it cannot be read."""
+        found = self._files.get(name)
+        if not isinstance(found, Path):
+            return found
+        try:
+            with found.open("rb") as stream:
+                data = stream.read(self._limits.file_bytes + 1)
+        except OSError as error:
+            raise BrokenRecording(f"{self.name}: {name} cannot be read: {error.strerror or error}") from error
+        if len(data) > self._limits.file_bytes:
+            raise self._too_big(name)
+        return data
+
+    def inflate(self, name: str) -> bytes | None:
+        """The bytes of `name`, or of `name.gz` unpacked; None when there is neither."""
+        plain = self.read(name)
+        if plain is not None:
+            return plain
+        packed = self.read(name + ".gz")
+        if packed is None:
+            return None
+        try:
+            data = gzip.GzipFile(fileobj=io.BytesIO(packed)).read(self._limits.file_bytes + 1)
+        except (OSError, EOFError, zlib.error) as error:
+            raise BrokenRecording(f"{self.name}: {name}.gz is not a whole gzip file: {error}") from error
+        if len(data) > self._limits.file_bytes:
+            raise self._too_big(name + ".gz")
+        return data
+
+    def json(self, name: str) -> Any:
+        """A JSON file's value, or None when there is no such file. Raises BrokenRecording on wrong JSON."""
+        data = self.read(name)
+        return None if data is None else self.decode(name, data)
+
+    def decode(self, name: str, data: bytes) -> Any:
+        """Bytes of a file as JSON; `name` is for the message. Raises BrokenRecording on wrong JSON."""
+        import msgspec
+
+        try:
+            return msgspec.json.decode(data)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise BrokenRecording(f"{self.name}: {name} is not valid JSON: {error}") from error
+
+    def _too_big(self, name: str) -> BrokenRecording:
+        return BrokenRecording(f"{self.name}: {name} holds more than {self._limits.file_bytes:,} bytes, so it was not read")
+
+
+def open_archive(path: Path, *, limits: Limits | None = None) -> Archive:
+    """Open a folder, .tar, .tar.gz or .tgz in our layout, with or without one folder around it. Raises BrokenRecording."""
+    limits = limits or Limits()
+    try:
+        if path.is_dir():
+            files: dict[str, bytes | Path] = dict(_walk(path, limits))
+        elif path.is_file():
+            files = dict(_untar(path, limits))
+        else:
+            what = "is neither a folder nor a file" if path.exists() else "does not exist"
+            raise BrokenRecording(f"{path} {what}; give the path of a recording (a folder, .tar, .tar.gz or .tgz)")
+    except OSError as error:
+        raise BrokenRecording(f"{path} cannot be read: {error.strerror or error}") from error
+    tops = sorted((name for name in files if name == "meta.json" or name.endswith("/meta.json")), key=lambda name: name.count("/"))
+    if not tops or tops[0].count("/") > 1:
+        raise BrokenRecording(
+            f"{path}: meta.json is missing, so this is no recording of ours; `k8sagent snapshot record PATH` makes one from a cluster"
+        )
+    prefix = tops[0].removesuffix("meta.json")
+    return Archive(path.name, {name[len(prefix) :]: found for name, found in files.items() if name.startswith(prefix)}, limits)
+
+
+def _wanted(parts: tuple[str, ...]) -> bool:
+    if parts[0] in _OURS:
+        return True
+    return parts[0] not in _SKIPPED and not (len(parts) > 2 and parts[1] in _SKIPPED)
+
+
+def _checked(name: str, where: str, limits: Limits) -> tuple[str, ...]:
+    """The parts of a member's name; raises BrokenRecording for a name that points outside or lies too deep."""
+    parts = tuple(part for part in PurePosixPath(name).parts if part != ".")
+    if name.startswith(("/", "\\")) or ":" in name[:3] or ".." in parts or "\\" in name or "\0" in name:
+        raise BrokenRecording(f"{where}: the name {name[:200]!r} points outside of the archive; it was not opened")
+    if len(parts) > limits.depth:
+        raise BrokenRecording(f"{where}: {name[:200]!r} lies more than {limits.depth} folders deep; it was not opened")
+    return parts
+
+
+def _walk(folder: Path, limits: Limits) -> Iterator[tuple[str, Path]]:
+    root = folder.resolve()
+    total = count = 0
+    pending: list[tuple[Path, tuple[str, ...]]] = [(root, ())]
+    while pending:
+        here, above = pending.pop()
+        for entry in sorted(os.scandir(here), key=lambda e: e.name):
+            parts = (*above, entry.name)
+            name = "/".join(parts)
+            if entry.is_symlink():
+                raise BrokenRecording(f"{folder}: {name} is a link; a recording holds plain files only")
+            if entry.is_dir(follow_symlinks=False):
+                if _wanted((*parts, "", "")):
+                    _checked(name, str(folder), limits)
+                    pending.append((Path(entry.path), parts))
+                continue
+            if not _wanted(parts):
+                continue
+            if not entry.is_file(follow_symlinks=False):
+                raise BrokenRecording(f"{folder}: {name} is neither a file nor a folder; a recording holds plain files only")
+            _checked(name, str(folder), limits)
+            size = entry.stat(follow_symlinks=False).st_size
+            total, count = total + size, count + 1
+            _weigh(str(folder), name, size, total, count, limits)
+            yield name, Path(entry.path)
+
+
+def _untar(path: Path, limits: Limits) -> Iterator[tuple[str, bytes]]:
+    where = path.name
+    total = count = 0
+    with path.open("rb") as opened:
+        packed = opened.read(2) == b"\x1f\x8b"
+        opened.seek(0)
+        stream: IO[bytes] = gzip.GzipFile(fileobj=opened) if packed else opened  # type: ignore[assignment]
+        reader = _Allowance(stream)
+        try:
+            with tarfile.open(fileobj=reader, mode="r|", bufsize=64 * 1024) as tar:  # type: ignore[call-overload]
+                while True:
+                    member = tar.next()
+                    if member is None:
+                        break
+                    parts = _checked(member.name, where, limits)
+                    if member.isdir():
+                        reader.allow(0)
+                        continue
+                    name = "/".join(parts)
+                    if member.issym() or member.islnk():
+                        raise BrokenRecording(f"{where}: {name} is a link; a recording holds plain files only")
+                    if not member.isreg() or member.issparse() or not parts:
+                        raise BrokenRecording(f"{where}: {name or '.'} is neither a file nor a folder; a recording holds plain files only")
+                    total, count = total + member.size, count + 1
+                    _weigh(where, name, member.size, total, count, limits)
+                    reader.allow(member.size)
+                    tar.members.clear()  # a stream is never gone back over, and the list would only grow
+                    if _wanted(parts):
+                        content = tar.extractfile(member)
+                        yield name, content.read() if content is not None else b""
+        except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile) as error:
+            what = "a whole gzip file" if isinstance(error, EOFError | zlib.error | gzip.BadGzipFile) else "a tar archive"
+            raise BrokenRecording(f"{where} is not {what}: {error}; copy it again, or give the folder") from error
+
+
+def _weigh(where: str, name: str, size: int, total: int, count: int, limits: Limits) -> None:
+    if size > limits.file_bytes:
+        raise BrokenRecording(f"{where}: {name} claims {size:,} bytes, more than the {limits.file_bytes:,} that one file may have")
+    if total > limits.total_bytes:
+        raise BrokenRecording(f"{where}: its files hold more than {limits.total_bytes:,} bytes (at {name}); it was not opened")
+    if count > limits.files:
+        raise BrokenRecording(f"{where}: it holds more than {limits.files:,} files (at {name}); it was not opened")
+
+
+class _Allowance:
+    """A reader that gives no more bytes than the files seen so far account for, so that a bomb between the files goes nowhere."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+        self._left = _HEADER_ALLOWANCE
+
+    def allow(self, size: int) -> None:
+        """Account for one more member of so many bytes."""
+        self._left += size + _MEMBER_ALLOWANCE
+
+    def read(self, size: int) -> bytes:
+        data = self._stream.read(size)
+        self._left -= len(data)
+        if self._left < 0:
+            raise tarfile.ReadError("the headers between its files are too large")
+        return data
