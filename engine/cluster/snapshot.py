@@ -247,7 +247,7 @@ class RecordedCluster:
         return usages(self.list(resource, namespace if what == "pods" else None), what)
 
     def discovery(self, path: str, *, aggregated: bool = False) -> bytes | None:
-        """The recorded answer of `/api`, `/apis`, `/api/v1`, `/apis/GROUP[/VERSION]`; `aggregated` for the one-document form of the first two."""
+        """The recorded answer of `/api`, `/apis`, `/api/v1`, `/apis/GROUP[/VERSION]`; `aggregated`: the one-document form."""
         name = path.strip("/")
         return self.archive.read(f"discovery/{'aggregated-' if aggregated else ''}{name}.json")
 

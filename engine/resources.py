@@ -1,0 +1,31 @@
+"""Where the files that ship with the program are: package data in an installed wheel, the checkout otherwise."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+ResourceKind = Literal["runbooks", "guide", "defaults", "demo"]
+
+_ROOT = Path(__file__).resolve().parent.parent
+"""The folder that holds the packages: site-packages, or the checkout."""
+
+_PLACES: dict[ResourceKind, tuple[str, ...]] = {
+    "runbooks": ("index/data/runbooks", "docs/runbooks"),
+    "guide": ("index/data/guide", "docs/guide"),
+    "defaults": ("engine/data/k8sagent.toml", "k8sagent.toml"),
+    "demo": ("engine/data/demo.tar.gz",),
+}
+"""Where each is looked for below the root, the wheel's place first."""
+
+
+def resource_path(kind: ResourceKind, *, root: Path = _ROOT) -> Path:
+    """The path of the built-in runbooks or guide (a folder), the default settings or the demo recording (a file).
+
+    Raises FileNotFoundError, naming the places looked at, when the installation is incomplete.
+    """
+    for place in _PLACES[kind]:
+        if (root / place).exists():
+            return root / place
+    looked = ", ".join(str(root / place) for place in _PLACES[kind])
+    raise FileNotFoundError(f"the built-in {kind} of k8sagent are missing (looked at {looked}); install the package again")
