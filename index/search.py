@@ -1,0 +1,128 @@
+"""A question to passages: terms, Whoosh's BM25F, then what a ranking by words alone cannot know.
+
+Works for a sentence, for pasted kubectl output (of which the rarest terms are taken) and for finding codes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any
+
+from index.analyzer import Analysis
+from index.markdown import SHELL_LANGUAGES, code_blocks
+from index.passage import Passage
+
+RAREST_TERMS = 12
+QUESTION_CHARACTERS = 20_000
+CANDIDATES = 60
+CHUNKS_PER_FILE = 2
+NEAR_DUPLICATE = 0.7
+CODE_BOOST = 2.5
+KIND_FACTOR = 1.08
+
+
+def find(
+    searcher: Any,
+    analysis: Analysis,
+    text: str,
+    limit: int = 8,
+    codes: Sequence[str] = (),
+    kinds: Sequence[str] = (),
+) -> list[Passage]:
+    """The best passages for a question, best first; `codes` are finding codes and `kinds` object kinds that weigh in.
+
+    Raises whatever Whoosh raises on a damaged index.
+    """
+    from whoosh.query import Or, Term
+
+    reader = searcher.reader()
+    chosen = _rarest(reader, analysis.question(text[:QUESTION_CHARACTERS]))
+    clauses = [Term(field, term, boost=weight) for term, weight in chosen.items() for field in ("body", "head")]
+    clauses += [Term("codes", code.lower(), boost=CODE_BOOST) for code in dict.fromkeys(codes)]
+    if not clauses:
+        return []
+    wanted = {k.lower() for k in kinds}
+    ranked: list[tuple[float, int, Mapping[str, Any]]] = []
+    for hit in searcher.search(Or(clauses), limit=CANDIDATES):
+        chunk = hit["chunk"]
+        factor = float(chunk["weight"])
+        if wanted and wanted & set(chunk["kinds"]):
+            factor *= KIND_FACTOR
+        ranked.append((hit.score * factor, hit.docnum, chunk))
+    ranked.sort(key=lambda r: (-r[0], r[2]["path"], r[2]["lines"][0]))
+    return [_passage(score, chunk) for score, _, chunk in _distinct(ranked, limit)]
+
+
+def _rarest(reader: Any, weights: Mapping[str, float]) -> dict[str, float]:
+    """The rarest terms of a question that the index knows at all; common words cost most and say least."""
+    known: list[tuple[int, str]] = []
+    for term in weights:
+        frequency = max(reader.doc_frequency("body", term), reader.doc_frequency("head", term))
+        if frequency:
+            known.append((frequency, term))
+    return {term: weights[term] for _, term in sorted(known)[:RAREST_TERMS]}
+
+
+def _distinct(ranked: Sequence[tuple[float, int, Mapping[str, Any]]], limit: int) -> Iterator[tuple[float, int, Mapping[str, Any]]]:
+    """The first `limit` that are neither copies of a better one nor a third chunk of a file."""
+    files: dict[str, int] = {}
+    taken: list[Mapping[str, Any]] = []
+    for row in ranked:
+        chunk = row[2]
+        if len(taken) >= limit:
+            return
+        if files.get(chunk["path"], 0) >= CHUNKS_PER_FILE or any(_alike(chunk, other) for other in taken):
+            continue
+        files[chunk["path"]] = files.get(chunk["path"], 0) + 1
+        taken.append(chunk)
+        yield row
+
+
+def _alike(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    if one["sha"] == other["sha"]:
+        return True
+    a, b = set(one["sketch"]), set(other["sketch"])
+    return bool(a and b) and len(a & b) >= NEAR_DUPLICATE * min(len(a), len(b))
+
+
+def _passage(score: float, chunk: Mapping[str, Any]) -> Passage:
+    first, last = chunk["lines"]
+    return Passage(
+        path=chunk["path"],
+        heading=tuple(chunk["heading"]),
+        lines=(first, last),
+        text=chunk["text"],
+        score=round(score, 4),
+        code_blocks=code_blocks(chunk["text"], last),
+        corpus=chunk["corpus"],
+    )
+
+
+def commands(passage: Passage) -> list[str]:
+    """The command lines of a passage's shell blocks: prompts and comments off, continued lines joined. They are text, not yet judged."""
+    found: list[str] = []
+    for block in passage.code_blocks:
+        if block.language not in SHELL_LANGUAGES:
+            continue
+        for line in block.text.replace("\\\n", " ").split("\n"):
+            line = re.sub(r"^\s*[$#]\s", "", line).strip() if re.match(r"\s*\$\s", line) else line.strip()
+            line = re.sub(r"\s+#\s.*$", "", line)
+            if line and not line.startswith("#"):
+                found.append(line)
+    return found
+
+
+def matches(text: str, analysis: Analysis, question: str) -> list[tuple[int, int]]:
+    """Where a text matches a question: spans of characters, to mark in a snippet."""
+    wanted = set(analysis.question(question))
+    return [m.span() for m in re.finditer(r"[A-Za-z0-9_]+", text) if wanted & set(analysis.terms(m[0]))]
+
+
+def snippet(text: str, analysis: Analysis, question: str, lines: int = 3) -> str:
+    """The run of lines that holds most of the question's distinct terms."""
+    rows = [row for row in text.split("\n") if row.strip()]
+    wanted = set(analysis.question(question))
+    held: list[Collection[str]] = [wanted & set(analysis.terms(row)) for row in rows]
+    best = max(range(max(1, len(rows) - lines + 1)), key=lambda i: (len(set().union(*held[i : i + lines])), -i), default=0)
+    return "\n".join(rows[best : best + lines])
