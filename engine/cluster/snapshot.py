@@ -357,7 +357,7 @@ def _meta(archive: Archive) -> Mapping[str, Any]:
 
 
 def _recorded_at(archive: Archive, meta: Mapping[str, Any]) -> datetime:
-    moment = parse_time(meta.get("finished_at")) or parse_time(meta.get("recorded_at"))
+    moment = parse_time(meta.get("recorded_at")) or parse_time(meta.get("finished_at"))
     if moment is None:
         raise BrokenRecording(f"{archive.name}: meta.json has no recorded_at or finished_at that is an RFC 3339 time")
     return moment

@@ -84,7 +84,7 @@ def files_of(recording: Archive) -> dict[str, bytes]:
             "format": 1,
             "title": "demo",
             "about": "The demo of K8sAgent: a real Kubernetes cluster with faults planted in it and healthy workloads beside them.",
-            "trimmed": "Taken from a larger recording: the namespaces below, OpenAPI of core, apps, batch and networking; no Secrets' values.",
+            "trimmed": "Taken from a larger recording: the namespaces below, OpenAPI of core, apps, batch, networking; no Secret values.",
             "namespaces": list(NAMESPACES),
             **{key: meta[key] for key in ("recorded_at", "finished_at", "node", "server_version")},
         }
