@@ -47,7 +47,7 @@ class KubectlSettings:
 class ModelSection:
     """[model]"""
 
-    provider: Literal["ollama", "openai", "off"] = "ollama"
+    provider: Literal["ollama", "openai", "none"] = "ollama"
     name: str = "llama3.1:8b"
     host: str = ""
     num_ctx: int = 8192

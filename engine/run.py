@@ -41,8 +41,10 @@ class Run:
     thread that emits and must not block. Every Run ends with exactly one of RunFinished, RunCancelled, RunFailed.
     """
 
-    def __init__(self, id: str, work: Work) -> None:
+    def __init__(self, id: str, work: Work, scrub: Callable[[Event], Event] | None = None) -> None:
+        """`scrub` takes secrets out of each event before anybody hears it."""
         self.id = id
+        self._scrub = scrub
         self.token = CancelToken()
         self._work = work
         self._lock = threading.Lock()
@@ -87,6 +89,8 @@ class Run:
 
     def emit(self, event: Event) -> None:
         """Stamp an event and hand it to all listeners; after the ending nothing is emitted any more."""
+        if self._scrub is not None:
+            event = self._scrub(event)
         with self._lock:
             if self._done.is_set():
                 return

@@ -1,0 +1,116 @@
+"""`DocsDesk`: the documentation as the rest of the engine uses it — which folders, where the index is kept, and searching them."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from index.passage import Passage
+
+if TYPE_CHECKING:
+    from index.store import Library, Row
+
+
+def cache_folder(env: Mapping[str, str] | None = None) -> Path:
+    """Where the index is kept: `$XDG_CACHE_HOME/k8sagent/index`."""
+    variables = os.environ if env is None else env
+    base = variables.get("XDG_CACHE_HOME") or ""
+    root = Path(base) if base.startswith("/") else Path(variables.get("HOME") or "~").expanduser() / ".cache"
+    return root / "k8sagent" / "index"
+
+
+class DocsDesk:
+    """The built-in runbooks and guide and the user's own folders, opened on an engine thread."""
+
+    def __init__(self, folders: Sequence[str] = (), on_change: Callable[[], None] | None = None) -> None:
+        self._user = tuple(folders)
+        self._on_change = on_change
+        self._ready = threading.Event()
+        self._library: Library | None = None
+        self._problems: list[str] = []
+        self.cache = cache_folder()
+        self.progress: tuple[int, int] = (0, 0)
+        """(done, total) documents while the index is being built."""
+
+    def open(self) -> None:
+        """Open the index, building it first where needed; blocks. What goes wrong ends in `problems`, never in an exception."""
+        try:
+            library = self._make()
+            library.open(progress=self._progress)
+            self._library = library
+        except Exception as error:  # noqa: BLE001 — without documentation everything else goes on, and health says why
+            self._problems.append(f"the documentation could not be opened: {error}")
+        finally:
+            self._ready.set()
+            if self._on_change:
+                self._on_change()
+
+    def wait(self, seconds: float) -> bool:
+        """Wait until the index is open (or has failed)."""
+        return self._ready.wait(seconds)
+
+    @property
+    def count(self) -> int:
+        """How many documents can be found; 0 while the index is being built."""
+        return self._library.count if self._library else 0
+
+    @property
+    def problems(self) -> list[str]:
+        """What is wrong with the index or with single documents."""
+        return [*self._problems, *(self._library.problems if self._library else ())]
+
+    def search(self, text: str, *, codes: Sequence[str] = (), kinds: Sequence[str] = (), limit: int = 3) -> list[Passage]:
+        """The best passages for a text; waits up to 20 s for an index that is being built, and finds nothing without one."""
+        self._ready.wait(20)
+        if self._library is None:
+            return []
+        return self._library.search(text, limit=limit, codes=tuple(codes), kinds=tuple(kinds))
+
+    def list(self) -> list[Row]:
+        """Every document."""
+        return self._opened().list()
+
+    def show(self, path: str) -> str:
+        """A document's text; raises LookupError with the nearest path where there is none."""
+        return self._opened().show(path)
+
+    def rebuild(self, progress: Callable[[int, int], None] | None = None) -> int:
+        """Take in every change now; the number of documents."""
+        library = self._opened()
+        library.refresh(progress=progress)
+        return library.count
+
+    def close(self) -> None:
+        """Close the index; a build under way ends."""
+        if self._library is not None:
+            self._library.close()
+
+    def _make(self) -> Library:
+        from engine.resources import resource_path
+        from index.store import Library
+        from index.watch import Folder
+
+        folders = [Folder(resource_path("runbooks"), "built-in")]
+        try:
+            folders.append(Folder(resource_path("guide"), "built-in"))
+        except FileNotFoundError:
+            pass
+        for name in self._user:
+            path = Path(name).expanduser()
+            if path.is_dir():
+                folders.append(Folder(path, "user"))
+            else:
+                self._problems.append(f"[index] docs: {path} is not a folder")
+        return Library(folders, self.cache)
+
+    def _opened(self) -> Library:
+        self._ready.wait(60)
+        if self._library is None:
+            raise LookupError("; ".join(self._problems) or "the documentation is not open yet")
+        return self._library
+
+    def _progress(self, done: int, total: int) -> None:
+        self.progress = (done, total)

@@ -1,0 +1,79 @@
+"""`Tools`: what a flow gets to work with, as one value, so that tests hand it fakes at the seams."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from engine.cancel import Cancelled, CancelToken
+from engine.cluster.source import ClusterSource
+from engine.commands.desk import Desk
+from engine.config import Settings
+from engine.events import Event, StepFinished, StepStarted
+from engine.llm.provider import ChatModel
+from engine.place import Place
+from index.passage import Passage
+
+Emit = Callable[[Event], None]
+
+
+class Search(Protocol):
+    """The documentation, as flows use it."""
+
+    def __call__(self, text: str, *, codes: Sequence[str] = (), kinds: Sequence[str] = (), limit: int = 3) -> list[Passage]: ...
+
+
+@dataclass(slots=True)
+class StepNote:
+    """What a step wants to say at its end; `outcome` may be set to `failed` or `skipped`."""
+
+    detail: str = ""
+    outcome: str = "done"
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """Everything a flow may touch. `model` is None when there is none; `history` are facts from earlier questions of the session."""
+
+    place: Place
+    source: ClusterSource
+    desk: Desk
+    search: Search
+    token: CancelToken
+    redact: Callable[[str], str]
+    settings: Settings
+    model: ChatModel | None = None
+    pod: str = ""
+    deadline: float = 0.0
+    attachment: str = ""
+    step_ids: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+
+    def left(self) -> float:
+        """Seconds of the tier's time budget that are left (never negative)."""
+        return max(0.0, self.deadline - time.monotonic()) if self.deadline else 60.0
+
+
+@contextmanager
+def step(tools: Tools, emit: Emit, title: str, kind: str = "think") -> Iterator[StepNote]:
+    """One step of the timeline: started, then finished with its duration and outcome, whatever happens inside."""
+    id = f"S{next(tools.step_ids)}"
+    note = StepNote()
+    started = time.monotonic()
+    emit(StepStarted(id=id, title=title, kind=kind))
+    outcome = "failed"
+    try:
+        tools.token.check()
+        yield note
+        outcome = note.outcome
+    except Cancelled:
+        outcome = "cancelled"
+        raise
+    except Exception as error:
+        note.detail = note.detail or str(error)
+        raise
+    finally:
+        emit(StepFinished(id=id, seconds=time.monotonic() - started, outcome=outcome, detail=note.detail))  # type: ignore[arg-type]

@@ -1,0 +1,43 @@
+"""Takes secrets out of every text of an event before anybody hears it; the last gate, whatever the text came from."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from engine.events import CommandOutput, Event
+
+_NAMES = frozenset(
+    {"run", "id", "digest", "kind", "status", "risk", "rule", "mode", "tier", "level", "outcome", "stream", "severity", "code"}
+)
+"""Fields that hold names of ours, which no secret can be in."""
+
+
+def scrub(event: Event, redact: Callable[[str], str]) -> Event:
+    """The event with every text redacted; command output comes redacted from the runner, which sees across line borders."""
+    if isinstance(event, CommandOutput):
+        return event
+    cleaned: Event = _clean(event, redact)
+    return cleaned
+
+
+def _clean(value: Any, redact: Callable[[str], str]) -> Any:
+    if isinstance(value, str):
+        return redact(value) if len(value) > 7 else value
+    if isinstance(value, tuple):
+        items = tuple(_clean(item, redact) for item in value)
+        return value if all(new is old for new, old in zip(items, value, strict=True)) else items
+    if isinstance(value, Mapping):
+        return {key: _clean(item, redact) for key, item in value.items()}
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        changes = {}
+        for f in dataclasses.fields(value):
+            if f.name in _NAMES:
+                continue
+            old = getattr(value, f.name)
+            new = _clean(old, redact)
+            if new is not old and new != old:
+                changes[f.name] = new
+        return dataclasses.replace(value, **changes) if changes else value
+    return value
