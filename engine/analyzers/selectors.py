@@ -22,7 +22,7 @@ def quantity(value: object) -> float | None:
     if not isinstance(value, str):
         return None
     text = value.strip()
-    number = text.rstrip("numkMGTPEi")
+    number = text.rstrip("numkKMGTPEi")
     try:
         return float(number) * _SUFFIXES[text[len(number) :]]
     except (ValueError, KeyError, OverflowError):
