@@ -3,3 +3,5 @@
 The one door is `engine.agent.Agent`; what happens is learnt from `engine.events` alone. Nothing here imports textual or rich;
 kubernetes, ollama and whoosh are imported when first needed.
 """
+
+__version__ = "0.1.0"

@@ -1,0 +1,141 @@
+"""`troubleshoot`: one question, any tier, to its end, on the same events as the screen."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from engine.events import (
+    AnswerFinished,
+    ApprovalRequested,
+    CommandStarted,
+    Event,
+    FindingsFound,
+    Notice,
+    RunCancelled,
+    RunFailed,
+    RunFinished,
+    StepFinished,
+    StepStarted,
+)
+from engine.facts import Answer, ApprovalRequest, Decision
+from engine.run import Run
+from tui.cli import FAILED, INTERRUPTED, OK, REFUSED, UNREACHABLE, USAGE
+from tui.subcommands.common import agent_of, complain, progress, say, say_json
+
+
+def troubleshoot(args: argparse.Namespace) -> int:
+    """Ask one question and print its answer; without a terminal every change is refused unless --approve-exact names it."""
+    query, attachment = args.query, ""
+    if query in (None, "-"):
+        query = sys.stdin.read()
+    elif not sys.stdin.isatty():
+        attachment = _piped()
+    if not query or not query.strip():
+        complain('nothing was asked: use -q "why is checkout-api restarting?"')
+        return USAGE
+    with agent_of(args) as agent:
+        run = agent.ask(query.strip(), pod=args.pod, attachment=attachment)
+        try:
+            return _follow(run, args)
+        except KeyboardInterrupt:
+            run.cancel("interrupted")
+            run.wait(1.0)
+            complain("interrupted")
+            return INTERRUPTED
+
+
+def _piped() -> str:
+    """What was piped in beside -q, if it is a pipe or a file (a service's standard input may never end)."""
+    import os
+    import stat
+
+    try:
+        mode = os.fstat(sys.stdin.fileno()).st_mode
+    except (OSError, ValueError):
+        return ""
+    if not (stat.S_ISFIFO(mode) or stat.S_ISREG(mode)):
+        return ""
+    import select
+
+    ready, _, _ = select.select([sys.stdin], [], [], 0.05)
+    return sys.stdin.buffer.read(4_000_000).decode("utf-8", "replace") if ready else ""
+
+
+def _follow(run: Run, args: argparse.Namespace) -> int:
+    answer: Answer | None = None
+    refused = False
+    titles: dict[str, str] = {}
+    code = FAILED
+    for event in run.events():
+        _tell(event, titles)
+        if isinstance(event, AnswerFinished):
+            answer = event.answer
+        elif isinstance(event, ApprovalRequested):
+            decision = _decide(event.request, args.approve_exact)
+            refused = refused or decision.kind == "reject"
+            run.answer(event.request.id, decision)
+        elif isinstance(event, RunFinished):
+            refused = refused or event.outcome == "refused"
+            code = OK
+        elif isinstance(event, RunCancelled):
+            code = INTERRUPTED
+        elif isinstance(event, RunFailed):
+            complain(event.error)
+            code = UNREACHABLE if event.what in ("cluster", "model") else FAILED
+    run.wait(1.0)
+    if answer is not None:
+        if args.output == "json":
+            say_json(answer.to_dict())
+        else:
+            say(answer.text)
+    return REFUSED if code == OK and refused else code
+
+
+def _decide(request: ApprovalRequest, approved: list[str]) -> Decision:
+    """Approve what --approve-exact names word for word; on a terminal ask; otherwise no."""
+    if request.command in approved or any(tuple(text.split()) == request.argv for text in approved):
+        return Decision("approve", typed=request.typed_name, by="--approve-exact")
+    if sys.stdin.isatty() and sys.stderr.isatty():
+        return _ask_person(request)
+    complain(f"needs approval: {request.command}   (run it with --approve-exact {request.command!r})")
+    return Decision("reject", reason="no terminal to ask on", by="no-terminal")
+
+
+def _ask_person(request: ApprovalRequest) -> Decision:
+    out = sys.stderr
+    out.write(f"\n  {request.verdict.risk}: {request.verdict.reason}\n  {request.command}\n")
+    out.write(f"  where    {request.context} ▸ {request.namespace or 'all namespaces'}\n")
+    if request.touches_note:
+        out.write(f"  touches  {request.touches_note}\n")
+    if request.dry_run is not None:
+        out.write(f"  dry run  {request.dry_run.text}\n")
+        for line in request.dry_run.diff[:40]:
+            out.write(f"    {line}\n")
+    if request.undo:
+        out.write(f"  undo     {request.undo}\n")
+    wanted = request.typed_name
+    out.write(f"  type {wanted!r} to approve, anything else rejects: " if wanted else "  run it? [y/N] ")
+    out.flush()
+    said = sys.stdin.readline().strip()
+    if wanted:
+        return (
+            Decision("approve", typed=said, by="terminal")
+            if said == wanted
+            else Decision("reject", reason="the name was not typed", by="terminal")
+        )
+    return Decision("approve", by="terminal") if said.lower() in ("y", "yes") else Decision("reject", reason="said no", by="terminal")
+
+
+def _tell(event: Event, titles: dict[str, str]) -> None:
+    match event:
+        case StepStarted():
+            titles[event.id] = event.title
+        case StepFinished():
+            progress(f"{'✓' if event.outcome == 'done' else '✗'} {titles.get(event.id, '')}  {event.detail}  {event.seconds:.1f} s")
+        case FindingsFound():
+            progress(f"{len(event.findings)} findings in {sum(event.scanned.values())} objects")
+        case CommandStarted():
+            progress(f"$ {event.command}")
+        case Notice():
+            complain(event.text)

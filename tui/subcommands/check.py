@@ -1,0 +1,114 @@
+"""`check` and `logs`: the analyzers alone, no model."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from engine.events import FindingsFound, RunFailed
+from engine.facts import Finding
+from tui.cli import FAILED, FINDINGS, INTERRUPTED, OK, UNREACHABLE, USAGE
+from tui.subcommands.common import agent_of, complain, painted, say, say_json
+
+
+def check(args: argparse.Namespace) -> int:
+    """Findings of the whole cluster, one namespace or one object, most important first; exit 1 when something is critical."""
+    from engine.resolve import KINDS
+
+    only = tuple(part.strip() for part in args.only.split(",") if part.strip())
+    kind, _, name = args.object.partition("/")
+    if args.object and (not name or kind.lower() not in KINDS):
+        complain(f"{args.object!r} is not KIND/NAME, as in deploy/checkout-api")
+        return USAGE
+    found: FindingsFound | None = None
+    with agent_of(args, save=False) as agent:
+        run = agent.check(namespace="" if args.all_namespaces else None, only=only)
+        try:
+            for event in run.events():
+                if isinstance(event, FindingsFound):
+                    found = event
+                elif isinstance(event, RunFailed):
+                    complain(event.error)
+                    return UNREACHABLE if event.what == "cluster" else FAILED
+        except KeyboardInterrupt:
+            run.cancel()
+            return INTERRUPTED
+        status = agent.status
+    if found is None:
+        return FAILED
+    findings = found.findings
+    if name:
+        wanted = KINDS[kind.lower()].kind
+        findings = tuple(f for f in findings if any(r and r.kind == wanted and r.name == name for r in (f.object, f.owner)))
+    if args.output == "json":
+        cluster = {
+            "context": status.context,
+            "version": status.cluster_version,
+            "namespace": "" if args.all_namespaces else status.namespace,
+        }
+        rows = [finding_row(finding) for finding in findings]
+        say_json(
+            {"schema": "k8sagent.check/1", "cluster": cluster, "scanned": found.scanned, "findings": rows, "errors": list(found.errors)}
+        )
+    else:
+        _print(findings, found)
+    return FINDINGS if any(f.severity == "critical" for f in findings) else OK
+
+
+def logs(args: argparse.Namespace) -> int:
+    """What a log text says is wrong; exit 1 when something is."""
+    from engine.analyzers.logs import analyze_text
+    from engine.redact import Redactor
+
+    try:
+        data = sys.stdin.buffer.read() if args.file == "-" else Path(args.file).read_bytes()
+    except OSError as error:
+        complain(f"{args.file}: {error.strerror}")
+        return USAGE
+    findings = analyze_text(Redactor().text(data.decode("utf-8", "replace")))
+    if args.output == "json":
+        say_json({"schema": "k8sagent.check/1", "cluster": {}, "scanned": {}, "findings": [finding_row(f) for f in findings], "errors": []})
+    else:
+        for finding in findings:
+            _print_one(finding)
+        if not findings:
+            say("nothing in this log looks like a failure")
+    return FINDINGS if findings else OK
+
+
+def finding_row(finding: Finding) -> dict[str, Any]:
+    """A finding's JSON form, with its id."""
+    import msgspec
+
+    return {"id": finding.id, **msgspec.to_builtins(finding)}
+
+
+def _print(findings: Sequence[Finding], found: FindingsFound) -> None:
+    for finding in findings:
+        if finding.severity != "info":
+            _print_one(finding)
+    hints = sum(f.severity == "info" for f in findings)
+    count = sum(found.scanned.values())
+    for error in found.errors:
+        say(painted(f"? {error}", "amber"))
+    broken = sum(f.severity == "critical" for f in findings)
+    warned = sum(f.severity == "warning" for f in findings)
+    words = f"{broken} critical, {warned} warning, {hints} info" if findings else "no findings: everything that was looked at is healthy"
+    say(painted(f"{words}; {count} objects looked at", "grey"))
+
+
+def _print_one(finding: Finding) -> None:
+    colour = {"critical": "red", "warning": "amber", "info": "grey"}[finding.severity]
+    glyph = {"critical": "✗", "warning": "!", "info": "·"}[finding.severity]
+    where = f"{finding.object.namespace}/" if finding.object.namespace else ""
+    say(f"{painted(glyph, colour)} {painted(where + str(finding.object), 'bold')}  {painted(finding.code, colour)}")
+    say(f"    {finding.summary}")
+    for item in finding.evidence[:2]:
+        say(painted(f"    {item.source}: {' '.join(item.excerpt.split())[:160]}", "grey"))
+    for remedy in finding.remedies[:2]:
+        say(f"    → {remedy.text}")
+        if remedy.command:
+            say(painted(f"      {remedy.command}", "blue"))

@@ -1,0 +1,74 @@
+"""What the subcommands share: settings and agent from the flags, JSON and progress to the right stream."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from engine.agent import Agent
+from engine.cluster.connect import Opening
+from engine.config import Settings, load
+
+
+def settings_of(args: argparse.Namespace) -> Settings:
+    """The settings in force for these flags; raises ConfigError."""
+    flags = {
+        "cluster.kubeconfig": getattr(args, "kubeconfig", None),
+        "cluster.context": getattr(args, "context", None),
+        "cluster.namespace": getattr(args, "namespace", None),
+        "model.name": getattr(args, "model", None),
+        "model.provider": "none" if getattr(args, "no_llm", False) else None,
+    }
+    return load(getattr(args, "config", None), flags=flags)
+
+
+def opening_of(args: argparse.Namespace) -> Opening:
+    """Which cluster the flags name."""
+    return Opening(snapshot=args.snapshot, demo=args.demo, writable=args.writable)
+
+
+@contextmanager
+def agent_of(args: argparse.Namespace, *, save: bool = True, session_id: str = "") -> Iterator[Agent]:
+    """A started agent, closed at the end whatever happens."""
+    agent = Agent(settings_of(args), opening_of(args), save=save and not args.no_save, session_id=session_id)
+    agent.start()
+    try:
+        yield agent
+    finally:
+        agent.close()
+
+
+def say(text: str) -> None:
+    """A line to standard output."""
+    sys.stdout.write(text.rstrip("\n") + "\n")
+
+
+def say_json(value: Any) -> None:
+    """One JSON document to standard output."""
+    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=None if isinstance(value, list) else 1) + "\n")
+
+
+def complain(text: str) -> None:
+    """A line to standard error."""
+    sys.stderr.write(f"k8sagent: {text.rstrip()}\n")
+
+
+def progress(text: str) -> None:
+    """A passing line to standard error, only where a person watches."""
+    if sys.stderr.isatty():
+        sys.stderr.write(f"  {text}\n")
+        sys.stderr.flush()
+
+
+def painted(text: str, colour: str) -> str:
+    """Coloured where standard output is a terminal that wants colour; the words alone always suffice."""
+    import os
+
+    if not sys.stdout.isatty() or os.environ.get("NO_COLOR"):
+        return text
+    codes = {"red": "31", "amber": "33", "green": "32", "blue": "34", "grey": "90", "bold": "1"}
+    return f"\x1b[{codes[colour]}m{text}\x1b[0m"

@@ -1,0 +1,133 @@
+"""The command line as argparse sees it; a contract that scripts rely on."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+VALUED = ("--config", "--kubeconfig", "--context", "-n", "--namespace", "--snapshot", "--model", "--output")
+"""Global flags that take a value as the next word."""
+
+_EPILOG = """examples:
+  k8sagent --demo                                         look around in a recorded cluster; needs nothing
+  k8sagent                                                the full-screen session on the current context
+  k8sagent troubleshoot -n shop -q "why is checkout-api restarting?"
+  k8sagent check -A --output json
+  kubectl logs my-pod | k8sagent logs
+
+exit codes: 0 fine, 1 findings, 2 wrong usage, 3 cluster or model unreachable, 4 refused or needs approval, 5 failed, 130 interrupted
+"""
+
+
+def build() -> argparse.ArgumentParser:
+    """The whole parser."""
+    parser = argparse.ArgumentParser(
+        prog="k8sagent",
+        description="Finds out why a Kubernetes cluster, or a RHEL host under it, misbehaves.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("-V", "--version", action="store_true", help="print the version")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    place = _place()
+    output = _output()
+
+    p = _add(commands, "interactive", "the full-screen session (the default)", "session:interactive", place)
+    p.add_argument("--plain", action="store_true", help="line by line, for screen readers and dumb terminals")
+    p.add_argument("--resume", metavar="ID", default="", help="go on with a saved session")
+
+    p = _add(commands, "troubleshoot", "one question, any tier, to the end", "ask:troubleshoot", place, output)
+    p.add_argument("-q", "--query", metavar="TEXT", help="the question ('-' or nothing: read it from standard input)")
+    p.add_argument("--pod", metavar="POD", default="", help="the pod that the question is about")
+    p.add_argument("--no-llm", action="store_true", help="analyzers and runbooks alone, no model")
+    p.add_argument("--approve-exact", metavar="COMMAND", action="append", default=[], help="approve exactly this change; nothing else runs")
+
+    p = _add(commands, "check", "analyzers only, no model", "check:check", place, output)
+    p.add_argument("object", nargs="?", default="", metavar="KIND/NAME", help="check one object")
+    p.add_argument("-A", "--all-namespaces", action="store_true", help="the whole cluster")
+    p.add_argument("--only", metavar="NAMES", default="", help="only these specialities or analyzers, separated by commas")
+
+    p = _add(commands, "logs", "patterns in a log text", "check:logs", output)
+    p.add_argument("file", nargs="?", default="-", metavar="FILE", help="a log file ('-' or nothing: standard input)")
+
+    p = _add(commands, "intent", "the tier of a query, and why", "text:intent", output)
+    p.add_argument("text", nargs="*", metavar="TEXT")
+    p.add_argument("--jsonl", action="store_true", help='read {"id","query"} lines from standard input')
+
+    p = _add(commands, "policy", "the verdict on a command, and why; runs nothing", "text:policy", place, output)
+    p.add_argument("text", nargs="?", default="", metavar="TEXT")
+    p.add_argument("--jsonl", action="store_true", help='read {"id","command"} lines from standard input')
+    p.add_argument("--explain", action="store_true", help="show the parse, the table row and the rule")
+
+    _add(commands, "redact", "standard input to standard output without secrets", "text:redact")
+
+    p = _add(commands, "docs", "the documentation", "docs:search")
+    docs = p.add_subparsers(metavar="ACTION", required=True)
+    q = _add(docs, "search", "find passages", "docs:search", _config(), output)
+    q.add_argument("text", nargs="+", metavar="TEXT")
+    q.add_argument("--limit", type=int, default=5, metavar="N", help="at most so many (default 5)")
+    _add(docs, "list", "every document", "docs:list_documents", _config(), output)
+    _add(docs, "index", "take in every change now", "docs:index", _config(), output)
+    q = _add(docs, "show", "print a document", "docs:show", _config())
+    q.add_argument("path", metavar="PATH")
+
+    p = _add(commands, "snapshot", "recorded clusters", "snapshot:info")
+    snapshots = p.add_subparsers(metavar="ACTION", required=True)
+    q = _add(snapshots, "info", "what a recording holds and lacks", "snapshot:info", output)
+    q.add_argument("path", metavar="PATH", type=Path)
+    q = _add(snapshots, "serve", "serve a recording to kubectl until interrupted; prints a kubeconfig path", "snapshot:serve")
+    q.add_argument("path", metavar="PATH", type=Path, nargs="?", help="the recording (nothing: the bundled demo)")
+    q.add_argument("--writable", action="store_true", help="take changes, in memory")
+
+    _add(commands, "health", "what works, and how to mend what does not", "health:health", place, output)
+
+    p = _add(commands, "sessions", "saved sessions", "sessions:list_sessions")
+    sessions = p.add_subparsers(metavar="ACTION", required=True)
+    _add(sessions, "list", "newest first", "sessions:list_sessions", output)
+    q = _add(sessions, "show", "questions and answers", "sessions:show", output)
+    q.add_argument("id", metavar="ID")
+    q = _add(sessions, "export", "as a Markdown post-mortem, JSON events or text", "sessions:export")
+    q.add_argument("id", metavar="ID")
+    q.add_argument("--format", choices=("markdown", "json", "text"), default="markdown")
+    q = _add(sessions, "resume", "go on with a session, full-screen", "session:resume", place)
+    q.add_argument("id", metavar="ID")
+
+    p = _add(commands, "config", "settings in force and where each came from", "config:show")
+    config = p.add_subparsers(metavar="ACTION", required=True)
+    _add(config, "show", "every setting with its origin", "config:show", _config(), output)
+    _add(config, "path", "where your own settings stand", "config:path")
+    _add(config, "init", "write the commented file", "config:init")
+    return parser
+
+
+def _add(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser], name: str, help: str, run: str, *parents: argparse.ArgumentParser
+) -> argparse.ArgumentParser:
+    parser = commands.add_parser(name, help=help, description=help[0].upper() + help[1:] + ".", parents=list(parents))
+    parser.set_defaults(run=run)
+    return parser
+
+
+def _config() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(add_help=False)
+    parser.add_argument("--config", type=Path, metavar="FILE", help="settings file")
+    return parser
+
+
+def _place() -> argparse.ArgumentParser:
+    parser = _config()
+    parser.add_argument("--kubeconfig", metavar="FILE", help="kubeconfig file")
+    parser.add_argument("--context", metavar="NAME", help="context of the kubeconfig")
+    parser.add_argument("-n", "--namespace", metavar="NAME", help="namespace")
+    parser.add_argument("--snapshot", type=Path, metavar="PATH", help="a recorded cluster instead of a live one")
+    parser.add_argument("--demo", action="store_true", help="the bundled recorded cluster, writable in memory")
+    parser.add_argument("--writable", action="store_true", help="let a recording take changes, in memory")
+    parser.add_argument("--model", metavar="NAME", help="model name")
+    parser.add_argument("--no-save", action="store_true", help="keep no transcript")
+    return parser
+
+
+def _output() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(add_help=False)
+    parser.add_argument("--output", choices=("text", "json"), default="text", help="text (default) or json on standard output")
+    return parser

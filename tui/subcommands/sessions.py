@@ -1,0 +1,44 @@
+"""`sessions list|show|export`: saved sessions."""
+
+from __future__ import annotations
+
+import argparse
+import time
+
+from engine.session import SessionError, SessionShelf, sessions_folder
+from tui.cli import OK, USAGE
+from tui.subcommands.common import complain, painted, say, say_json
+
+
+def list_sessions(args: argparse.Namespace) -> int:
+    """Newest first."""
+    rows = SessionShelf(sessions_folder()).list()
+    if args.output == "json":
+        say_json({"sessions": [{"id": r.id, "started": r.started, "context": r.context, "questions": list(r.questions)} for r in rows]})
+        return OK
+    for row in rows:
+        when = time.strftime("%Y-%m-%d %H:%M", time.localtime(row.started))
+        say(f"{row.id}  {painted(when, 'grey')}  {row.context}  {row.questions[0] if row.questions else '(no question)'}")
+    if not rows:
+        say("no saved sessions yet")
+    return OK
+
+
+def show(args: argparse.Namespace) -> int:
+    """Questions and answers of one session."""
+    return _print(args.id, "json" if args.output == "json" else "text")
+
+
+def export(args: argparse.Namespace) -> int:
+    """One session in a format."""
+    return _print(args.id, args.format)
+
+
+def _print(id: str, format: str) -> int:
+    try:
+        shelf = SessionShelf(sessions_folder())
+        say(shelf.export(shelf.find(id).stem, format))
+    except SessionError as error:
+        complain(str(error))
+        return USAGE
+    return OK
