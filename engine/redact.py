@@ -1,0 +1,73 @@
+"""Takes secrets out of any text before it is shown, stored or sent to a model.
+
+Structure first (Secret manifests, env lists, kube and docker configs, private keys), then shapes and telling key names.
+Digests, UIDs, resource versions, git hashes and fingerprints stay, since a diagnosis needs them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import threading
+from collections import Counter
+from collections.abc import Iterable
+
+from engine.redaction import patterns, structure
+
+
+class Redactor:
+    """One session's memory of placeholders: the same secret reads the same everywhere, and is itself never kept."""
+
+    def __init__(self) -> None:
+        self._salt = secrets.token_bytes(16)
+        self._lock = threading.Lock()
+        self._placeholders: dict[bytes, str] = {}
+        self.counts: Counter[str] = Counter()
+
+    def text(self, text: str) -> str:
+        """The whole text without secrets; line ends stay as they are."""
+        if not _may_hold_secret(text):
+            return text
+        stream = self.stream()
+        lines = stream.feed(text.split("\n"))
+        return "\n".join((*lines, *stream.flush()))
+
+    def stream(self) -> StreamRedactor:
+        """A reader for text that comes in pieces."""
+        return StreamRedactor(self)
+
+    def holds_secret(self, text: str) -> bool:
+        """Whether the text holds something that `text` would take out."""
+        return Redactor().text(text) != text
+
+    def mark(self, kind: str, secret: str) -> str:
+        """The placeholder of a secret: `[redacted:token#1]`."""
+        key = hashlib.blake2b(secret.strip().encode("utf-8", "replace"), key=self._salt, digest_size=16).digest()
+        with self._lock:
+            self.counts[kind] += 1
+            known = self._placeholders.get(key)
+            if known is None:
+                known = self._placeholders[key] = f"[redacted:{kind}#{len(self._placeholders) + 1}]"
+            return known
+
+
+class StreamRedactor:
+    """Redacts lines as they come, also where a secret spans the border between two batches."""
+
+    def __init__(self, redactor: Redactor) -> None:
+        self._reader = structure.StructureReader(redactor.mark)
+
+    def feed(self, lines: Iterable[str]) -> tuple[str, ...]:
+        """The lines that are settled; some may be held back until a later call or `flush`."""
+        batch = tuple(lines)
+        if self._reader.idle and not _may_hold_secret("\n".join(batch)):
+            return batch
+        return tuple(out for line in batch for out in self._reader.feed(line))
+
+    def flush(self) -> tuple[str, ...]:
+        """What was held back, at the end of the text."""
+        return tuple(self._reader.flush())
+
+
+def _may_hold_secret(text: str) -> bool:
+    return bool(structure.TRIGGER.search(text) or patterns.TRIGGER.search(text))
