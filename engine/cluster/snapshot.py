@@ -15,6 +15,7 @@ from typing import Any, Literal
 from engine.cancel import CancelToken
 from engine.cluster.archive import Archive, BrokenRecording, open_archive
 from engine.cluster.discovery import from_aggregated, from_resource_list, preferred, version_rank
+from engine.cluster.inventory import Inventory, inventory_of
 from engine.cluster.objects import int_at, maps_at, parse_time, text_at
 from engine.cluster.source import (
     ContextInfo,
@@ -31,7 +32,7 @@ from engine.cluster.source import (
 from engine.cluster.timeshift import TimeShift
 from engine.cluster.usage import usages
 
-__all__ = ["BrokenRecording", "RecordedCluster", "RecordedList", "open_recording"]
+__all__ = ["BrokenRecording", "Inventory", "RecordedCluster", "RecordedList", "info", "open_recording"]
 
 FORMAT = 1
 _NO_LOG = "unable to retrieve container logs for "
@@ -82,6 +83,11 @@ def open_recording(path: Path, *, now: datetime | None = None, title: str = "") 
     Raises BrokenRecording, which names the file and what is wrong.
     """
     return RecordedCluster(open_archive(path), now=now, title=title)
+
+
+def info(path: Path) -> Inventory:
+    """What a recording holds and lacks. Raises BrokenRecording."""
+    return inventory_of(open_recording(path))
 
 
 class RecordedCluster:
