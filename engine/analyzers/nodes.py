@@ -18,7 +18,22 @@ _EXPECTED = {"Ready", *_PRESSURE, "NetworkUnavailable"}
 _LEASES = "leases.coordination.k8s.io"
 _SILENT_SECONDS = 60.0
 _STUCK_SECONDS = 60.0
-_TROUBLE = ("SystemOOM", "OOMKilling", "ImageGCFailed", "ContainerGCFailed", "FreeDiskSpaceFailed", "CIDRNotAvailable", "KubeletSetupFailed", "EvictionThresholdMet", "FailedNodeAllocatableEnforcement", "TaskHung", "KernelOops", "FilesystemIsReadOnly", "ContainerdUnhealthy", "KubeletUnhealthy")  # fmt: skip
+_TROUBLE = (
+    "SystemOOM",
+    "OOMKilling",
+    "ImageGCFailed",
+    "ContainerGCFailed",
+    "FreeDiskSpaceFailed",
+    "CIDRNotAvailable",
+    "KubeletSetupFailed",
+    "EvictionThresholdMet",
+    "FailedNodeAllocatableEnforcement",
+    "TaskHung",
+    "KernelOops",
+    "FilesystemIsReadOnly",
+    "ContainerdUnhealthy",
+    "KubeletUnhealthy",
+)
 _MINOR = re.compile(r"^v?1\.(\d+)")
 _OLDEST_SKEW = 3
 

@@ -13,17 +13,13 @@ from engine.cluster.objects import Obj
 from engine.facts import Evidence, Finding, ObjectRef, Remedy
 
 _HANDLER = re.compile(
-    r(
-        '(?:no runtime for "([^"]+)" is configured|RuntimeHandler "([^"]+)" '
-        r'not supported|runtime handler "?([\w.-]+)"? not (?:found|supported))'
-    )
+    r'(?:no runtime for "([^"]+)" is configured|RuntimeHandler "([^"]+)" not supported'
+    r'|runtime handler "?([\w.-]+)"? not (?:found|supported))'
 )
 _ADDRESSES = re.compile(
-    r(
-        "no (?:more )?(?:IP|free) addresses? available|failed to "
-        "(?:assign|allocate)[^:]*(?:IP|address)|range is full|address pool.*exhausted|no available IP"
-    ),
-    re.I,
+    r"no (?:more )?(?:IP|free) addresses? available|failed to (?:assign|allocate)[^:]*(?:IP|address)|range is full"
+    r"|address pool.*exhausted|no available IP",
+    re.IGNORECASE,
 )
 _PLUGIN = re.compile(r'plugin type="([^"]+)"')
 
