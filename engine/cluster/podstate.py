@@ -140,7 +140,7 @@ def pod_trouble(pod: Mapping[str, Any], state: PodState, now: datetime) -> tuple
         return ("broken", _exit_note(pod, state)) if recent and state.restarts >= _LOOP_RESTARTS else ("ok", "")
     if status in ("Running", "NotReady"):
         since = _condition_since(pod, "Ready", now, default=age)
-        probed = any(at(c, "readinessProbe") for c in maps_at(pod, "spec", "containers"))
+        probed = any("readinessProbe" in c for c in maps_at(pod, "spec", "containers"))
         note = "readiness probe fails" if probed and status == "Running" else "not ready"
         return ("broken", note) if since > _SLOW_SECONDS else ("waiting", note)
     if status in _WAITING or re.fullmatch(r"Init:\d+/\d+", status):
@@ -213,7 +213,7 @@ def _pending_note(pod: Mapping[str, Any]) -> str:
     if "affinity" in text or "node selector" in text:
         return "no matching node"
     if found := re.search(r"Insufficient ([a-zA-Z0-9./-]+)", text):
-        return f"not enough {_short(found[1])}"
+        return f"not enough {_short(found[1].rstrip('.'))}"
     if "taint" in text:
         return "untolerated taint"
     if text_at(scheduled, "reason") == "SchedulingGated":

@@ -1,0 +1,161 @@
+"""A recording's files come out of a folder or an archive as they are; hostile and broken ones are refused with the file named."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import os
+import random
+import tarfile
+import tracemalloc
+from pathlib import Path
+
+import pytest
+from fakes.recordings import files_of, pod, tar_of, write_folder
+
+from engine.cluster.archive import BrokenRecording, Limits, open_archive
+
+FILES = files_of({"core/v1/pods/Pod": [pod("a")]}, logs={"shop/a/app.log": "2026-03-01T09:59:30Z hello\n"})
+
+
+def packed(tmp_path: Path, data: bytes, name: str = "r.tar.gz") -> Path:
+    (tmp_path / name).write_bytes(data)
+    return tmp_path / name
+
+
+def member(name: str, kind: bytes = tarfile.REGTYPE, size: int = 0, link: str = "") -> tarfile.TarInfo:
+    made = tarfile.TarInfo(name)
+    made.type, made.size, made.linkname = kind, size, link
+    return made
+
+
+@pytest.mark.parametrize(
+    ("top", "mode"), [("", "w"), ("recording/", "w"), ("./", "w:gz"), ("./recording/", "w:gz"), ("recording/", "w:gz")]
+)
+def test_an_archive_opens_with_and_without_a_folder_around_it(tmp_path: Path, top: str, mode: str) -> None:
+    archive = open_archive(packed(tmp_path, tar_of(FILES, top=top, mode=mode)))
+    assert sorted(archive.names()) == sorted(FILES)
+    assert archive.read("logs/shop/a/app.log") == b"2026-03-01T09:59:30Z hello\n"
+    assert archive.read("logs/shop/a/other.log") is None
+
+
+@pytest.mark.parametrize("inner", ["", "recording"])
+def test_a_folder_opens_with_and_without_a_folder_around_it(tmp_path: Path, inner: str) -> None:
+    write_folder(tmp_path / "r" / inner, FILES)
+    archive = open_archive(tmp_path / "r")
+    assert sorted(archive.names()) == sorted(FILES)
+    assert archive.json("version.json")["gitVersion"] == "v1.36.2"
+
+
+@pytest.mark.parametrize("form", ["folder", "archive"])
+def test_what_repeats_the_resources_in_other_words_is_not_read(tmp_path: Path, form: str) -> None:
+    files = {**FILES, "dump/json/nodes.json": b"{}", "tables/pods.txt": b"x", "describe/pods.txt": b"x", "logs/tables/p/c.log": b"kept"}
+    path = write_folder(tmp_path / "r", files) if form == "folder" else packed(tmp_path, tar_of(files))
+    names = set(open_archive(path).names())
+    assert "logs/tables/p/c.log" in names
+    assert not {name for name in names if name.startswith(("dump", "tables", "describe"))}
+
+
+@pytest.mark.parametrize(
+    ("extra", "says"),
+    [
+        (member("../outside.json"), "points outside"),
+        (member("recording/../../outside.json"), "points outside"),
+        (member("/etc/cron.d/x"), "points outside"),
+        (member("recording\\..\\x"), "points outside"),
+        (member("recording/link", tarfile.SYMTYPE, link="/etc/passwd"), "is a link"),
+        (member("recording/hard", tarfile.LNKTYPE, link="recording/meta.json"), "is a link"),
+        (member("recording/dev", tarfile.CHRTYPE), "neither a file nor a folder"),
+        (member("recording/pipe", tarfile.FIFOTYPE), "neither a file nor a folder"),
+        (member("recording/" + "d/" * 40 + "x"), "folders deep"),
+    ],
+    ids=lambda value: value.name if isinstance(value, tarfile.TarInfo) else "",
+)
+def test_members_that_no_recording_has_are_refused_by_name(tmp_path: Path, extra: tarfile.TarInfo, says: str) -> None:
+    with pytest.raises(BrokenRecording, match=says) as caught:
+        open_archive(packed(tmp_path, tar_of(FILES, extra=[extra])))
+    assert extra.name.split("/")[-1].replace("\\", "")[:4] in str(caught.value).replace("\\", "")
+
+
+@pytest.mark.parametrize("make", [lambda p: p.symlink_to("/etc/passwd"), os.mkfifo], ids=["link", "pipe"])
+def test_a_folder_with_a_link_or_a_pipe_in_it_is_refused(tmp_path: Path, make: object) -> None:
+    write_folder(tmp_path / "r", FILES)
+    make(tmp_path / "r" / "logs" / "shop" / "odd")  # type: ignore[operator]
+    with pytest.raises(BrokenRecording, match="logs/shop/odd is "):
+        open_archive(tmp_path / "r")
+
+
+def test_sizes_are_limited_by_file_by_sum_and_by_count(tmp_path: Path) -> None:
+    path = packed(tmp_path, tar_of({**FILES, "logs/shop/a/b.log": b"x" * 5000, "logs/shop/a/c.log": b"y" * 5000}))
+    with pytest.raises(BrokenRecording, match=r"b\.log claims 5,000 bytes"):
+        open_archive(path, limits=Limits(file_bytes=4000))
+    with pytest.raises(BrokenRecording, match="more than 8,000 bytes"):
+        open_archive(path, limits=Limits(total_bytes=8000))
+    with pytest.raises(BrokenRecording, match="more than 3 files"):
+        open_archive(path, limits=Limits(files=3))
+    folder = write_folder(tmp_path / "r", {**FILES, "logs/shop/a/b.log": b"x" * 5000})
+    with pytest.raises(BrokenRecording, match=r"b\.log claims 5,000 bytes"):
+        open_archive(folder, limits=Limits(file_bytes=4000))
+
+
+def test_ten_gigabytes_of_zeros_are_refused_before_they_are_unpacked(tmp_path: Path) -> None:
+    header = member("recording/logs/zeros.log", size=10 * 1024**3).tobuf()
+    out = io.BytesIO()
+    with gzip.GzipFile(fileobj=out, mode="wb", compresslevel=1) as stream:
+        stream.write(header)
+        stream.write(b"\0" * 1024 * 1024)
+    with pytest.raises(BrokenRecording, match=r"logs/zeros.log claims 10,737,418,240 bytes"):
+        open_archive(packed(tmp_path, out.getvalue()))
+
+
+def test_a_bomb_in_a_members_attributes_is_refused_without_filling_the_memory(tmp_path: Path) -> None:
+    size = 300 * 1024 * 1024
+    out = io.BytesIO()
+    with gzip.GzipFile(fileobj=out, mode="wb", compresslevel=1) as stream:
+        stream.write(member("recording/attributes", tarfile.XHDTYPE, size=size).tobuf())
+        for _ in range(size // (4 * 1024 * 1024)):
+            stream.write(b"\0" * 4 * 1024 * 1024)
+    path = packed(tmp_path, out.getvalue())
+    tracemalloc.start()
+    try:
+        with pytest.raises(BrokenRecording, match="too large"):
+            open_archive(path)
+        assert tracemalloc.get_traced_memory()[1] < 40 * 1024 * 1024
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("keep", [0.3, 0.9])
+def test_a_gzip_file_that_breaks_off_is_named(tmp_path: Path, keep: float) -> None:
+    data = tar_of({**FILES, "logs/shop/a/noise.log": random.Random(7).randbytes(50_000)})
+    with pytest.raises(BrokenRecording, match=r"^r\.tar\.gz is not a whole gzip file"):
+        open_archive(packed(tmp_path, data[: int(len(data) * keep)]))
+
+
+def test_a_gzip_file_with_wrong_bytes_in_it_is_named(tmp_path: Path) -> None:
+    data = bytearray(tar_of({**FILES, "logs/shop/a/noise.log": random.Random(7).randbytes(50_000)}))
+    data[len(data) // 2 : len(data) // 2 + 200] = b"\xff" * 200
+    with pytest.raises(BrokenRecording, match=r"^r\.tar\.gz is not a"):
+        open_archive(packed(tmp_path, bytes(data)))
+
+
+def test_files_that_are_no_recording_are_refused_with_a_way_on(tmp_path: Path) -> None:
+    with pytest.raises(BrokenRecording, match=r"is not a tar archive"):
+        open_archive(packed(tmp_path, b"apiVersion: v1\n" * 100, "notes.txt"))
+    with pytest.raises(BrokenRecording, match="does not exist"):
+        open_archive(tmp_path / "nowhere")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(BrokenRecording, match=r"meta\.json is missing.*snapshot record"):
+        open_archive(tmp_path / "empty")
+
+
+def test_packed_documents_are_unpacked_within_the_limit(tmp_path: Path) -> None:
+    files = {**FILES, "openapi/v3/api__v1.json.gz": gzip.compress(b'{"a":1}'), "openapi/v3/big.json.gz": gzip.compress(b"0" * 100_000)}
+    files["openapi/v3/torn.json.gz"] = gzip.compress(b"0" * 1000)[:-12]
+    archive = open_archive(packed(tmp_path, tar_of(files)), limits=Limits(file_bytes=50_000))
+    assert archive.inflate("openapi/v3/api__v1.json") == b'{"a":1}'
+    assert archive.inflate("openapi/v3/none.json") is None
+    with pytest.raises(BrokenRecording, match=r"big\.json\.gz holds more"):
+        archive.inflate("openapi/v3/big.json")
+    with pytest.raises(BrokenRecording, match=r"torn\.json\.gz is not a whole gzip"):
+        archive.inflate("openapi/v3/torn.json")
