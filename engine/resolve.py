@@ -30,6 +30,11 @@ class KindWord:
         """How the kind is written in a kubectl command."""
         return self.resource.split(".")[0]
 
+    @property
+    def singular(self) -> str:
+        """One of them, as kubectl commands and sentences write it."""
+        return self.kind.lower()
+
 
 _KINDS: tuple[tuple[KindWord, str], ...] = (
     (KindWord("pods", "Pod"), "pod pods po"),

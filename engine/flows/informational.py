@@ -1,0 +1,87 @@
+"""The informational tier: one or two read commands, the answer first and the table after; how-to questions go to the documentation."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+
+from engine.answer import informational_answer
+from engine.cluster.source import ClusterError
+from engine.events import AnswerFinished, Notice, PassagesFound
+from engine.facts import Answer, CommandRecord, Evidence
+from engine.flows.tools import Emit, Tools, step
+from engine.flows.words import explain, plan_with_model
+from engine.investigation import Investigation
+from engine.readings import Reading, read
+from engine.run import FlowError
+
+_ASKS_DOCS = re.compile(
+    r"\b(?:how (?:do|can|would|could|should|to)|what (?:happens|is (?:a|an|the difference)|does|are (?:the )?(?:probes|steps|ways))|explain|"
+    r"difference|best practice|"
+    r"should (?:i|we)|is it (?:safe|ok)|can i|write|generate|script|snippet|example|manifest|meaning)\b",
+    re.I,
+)
+
+
+def informational(query: str, tools: Tools, emit: Emit) -> str:
+    """Answer a plain question."""
+    if _ASKS_DOCS.search(query):
+        return _from_documents(query, tools, emit)
+    with step(tools, emit, "work out what to read", "cluster") as note:
+        try:
+            reading = read(query, tools.source, tools.place.namespace, pod=tools.pod, cancel=tools.token)
+        except ClusterError as error:
+            raise FlowError("cluster", str(error)) from error
+        if reading is None and tools.model is not None:
+            reading = plan_with_model(query, tools, emit)
+        note.detail = "; ".join(reading.commands) if reading else "no read command fits"
+        note.outcome = "done" if reading else "skipped"
+    if reading is None:
+        return _from_documents(query, tools, emit)
+    if reading.missing:
+        emit(AnswerFinished(answer=Answer(tier="informational", text=reading.missing)))
+        return "nothing_to_do"
+    return _run_and_answer(query, reading, tools, emit)
+
+
+def _run_and_answer(query: str, reading: Reading, tools: Tools, emit: Emit) -> str:
+    investigation = Investigation(emit, tools.redact)
+    records: list[CommandRecord] = []
+    tables: list[str] = []
+    for command in reading.commands[:2]:
+        outcome = tools.desk.run(command, why="shows what was asked for")
+        records += outcome.records
+        if outcome.status != "ran" or outcome.result is None:
+            emit(Notice(level="warning", text=outcome.reason))
+            if not reading.answer:
+                emit(AnswerFinished(answer=Answer(tier="informational", text=outcome.reason, commands=tuple(records))))
+                return "refused" if outcome.status == "refused" else "rejected"
+            continue
+        result = outcome.result
+        if result.exit_code != 0:
+            failure = " ".join((result.error or result.stderr).split())[:300] or f"exit code {result.exit_code}"
+            if not reading.answer:
+                emit(
+                    AnswerFinished(
+                        answer=Answer(tier="informational", text=f"{outcome.command} failed: {failure}", commands=tuple(records))
+                    )
+                )
+                return "answered"
+            emit(Notice(level="warning", text=f"{outcome.command} failed: {failure}"))
+            continue
+        text = result.stdout.rstrip() or result.stderr.strip()
+        tables.append(text)
+        investigation.add(Evidence(source=outcome.command, excerpt=text[:2000]))
+    emit(AnswerFinished(answer=informational_answer(reading.answer, tables, tuple(investigation.evidence), tuple(records))))
+    return "answered"
+
+
+def _from_documents(query: str, tools: Tools, emit: Emit) -> str:
+    with step(tools, emit, "search the documentation", "search") as note:
+        passages = tools.search(query, limit=4)
+        passages = [dataclasses.replace(passage, id=f"D{number}") for number, passage in enumerate(passages, 1)]
+        note.detail = f"{len(passages)} passages"
+    if passages:
+        emit(PassagesFound(passages=tuple(passages)))
+    emit(AnswerFinished(answer=explain(query, tuple(passages), tools, emit)))
+    return "answered"

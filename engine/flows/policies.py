@@ -1,0 +1,19 @@
+"""The policy that is in force for settings and a cluster, for every door that judges commands."""
+
+from __future__ import annotations
+
+from engine.cluster.connect import Opening, contexts
+from engine.cluster.source import ClusterError
+from engine.commands.policy import Policy, PolicySettings
+from engine.config import Settings
+
+
+def policy_for(settings: Settings, opening: Opening, *, read_only: bool = False) -> Policy:
+    """Tables, the user's own rules, and the contexts that commands may name."""
+    try:
+        names = tuple(context.name for context in contexts(opening, settings.cluster.kubeconfig))
+    except ClusterError:
+        names = ()
+    return Policy(
+        PolicySettings(read_only=read_only, allowed=settings.policy.allow, forbidden_patterns=settings.policy.forbid, contexts=names)
+    )

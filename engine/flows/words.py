@@ -1,0 +1,128 @@
+"""What flows ask of the model, each with its way out: no model, a model that fails or talks nonsense, all end in the composed answer."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+
+from engine.answer import documents_answer
+from engine.cluster.source import ClusterError
+from engine.events import Notice, TokensStreamed
+from engine.facts import Answer
+from engine.flows.tools import Emit, Tools, step
+from engine.llm.provider import ModelError
+from engine.readings import Reading
+from engine.resolve import KINDS
+from index.passage import Passage
+
+
+def explain(query: str, passages: tuple[Passage, ...], tools: Tools, emit: Emit) -> Answer:
+    """A how-to or what-is question from the documentation, worded by the model where there is one."""
+    frame = documents_answer(passages)
+    if tools.model is None:
+        return frame
+    from engine.llm.tasks import explain as ask
+
+    words: list[str] = []
+    with step(tools, emit, "word the answer", "model") as note:
+        heard = _stream(emit, words)
+        text = ask(tools.model, query, passages, heard, cancel=tools.token, on_problem=_problem(emit))
+        note.detail = f"{len(words)} pieces" if text else "the passage itself"
+        note.outcome = "done" if text else "failed"
+    return dataclasses.replace(frame, text=text) if text else frame
+
+
+def plan_with_model(query: str, tools: Tools, emit: Emit) -> Reading | None:
+    """A read command for a question that code could not read, from slots that all exist in the cluster."""
+    if tools.model is None:
+        return None
+    from engine.llm.tasks import Catalogue, plan_reads
+
+    try:
+        namespaces = tuple(str(raw.get("metadata", {}).get("name", "")) for raw in tools.source.list("namespaces", cancel=tools.token))
+    except ClusterError:
+        namespaces = ()
+    kinds = tuple(dict.fromkeys(word.argument for word in KINDS.values()))
+    found = plan_reads(
+        tools.model,
+        query,
+        Catalogue(("get", "describe", "logs", "events"), kinds, namespaces=namespaces),
+        cancel=tools.token,
+        on_problem=_problem(emit),
+    )
+    if found is None or (found.read in ("describe", "logs") and not found.name):
+        return None
+    namespace = found.namespace or tools.place.namespace
+    where = " -A" if namespace in ("", "*") else f" -n {namespace}"
+    kind = found.kind or "pods"
+    command = {
+        "get": f"kubectl get {kind}{' ' + found.name if found.name else ''}{where}",
+        "describe": f"kubectl describe {kind} {found.name}{where}",
+        "logs": f"kubectl logs {found.name} --tail=50{where}",
+        "events": f"kubectl get events --sort-by=.lastTimestamp{where}",
+    }.get(found.read)
+    return Reading((command,)) if command else None
+
+
+def word_diagnosis(query: str, frame: Answer, tools: Tools, emit: Emit) -> Answer:
+    """The composed diagnosis in the model's words, checked against the evidence; the composed one where that fails."""
+    if tools.model is None or not frame.root_causes:
+        return frame
+    from engine.llm.grounding import ground
+    from engine.llm.tasks import word_answer
+
+    words: list[str] = []
+    with step(tools, emit, "word the answer", "model") as note:
+        first = frame.root_causes[0].evidence
+        evidence = sorted(frame.evidence, key=lambda item: item.id not in first)
+        text = word_answer(
+            tools.model,
+            frame.text,
+            evidence[:8],
+            frame.passages,
+            _stream(emit, words),
+            cancel=tools.token,
+            query=query,
+            on_problem=_problem(emit),
+        )
+        if text is None:
+            note.detail, note.outcome = "the composed answer stands", "failed"
+            return frame
+        grounded = ground(
+            text,
+            frame.evidence,
+            known_objects=_objects(frame),
+            commands=[remedy.command for remedy in frame.fix if remedy.command],
+        )
+        note.detail = f"{len(grounded.flagged)} claims without evidence marked" if grounded.flagged else "every claim has its evidence"
+    return dataclasses.replace(frame, text=_joined(grounded.text, frame))
+
+
+def _joined(words: str, frame: Answer) -> str:
+    """The model's words, with what code knows for certain below: fix with classes, and sources."""
+    lines = frame.text.splitlines()
+    start = next((n for n, line in enumerate(lines) if line.startswith("Fix (")), None)
+    tail = "\n".join(lines[start:]) if start is not None else ""
+    return words.rstrip() + ("\n\n" + tail if tail else "")
+
+
+def _objects(frame: Answer) -> Sequence[str]:
+    names = [cause.object.name for cause in frame.root_causes]
+    names += [item.object.name for item in frame.evidence if item.object is not None]
+    return list(dict.fromkeys(name for name in names if name))
+
+
+def _stream(emit: Emit, words: list[str]) -> Callable[[str], None]:
+    def heard(text: str) -> None:
+        words.append(text)
+        emit(TokensStreamed(text=text))
+
+    return heard
+
+
+def _problem(emit: Emit) -> Callable[[ModelError], None]:
+    def tell(error: ModelError) -> None:
+        remedy = f" {error.remedy}" if error.remedy else ""
+        emit(Notice(level="warning", text=f"The model was of no help: {error}.{remedy} The answer comes from the analyzers."))
+
+    return tell
