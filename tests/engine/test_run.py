@@ -1,0 +1,140 @@
+"""A Run: its stream has no gaps and exactly one ending; leaving, cancel and expiry all mean no."""
+
+import threading
+import time
+
+from engine.events import (
+    ENDINGS,
+    ApprovalAnswered,
+    ApprovalRequested,
+    Event,
+    Notice,
+    RunCancelled,
+    RunFailed,
+    RunFinished,
+)
+from engine.facts import ApprovalRequest, Decision, Verdict
+from engine.run import FlowError, Run
+
+REQUEST = ApprovalRequest("A1", "kubectl scale", ("kubectl", "scale"), Verdict("mutate", "r", "why"), "demo", "shop")
+
+
+def note(text: str) -> Notice:
+    return Notice(level="info", text=text)
+
+
+def test_events_are_numbered_without_gaps_and_end_once() -> None:
+    def work(run: Run) -> str:
+        for n in range(5):
+            run.emit(note(str(n)))
+        return "answered"
+
+    events = list(Run("r1", work).start().events())
+    assert [e.seq for e in events] == list(range(1, 7))
+    assert {e.run for e in events} == {"r1"}
+    assert all(e.at > 0 for e in events)
+    assert [e for e in events if isinstance(e, ENDINGS)] == [events[-1]]
+    assert isinstance(events[-1], RunFinished)
+    assert events[-1].outcome == "answered"
+
+
+def test_a_late_listener_hears_everything_from_the_start() -> None:
+    run = Run("r", lambda run: (run.emit(note("a")), "answered")[1]).start()
+    assert run.wait(5)
+    heard: list[Event] = []
+    run.subscribe(heard.append)
+    assert [type(e).__name__ for e in heard] == ["Notice", "RunFinished"]
+
+
+def test_nothing_is_emitted_after_the_ending() -> None:
+    run = Run("r", lambda run: "answered").start()
+    assert run.wait(5)
+    run.emit(note("too late"))
+    assert len(list(run.events())) == 1
+
+
+def test_a_defect_ends_the_stream_and_is_told() -> None:
+    def work(run: Run) -> str:
+        raise KeyError("boom")
+
+    last = list(Run("r", work).start().events())[-1]
+    assert isinstance(last, RunFailed)
+    assert last.what == "engine"
+    assert "boom" in last.error
+
+
+def test_a_flow_error_names_what_died() -> None:
+    def work(run: Run) -> str:
+        raise FlowError("cluster", "connection refused")
+
+    last = list(Run("r", work).start().events())[-1]
+    assert isinstance(last, RunFailed)
+    assert (last.what, last.error) == ("cluster", "connection refused")
+
+
+def test_an_approval_waits_for_its_answer() -> None:
+    got: list[Decision] = []
+
+    def work(run: Run) -> str:
+        got.append(run.ask(REQUEST))
+        return "answered"
+
+    run = Run("r", work).start()
+    for event in run.events():
+        if isinstance(event, ApprovalRequested):
+            assert not run.answer("another", Decision("approve"))
+            assert run.answer("A1", Decision("approve"))
+            assert not run.answer("A1", Decision("reject")), "an approval is settled once"
+    assert got == [Decision("approve")]
+
+
+def test_cancel_while_waiting_for_approval_means_no_and_is_quick() -> None:
+    reached = threading.Event()
+
+    def work(run: Run) -> str:
+        run.ask(REQUEST)
+        reached.set()
+        return "answered"
+
+    run = Run("r", work).start()
+    events = []
+    for event in run.events():
+        events.append(event)
+        if isinstance(event, ApprovalRequested):
+            run.cancel("stopped by the user")
+    answered = next(e for e in events if isinstance(e, ApprovalAnswered))
+    assert answered.decision.kind == "reject"
+    assert isinstance(events[-1], RunCancelled)
+    assert events[-1].reason == "stopped by the user"
+    assert run.wait(5)
+    assert not reached.is_set()
+
+
+def test_an_expired_approval_means_no() -> None:
+    import dataclasses
+
+    got: list[Decision] = []
+
+    def work(run: Run) -> str:
+        got.append(run.ask(dataclasses.replace(REQUEST, expires_at=time.time() - 1)))
+        return "rejected"
+
+    run = Run("r", work).start()
+    assert run.wait(5)
+    assert got[0].kind == "reject"
+    assert got[0].by == "expiry"
+
+
+def test_secrets_are_taken_out_before_anybody_hears_an_event() -> None:
+    from engine.scrub import scrub
+
+    heard: list[Event] = []
+    run = Run(
+        "r",
+        lambda run: (run.emit(note("token=abc123")), "answered")[1],
+        scrub=lambda e: scrub(e, lambda t: t.replace("abc123", "[redacted]")),
+    )
+    run.subscribe(heard.append)
+    run.start()
+    assert run.wait(5)
+    assert heard[0] == Notice(level="info", text="token=[redacted]", run="r", seq=1, at=heard[0].at)
