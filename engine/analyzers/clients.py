@@ -29,13 +29,14 @@ class Client:
 class Complaint:
     """A client's log line about a Service: `code` is the kind (ConnectionRefused, ConnectionTimeout…), `count` how often it came."""
 
-    client: Obj
     pod: Obj
     code: str
     evidence: Evidence
     count: int
     words: str
     """The message alone, on one line."""
+    named: frozenset[tuple[str, str]] = frozenset()
+    """(namespace, name) of the Services that the line speaks of."""
 
 
 class Clients:
@@ -45,6 +46,7 @@ class Clients:
         self.view = view
         self.callees = Callees(view)
         self.of_service: dict[tuple[str, str], list[Client]] = {}
+        self._heard: dict[tuple[str, str], list[Complaint]] = {}
         self.pods: dict[tuple[str, str, str], list[Obj]] = {}
         for resource in WORKLOADS:
             for workload in view.all(resource):
@@ -74,29 +76,37 @@ class Clients:
         found: dict[tuple[str, str], Complaint] = {}
         for client in self.calling(service) if clients is None else clients:
             for pod in self.pods_of(client.workload)[:2]:
-                for complaint in self._in_log(service, client.workload, pod):
-                    found.setdefault((client.workload.name, complaint.code), complaint)
+                for complaint in self.in_log(pod):
+                    named = complaint.named
+                    if not named or (service.namespace, service.name) in named:
+                        found.setdefault((client.workload.name, complaint.code), complaint)
         return list(found.values())
 
-    def _in_log(self, service: Obj, workload: Obj, pod: Obj) -> list[Complaint]:
-        found = []
+    def in_log(self, pod: Obj) -> list[Complaint]:
+        """All failed connections that a pod's logs tell of, the run before only where the present one tells none."""
+        key = (pod.namespace, pod.name)
+        if key not in self._heard:
+            self._heard[key] = self._read(pod)
+        return self._heard[key]
+
+    def _read(self, pod: Obj) -> list[Complaint]:
+        found: list[Complaint] = []
         for container in containers(pod):
             if container.role == "ephemeral":
                 continue
             for previous in (False, True):
+                before = len(found)
                 lines = self.view.logs(pod.namespace, pod.name, container.name, previous=previous)[-_LINES:]
                 for entry in grouped(entries(lines)):
                     hit = match(entry) if entry.level != "debug" else None
                     if hit is None or hit[0].code not in _CONNECTION:
                         continue
-                    named = self.callees.in_text(entry.text, pod.namespace) or self.callees.in_text(entry.lines[0], pod.namespace)
-                    if named and all((c.namespace, c.name) != (service.namespace, service.name) for c in named):
-                        continue
-                    evidence = log_line(
-                        pod, container.name, f"{entry.stamp} {entry.lines[0]}" if entry.stamp else entry.lines[0], previous=previous
-                    )
-                    found.append(Complaint(workload, pod, hit[0].code, evidence, entry.count, short(entry.text, 120)))
-                if found or not container.restarts:
+                    callees = self.callees.in_text(entry.text, pod.namespace) or self.callees.in_text(entry.lines[0], pod.namespace)
+                    named = frozenset((c.namespace, c.name) for c in callees)
+                    stamped = f"{entry.stamp} {entry.lines[0]}" if entry.stamp else entry.lines[0]
+                    evidence = log_line(pod, container.name, stamped, previous=previous)
+                    found.append(Complaint(pod, hit[0].code, evidence, entry.count, short(entry.text, 120), named))
+                if len(found) > before or not container.restarts:
                     break
         return found
 

@@ -156,7 +156,10 @@ def external_name(view: ClusterView, service: Obj) -> Iterator[Finding]:
     complaints = clients.complaints(service)
     if complaints:
         first = complaints[0]
-        text = f"Service {service.name} is an alias (ExternalName) of {target}, which {first.client.name} cannot reach: “{first.words}”"
+        text = (
+            f"Service {service.name} is an alias (ExternalName) of {target}, "
+            f"which {view.workload_of(first.pod).name} cannot reach: “{first.words}”"
+        )
         said = (*evidence, *(c.evidence for c in complaints[:2]))
         yield network_finding(service, "ExternalNameUnreachable", "critical", text, said, confidence([LOG, HINT]), (remedy,))
 
