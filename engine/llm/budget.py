@@ -1,13 +1,15 @@
-"""What a question may spend on a model, and how evidence is cut to fit: by what lines mean, not by where they stand."""
+"""What a question may spend on a model: tokens estimated before, counted after, and a ledger of what they went for."""
 
 from __future__ import annotations
 
 import math
 import re
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol, runtime_checkable
 
-from engine.llm.provider import Message
+from engine.llm.provider import ChatModel, Final, Message, ModelError
 
 QUESTION_TOKENS = 6000
 """Prompt tokens of one whole troubleshooting question."""
@@ -59,3 +61,92 @@ class Estimator:
 
 def _guess(messages: Sequence[Message]) -> int:
     return sum(estimate(m.content) + _PER_MESSAGE for m in messages)
+
+
+@runtime_checkable
+class Counted(Protocol):
+    """A model that knows its window and corrects its own estimates."""
+
+    estimator: Estimator
+
+    @property
+    def window(self) -> int:
+        """Tokens of prompt and answer together."""
+        ...
+
+
+def estimator_of(model: ChatModel) -> Estimator:
+    """The model's own estimator, a plain one where it has none."""
+    return model.estimator if isinstance(model, Counted) else Estimator()
+
+
+def window_of(model: ChatModel) -> int:
+    """The model's window, 8192 where it does not say."""
+    return model.window if isinstance(model, Counted) else 8192
+
+
+class BudgetSpent(ModelError):
+    """The question has used up what it may send to the model."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """One request: what for, what stood in its window (part -> tokens), and what it cost; `counted` says whether the server counted it."""
+
+    task: str
+    parts: Mapping[str, int] = field(default_factory=dict)
+    prompt_tokens: int = 0
+    answer_tokens: int = 0
+    seconds: float = 0.0
+    counted: bool = False
+
+
+class Budget:
+    """Prompt tokens that one question may spend; thread-safe. `spent` is the ledger, oldest first."""
+
+    def __init__(self, limit: int = QUESTION_TOKENS) -> None:
+        self.limit = limit
+        self._lock = threading.Lock()
+        self._spent: list[Spent] = []
+
+    @property
+    def spent(self) -> tuple[Spent, ...]:
+        """Every request so far."""
+        with self._lock:
+            return tuple(self._spent)
+
+    @property
+    def left(self) -> int:
+        """Prompt tokens that may still be sent."""
+        return max(0, self.limit - sum(row.prompt_tokens for row in self.spent))
+
+    @property
+    def metrics(self) -> dict[str, int | float]:
+        """Sums for an answer's metrics."""
+        rows = self.spent
+        return {
+            "model_requests": len(rows),
+            "prompt_tokens": sum(r.prompt_tokens for r in rows),
+            "answer_tokens": sum(r.answer_tokens for r in rows),
+            "model_seconds": round(sum(r.seconds for r in rows), 3),
+        }
+
+    def admit(self, model: ChatModel, messages: Sequence[Message]) -> None:
+        """Raises BudgetSpent when the prompt would go beyond the limit."""
+        wanted = estimator_of(model).messages(messages)
+        if wanted > self.left:
+            raise BudgetSpent(
+                f"This question may send {self.limit} tokens to the model; {self.left} are left and {wanted} are needed.",
+                "The answer stands without the model's words; a narrower question needs less.",
+            )
+
+    def spend(self, task: str, model: ChatModel, messages: Sequence[Message], final: Final) -> None:
+        """Write a request into the ledger: by the server's count, by the estimate where there is none."""
+        estimator = estimator_of(model)
+        parts = {"instructions": sum(estimator.text(m.content) for m in messages[:-1])}
+        if messages:
+            parts["question and evidence"] = estimator.text(messages[-1].content)
+        counted = final.prompt_tokens > 0
+        tokens = final.prompt_tokens if counted else estimator.messages(messages)
+        with self._lock:
+            self._spent.append(Spent(task, parts, tokens, final.answer_tokens, final.seconds, counted))

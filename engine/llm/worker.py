@@ -9,7 +9,7 @@ import asyncio
 import queue
 import threading
 from collections.abc import Awaitable, Callable, Iterator
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from engine.cancel import Cancelled, CancelToken
 
@@ -35,6 +35,7 @@ class Worker:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._closed = False
+        self._last_words: set[asyncio.Task[None]] = set()
 
     def stream(self, work: Callable[[Callable[[T], None]], Awaitable[None]], cancel: CancelToken | None = None) -> Iterator[T]:
         """Run `work(put)` and yield what it puts; raises what it raises, or `Cancelled` as soon as the token says so.
@@ -72,8 +73,19 @@ class Worker:
         result = list(self.stream(once, cancel))
         return result[0]
 
-    def close(self, last: Callable[[], Awaitable[None]] | None = None) -> None:
-        """Stop all work, run `last` on the loop, and end the thread; calling it twice is fine."""
+    async def surely(self, closing: Awaitable[None]) -> None:
+        """Run a closing to its end even when the task that waits for it is cancelled: half-closed, a connection would stay open."""
+
+        async def run() -> None:
+            await closing
+
+        task = asyncio.get_running_loop().create_task(run())
+        self._last_words.add(task)
+        task.add_done_callback(self._last_words.discard)
+        await asyncio.shield(task)
+
+    def close(self) -> None:
+        """Stop all work, let closings finish, and end the thread; calling it twice is fine."""
         with self._lock:
             self._closed = True
             loop, thread = self._loop, self._thread
@@ -82,15 +94,12 @@ class Worker:
             return
 
         async def wind_up() -> None:
-            others = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+            others = asyncio.all_tasks() - self._last_words - {asyncio.current_task()}
             for task in others:
                 task.cancel()
             await asyncio.gather(*others, return_exceptions=True)
-            try:
-                if last is not None:
-                    await asyncio.wait_for(last(), 1.0)
-            finally:
-                loop.stop()
+            await asyncio.gather(*self._last_words, return_exceptions=True)
+            loop.stop()
 
         keep: list[asyncio.Task[None]] = []
         loop.call_soon_threadsafe(lambda: keep.append(loop.create_task(wind_up())))
@@ -160,15 +169,3 @@ def _serve(loop: asyncio.AbstractEventLoop) -> None:
     finally:
         loop.run_until_complete(loop.shutdown_asyncgens())
         loop.close()
-
-
-def client_options(*, loopback: bool, trust_env: bool, ca_file: str, connect_seconds: float) -> dict[str, Any]:
-    """Options of an httpx client: proxies of the environment never for this machine, no read time-out (the stream has its own)."""
-    import httpx
-
-    options: dict[str, Any] = {"trust_env": trust_env and not loopback, "timeout": httpx.Timeout(None, connect=connect_seconds)}
-    if ca_file:
-        import ssl
-
-        options["verify"] = ssl.create_default_context(cafile=ca_file)
-    return options

@@ -310,7 +310,7 @@ def test_health_says_in_one_look_what_is_wrong_and_what_mends_it(connect):
 
 
 def test_health_gives_up_on_a_server_that_does_not_answer(connect, monkeypatch):
-    monkeypatch.setattr("engine.llm.ollama.HEALTH_SECONDS", 0.05)
+    monkeypatch.setattr("engine.llm.served.HEALTH_SECONDS", 0.05)
     with OllamaServer(tags=Wait()) as server:
         health = connect(server).health()
     assert not health.ok
