@@ -1,0 +1,226 @@
+"""Every action once, as data: bindings, command palette, help, footer and slash commands are all made from this table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from textual.binding import Binding
+
+Where = Literal["everywhere", "prompt", "chat", "cluster", "timeline", "output", "details"]
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One thing that a person can do.
+
+    `run` is the Textual action ("" where a widget handles the key itself), `keys` are Textual's names and `shown` is how the footer and
+    help write the first one. `footer` is its one word there ("" = not in the footer). `slash` are the words that run it from the prompt.
+    """
+
+    id: str
+    title: str
+    help: str
+    run: str = ""
+    keys: str = ""
+    shown: str = ""
+    where: Where = "everywhere"
+    footer: str = ""
+    slash: tuple[str, ...] = ()
+    argument: str = ""
+    danger: bool = False
+    palette: bool = True
+
+
+ACTIONS: tuple[Action, ...] = (
+    Action("send", "Send", "Send the question, the /command or the !command", keys="enter", where="prompt", footer="send", palette=False),
+    Action(
+        "newline",
+        "New line",
+        "Start a new line in the prompt (shift+enter where the terminal tells it apart)",
+        keys="ctrl+j",
+        where="prompt",
+        footer="newline",
+        palette=False,
+    ),
+    Action("complete", "Complete", "Complete a /command or an @mention", keys="tab", where="prompt", palette=False),
+    Action(
+        "history",
+        "History",
+        "Earlier and later questions, from the first and the last line",
+        keys="up",
+        shown="up down",
+        where="prompt",
+        palette=False,
+    ),
+    Action(
+        "namespace",
+        "Pick a namespace",
+        "Namespaces with their pods and failing pods; type to filter",
+        "pick_namespace",
+        "ctrl+n,f2",
+        footer="namespace",
+        slash=("namespace", "ns"),
+        argument="[NAME|all]",
+    ),
+    Action(
+        "context",
+        "Pick a context",
+        "Contexts of the kubeconfig; switching stops the running question",
+        "pick_context",
+        "ctrl+k",
+        footer="context",
+        slash=("context", "ctx"),
+        argument="[NAME]",
+    ),
+    Action("jump", "Next pane", "Go to the next pane: chat, cluster, timeline, output, prompt", "jump(1)", "ctrl+o", footer="jump"),
+    Action(
+        "stop",
+        "Stop the question",
+        "Esc closes what is open, then twice within three seconds stops the running question",
+        keys="escape",
+        shown="esc esc",
+        footer="stop",
+        palette=False,
+    ),
+    Action("help", "Help", "Keys and commands, those of the focused pane first", "help", "f1", footer="help", slash=("help",)),
+    Action(
+        "palette", "All commands", "Search everything that can be done", "command_palette", "ctrl+p", footer="all commands", palette=False
+    ),
+    Action(
+        "copy", "Copy or stop", "Copy the selected text; without one, stop the running command", "copy_or_stop", "ctrl+c", palette=False
+    ),
+    Action("quit", "Quit", "Leave; asks while something runs", "ask_quit", "ctrl+q", slash=("quit", "q")),
+    Action("clear", "New session", "Clear the chat and begin a new session", "new_session", slash=("clear",)),
+    Action("health", "Health", "Cluster, kubectl, model, index and permissions, each with the way to mend it", "health", slash=("health",)),
+    Action("model", "Model", "Which model answers, and what to do when it is absent", "model", slash=("model",)),
+    Action(
+        "mode",
+        "Change mode",
+        "Asks before changes, read-only, or suggests only",
+        "next_mode",
+        slash=("mode",),
+        argument="[ask|read-only|suggest-only]",
+    ),
+    Action("maximise", "Maximise pane", "Give the whole width to the focused pane, and back", "maximise", "f4"),
+    Action("panes", "Hide panes", "Hide or show the right column", "toggle_panes", "f3"),
+    Action("theme", "Next theme", "Dark, light, high contrast", "next_theme", slash=("theme",), argument="[dark|light|contrast]"),
+    Action("mouse", "Mouse", "Let go of the mouse, so that the terminal itself selects text; and back", "toggle_mouse"),
+    Action("copy-answer", "Copy last answer", "Copy the last answer as text", "copy_answer"),
+    Action("copy-command", "Copy last command", "Copy the last command that ran", "copy_command"),
+    Action("resend", "Edit last question", "Bring the last question back into the prompt", "edit_last"),
+    # panes
+    Action(
+        "bar", "Command bar", "Type a command such as :ns, :ctx, :nodes, :events, :q", "command_bar", "colon", ":", "cluster", palette=False
+    ),
+    Action(
+        "filter",
+        "Filter",
+        "Show the rows that hold a text; !text those that do not; esc clears",
+        "filter",
+        "slash",
+        "/",
+        "cluster",
+        footer="filter",
+        palette=False,
+    ),
+    Action("details", "Details", "Describe and YAML of the object", keys="enter", where="cluster", footer="details", palette=False),
+    Action("describe", "Describe", "Describe the object", "details('describe')", "d", where="cluster", palette=False),
+    Action("yaml", "YAML", "The object's YAML", "details('yaml')", "y", where="cluster", palette=False),
+    Action("logs", "Logs", "The pod's last log lines", "logs(False)", "l", where="cluster", footer="logs", palette=False),
+    Action("previous", "Previous logs", "The log of the pod's previous container", "logs(True)", "p", where="cluster", palette=False),
+    Action(
+        "investigate",
+        "Investigate",
+        "Ask why this object is in trouble",
+        "investigate",
+        "i",
+        where="cluster",
+        footer="investigate",
+        palette=False,
+    ),
+    Action("copy-name", "Copy name", "Copy the object's name", "copy_name", "c", where="cluster", palette=False),
+    Action("tab", "Next tab", "Workloads, nodes, events, findings", "tab(1)", "right_square_bracket,t", "] [", "cluster", palette=False),
+    Action(
+        "all-namespaces",
+        "All namespaces",
+        "0 shows all namespaces, 1 to 9 the recent ones",
+        keys="0",
+        shown="0-9",
+        where="cluster",
+        palette=False,
+    ),
+    Action(
+        "evidence",
+        "Evidence",
+        "Open the evidence of the step or hypothesis, or the command's output",
+        keys="enter",
+        where="timeline",
+        footer="evidence",
+        palette=False,
+    ),
+    Action(
+        "fix-run",
+        "Run",
+        "Run the fix's command; what changes something asks first",
+        "run",
+        "enter",
+        where="chat",
+        footer="run",
+        palette=False,
+    ),
+    Action("fix-edit", "Edit", "Bring the command into the prompt", "edit", "e", where="chat", footer="edit", palette=False),
+    Action("fix-copy", "Copy", "Copy the command", "copy", "c", where="chat", footer="copy", palette=False),
+    Action("search", "Search", "Find a text in the output", "search", "slash", "/", "output", footer="search", palette=False),
+    Action("match", "Next match", "The next and the previous match", keys="n", shown="n N", where="output", footer="next", palette=False),
+    Action(
+        "follow",
+        "Follow or pause",
+        "Stay at the end, or stand still and count new lines",
+        keys="s",
+        where="output",
+        footer="follow",
+        palette=False,
+    ),
+    Action("wrap", "Wrap", "Fold long lines", keys="w", where="output", footer="wrap", palette=False),
+    Action("save", "Save", "Write the lines to a file", "save", "ctrl+s", "^s", "output", footer="save", palette=False),
+    Action(
+        "output-tab", "Next output", "The next and the previous command", "tab(1)", "right_square_bracket", "] [", "output", palette=False
+    ),
+    Action("copy-output", "Copy output", "Copy all lines", "copy_output", "c", where="output", palette=False),
+)
+
+BY_ID = {action.id: action for action in ACTIONS}
+SLASH = {word: action for action in ACTIONS for word in action.slash}
+CLUSTER_WORDS = {
+    "po": "workloads",
+    "pods": "workloads",
+    "deploy": "workloads",
+    "workloads": "workloads",
+    "no": "nodes",
+    "nodes": "nodes",
+    "ev": "events",
+    "events": "events",
+    "findings": "findings",
+}
+"""Words of the command bar that turn to a tab of the cluster pane, as k9s users type them."""
+
+
+def key_text(action: Action) -> str:
+    """The action's first key as people write it: ^n, f1, enter."""
+    key = action.shown or action.keys.split(",")[0]
+    return key.replace("ctrl+", "^") if not action.shown else action.shown
+
+
+def bindings(where: Where, *, priority: bool = False) -> list[Binding]:
+    """Textual bindings of the actions that belong to a place and have an action to run."""
+    return [
+        Binding(action.keys, action.run, action.title, show=False, priority=priority, id=action.id)
+        for action in ACTIONS
+        if action.where == where and action.keys and action.run
+    ]
+
+
+def footer(*places: Where) -> list[tuple[str, str]]:
+    """(key, word) of the actions that the footer of these places shows, in the table's order."""
+    return [(key_text(action), action.footer) for action in ACTIONS if action.where in places and action.footer]

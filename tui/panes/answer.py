@@ -1,0 +1,188 @@
+"""An answer as the chat shows it: the root cause first, how it reaches the user, how sure, the fix, where it came from."""
+
+from __future__ import annotations
+
+import re
+
+from textual.content import Content
+
+from engine.facts import Answer, Remedy, RootCause
+from tui.run_view import RunView
+from tui.text import bar, count, one_line, plain, seconds
+from tui.theme import RISK_STYLE
+from tui.widgets.flow import Para, blank
+from tui.widgets.prose import Link, cited, link_to, prose
+
+OUTCOME_WORDS = {
+    "refused": "refused",
+    "rejected": "rejected: nothing was run",
+    "nothing_to_do": "nothing to do",
+    "cancelled": "stopped",
+    "failed": "could not finish",
+}
+
+
+def link_of(view: RunView) -> Link:
+    """Citations of a Run open its evidence or passage."""
+    return lambda id: link_to("cite", view.id, id)
+
+
+def question(view: RunView) -> list[Para]:
+    """What the person asked."""
+    lead = Content.assemble(("you  ", "bold $you"))
+    return [Para(Content(plain(line)), lead if not i else Content("     ")) for i, line in enumerate(view.query.split("\n"))]
+
+
+def head(view: RunView, now: float) -> Para:
+    """`agent  troubleshooting · 4.1 s · 6 commands · 3 passages`."""
+    facts = [view.tier] if view.tier else []
+    facts.append(f"{seconds(view.elapsed(now))} s")
+    if view.commands:
+        facts.append(count(len(view.commands), "command"))
+    if view.passages:
+        facts.append(count(len(view.passages), "passage"))
+    if view.outcome in OUTCOME_WORDS:
+        facts.append(OUTCOME_WORDS[view.outcome])
+    return Para(Content(" · ".join(facts)).stylize("$quiet"), Content.assemble(("agent  ", "bold $place")))
+
+
+def progress(view: RunView) -> list[Para]:
+    """What goes on before there is an answer, in a grey line."""
+    if not view.running:
+        return []
+    if view.waiting:
+        return [Para(Content("waits for your approval").stylize("$wait"), Content.assemble(("… ", "$wait")))]
+    step = view.step
+    return [Para(Content(one_line(step.title) if step else "begins").stylize("$quiet"), Content.assemble(("… ", "$quiet")))]
+
+
+def before_fix(view: RunView, answer: Answer) -> list[Para]:
+    """All of an answer that stands above the fix."""
+    link = link_of(view)
+    if not answer.root_causes:
+        return prose(answer.text, link)
+    paras: list[Para] = []
+    for number, cause in enumerate(answer.root_causes):
+        if number:
+            paras.append(blank())
+        paras.extend(_cause(cause, view, "Root cause" if not number else "Also"))
+    refuted = [h for h in answer.hypotheses if h.status == "refuted"]
+    paras.append(blank())
+    paras.append(_confidence(answer.root_causes[0], [one_line(h.statement) for h in refuted]))
+    if view.text.strip():
+        paras.extend([blank(), *prose(view.text, link)])
+    return paras
+
+
+def _cause(cause: RootCause, view: RunView, title: str) -> list[Para]:
+    summary = _with_culprit(one_line(cause.summary), cause.object.name)
+    if cause.evidence:
+        summary = Content.assemble(summary, "  ", *_ids(cause.evidence, view))
+    paras = [Para(summary, Content.assemble((f"{title}  ", "bold $bad" if title == "Root cause" else "bold $wait")))]
+    if cause.chain:
+        paras.append(blank())
+        paras.append(Para(Content("how it reaches the user").stylize("$quiet")))
+        for depth, sentence in enumerate(cause.chain):
+            lead = Content("") if not depth else Content.assemble("  " * depth, ("└ ", "$quiet"))
+            paras.append(Para(cited(one_line(sentence), link_of(view)), lead))
+    return paras
+
+
+def _with_culprit(summary: str, name: str) -> Content:
+    """The sentence in bold with what it accuses in amber: quoted words, or else the object's name."""
+    content = Content(plain(summary)).stylize("bold $strong")
+    quoted = re.search(r"[\"“`']([^\"”`']{2,80})[\"”`']", summary)
+    culprit = quoted.group(1) if quoted else name
+    at = summary.find(culprit) if culprit else -1
+    return content.stylize("bold $wait", at, at + len(culprit)) if at >= 0 else content
+
+
+def _ids(ids: tuple[str, ...], view: RunView) -> list[Content]:
+    link = link_of(view)
+    parts: list[Content] = []
+    for id in ids:
+        parts.append(Content(" ") if parts else Content(""))
+        parts.append(Content(plain(id)).stylize("$place").stylize(link(id)))
+    return parts
+
+
+def _confidence(cause: RootCause, refuted: list[str]) -> Para:
+    full, rest = bar(cause.confidence)
+    look = "$good" if cause.confidence >= 0.7 else "$wait"
+    parts: list[str | tuple[str, str]] = [
+        ("confidence ", "$quiet"),
+        (f"{cause.confidence:.2f} ", f"bold {look}"),
+        (full, look),
+        (rest, "$quiet"),
+    ]
+    if refuted:
+        parts.append(("   refuted ", "$quiet"))
+        parts.append(" · ".join(refuted))
+    return Para(Content.assemble(*parts))
+
+
+def fix_title(answer: Answer) -> list[Para]:
+    """The heading over the fix."""
+    changes = any(remedy.risk in ("mutate", "destructive") for remedy in answer.fix)
+    return [blank(), Para(Content.assemble(("Fix", "bold $strong"), ("  changes ask first" if changes else "", "$quiet")))]
+
+
+def fix_text(number: int, remedy: Remedy, view: RunView) -> Para:
+    """One step of the fix in words."""
+    return Para(cited(one_line(remedy.text), link_of(view)), Content.assemble((f" {number} ", "$wait")))
+
+
+def fix_command(remedy: Remedy, *, keys: bool) -> list[Para]:
+    """A step's command with its class, and the keys that work on it."""
+    risk = remedy.risk
+    tail: list[str | tuple[str, str]] = [("  ", ""), (risk, RISK_STYLE[risk] if risk else "")]
+    if keys:
+        tail.extend([("  ⏎", "$place"), (" run", "$place"), ("  e edit  c copy", "$quiet")])
+    command = Content(f" {one_line(remedy.command)} ").stylize("$strong on $code")
+    return [Para(Content.assemble(command, *tail), Content("   "))]
+
+
+def sources(view: RunView, answer: Answer) -> list[Para]:
+    """`from D1 pvc-pending.md › StorageClass not found`."""
+    if not answer.passages:
+        return []
+    link = link_of(view)
+    parts: list[str | Content | tuple[str, str]] = []
+    for number, passage in enumerate(answer.passages[:4], 1):
+        id = passage.id or f"D{number}"
+        heading = f" › {one_line(passage.heading[-1])}" if passage.heading else ""
+        parts.extend(["   " if parts else "", Content(id).stylize("$place").stylize(link(id)), f" {plain(passage.path)}{heading}"])
+    return [blank(), Para(Content.assemble(*parts), Content.assemble(("from ", "$quiet")))]
+
+
+def notices(view: RunView) -> list[Para]:
+    """What the person should know beside the answer, and why a Run ended early."""
+    looks = {"info": ("i", "$quiet"), "warning": ("!", "$wait"), "error": ("✗", "$bad")}
+    paras = [Para(Content(one_line(text)), Content.assemble((f"{looks[level][0]} ", looks[level][1]))) for level, text in view.notices]
+    if view.outcome == "failed":
+        paras.append(Para(Content(one_line(view.ending)), Content.assemble(("✗ ", "$bad"))))
+    elif view.outcome == "cancelled":
+        paras.append(
+            Para(
+                Content(f"{one_line(view.ending)}; what was found so far stays").stylize("$quiet"),
+                Content.assemble(("✗ stopped: ", "$wait")),
+            )
+        )
+    return [blank(), *paras] if paras else []
+
+
+def whole(view: RunView, now: float) -> list[Para]:
+    """A finished turn as paragraphs of one widget."""
+    paras = [*question(view), blank(), head(view, now)]
+    answer = view.answer
+    if answer is None:
+        body = prose(view.text, link_of(view)) if view.text else []
+        return [*paras, *([blank(), *body] if body else []), *notices(view)]
+    paras.extend([blank(), *before_fix(view, answer)])
+    if answer.fix:
+        paras.extend(fix_title(answer))
+        for number, remedy in enumerate(answer.fix, 1):
+            paras.append(fix_text(number, remedy, view))
+            if remedy.command:
+                paras.extend(fix_command(remedy, keys=False))
+    return [*paras, *sources(view, answer), *notices(view)]

@@ -1,0 +1,266 @@
+"""The chat: what was asked and answered. The newest turn is live, older ones are frozen to one widget each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical, VerticalScroll
+from textual.content import Content
+from textual.message import Message
+from textual.widget import Widget
+
+from engine.facts import Finding, Remedy
+from tui.actions import bindings
+from tui.panes import answer as shape
+from tui.run_view import RunView
+from tui.text import one_line, plain
+from tui.widgets.flow import Flow, Para, blank
+from tui.widgets.prose import GrowingProse, link_to
+
+TURNS_KEPT = 60
+
+
+class FixCommand(Flow, can_focus=True):
+    """One command of a fix: enter runs it through the policy, `e` brings it into the prompt, `c` copies it."""
+
+    DEFAULT_CSS = """
+    FixCommand { &:focus { background: $cursor-row; } }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [*(b for b in bindings("chat"))]
+
+    class Asked(Message):
+        """A key on the command: `run`, `edit` or `copy`."""
+
+        def __init__(self, what: str, command: str) -> None:
+            super().__init__()
+            self.what = what
+            self.command = command
+
+    def __init__(self, remedy: Remedy) -> None:
+        super().__init__(shape.fix_command(remedy, keys=True))
+        self.remedy = remedy
+
+    def action_run(self) -> None:
+        self.post_message(self.Asked("run", self.remedy.command))
+
+    def action_edit(self) -> None:
+        self.post_message(self.Asked("edit", self.remedy.command))
+
+    def action_copy(self) -> None:
+        self.post_message(self.Asked("copy", self.remedy.command))
+
+    def on_click(self) -> None:
+        self.focus()
+
+
+class Turn(Vertical):
+    """One question and its answer, kept current from its `RunView`."""
+
+    DEFAULT_CSS = "Turn { height: auto; padding: 0 1 1 1; }"
+
+    def __init__(self, view: RunView, now: float) -> None:
+        super().__init__()
+        self.view = view
+        self.frozen = False
+        self._top = Flow([*shape.question(view), blank(), shape.head(view, now)])
+        self._body = Flow()
+        self._prose = GrowingProse(shape.link_of(view))
+        self._shown = 0
+        self._paras: list[Para] = []
+        self._finished = False
+
+    def compose(self) -> list[Widget]:
+        return [self._top, self._body]
+
+    def update(self, now: float) -> None:
+        """Show what the view knows now."""
+        view = self.view
+        if self.frozen:
+            return
+        self._top.set([*shape.question(view), blank(), shape.head(view, now)])
+        if view.answer is not None:
+            if not self._finished:
+                self._finished = True
+                self._show_answer()
+            return
+        if len(view.text) > self._shown:
+            self._paras = self._prose.append(view.text[self._shown :])
+            self._shown = len(view.text)
+        below = [*shape.progress(view), *shape.notices(view)]
+        self._body.set([blank(), *self._paras, *([blank()] if self._paras and below else []), *below])
+
+    def finish(self, now: float) -> None:
+        """The Run ended: say so below what is there."""
+        self.update(now)
+        if self.view.answer is not None and (tail := shape.notices(self.view)):
+            self.mount(Flow(tail))
+
+    def _show_answer(self) -> None:
+        answer = self.view.answer
+        if answer is None:
+            return
+        self._body.set([blank(), *shape.before_fix(self.view, answer)])
+        rest: list[Widget] = []
+        if answer.fix:
+            rest.append(Flow(shape.fix_title(answer)))
+            for number, remedy in enumerate(answer.fix, 1):
+                rest.append(Flow([shape.fix_text(number, remedy, self.view)]))
+                if remedy.command:
+                    rest.append(FixCommand(remedy))
+        if answer.passages:
+            rest.append(Flow(shape.sources(self.view, answer)))
+        if rest:
+            self.mount(*rest)
+
+    def freeze(self, now: float) -> None:
+        """Become one widget: old answers decide how fast a new one streams."""
+        if not self.frozen:
+            self.frozen = True
+            self.query("*").remove()
+            self.mount(Flow(shape.whole(self.view, now)))
+
+    @property
+    def plain(self) -> str:
+        """The answer as text."""
+        paras = shape.whole(self.view, 0.0)
+        return "\n".join(f"{p.lead.plain}{p.body.plain}".rstrip() for p in paras)
+
+
+class ChatPane(VerticalScroll):
+    """All turns of the session, or the welcome page while there is none."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("j", "scroll_down", show=False),
+        Binding("k", "scroll_up", show=False),
+        Binding("g", "scroll_home", show=False),
+        Binding("G,shift+g", "scroll_end", show=False),
+    ]
+    DEFAULT_CSS = """
+    ChatPane { scrollbar-size-vertical: 1; scrollbar-gutter: stable; overflow-x: hidden; padding: 1 0 0 0;
+        & > #welcome { padding: 0 2 1 2; }
+    }
+    """
+
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
+        super().__init__(id=id, classes=classes)
+        self.turns: dict[str, Turn] = {}
+        self.starts: list[str] = []
+        """The questions that the welcome page offers; the digit keys start them."""
+        self._welcome = Flow(id="welcome")
+
+    def compose(self) -> list[Widget]:
+        return [self._welcome]
+
+    def hold(self) -> None:
+        """Stay at the end until the person scrolls up; what fits whole stands at the top."""
+        overflows = self.max_scroll_y > 0
+        if overflows != self.is_anchored:
+            self.anchor(overflows)
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self.hold)
+
+    def update(self, id: str, now: float) -> None:
+        """Show what is known of a Run by now."""
+        if id in self.turns:
+            self.turns[id].update(now)
+            self.call_after_refresh(self.hold)
+
+    @property
+    def empty(self) -> bool:
+        return not self.turns
+
+    def begin(self, view: RunView, now: float) -> None:
+        """A new question: older turns freeze, the newest stays live."""
+        for turn in self.turns.values():
+            if not turn.view.running:
+                turn.freeze(now)
+        self._welcome.display = False
+        turn = Turn(view, now)
+        self.turns[view.id] = turn
+        self.mount(turn)
+        while len(self.turns) > TURNS_KEPT:
+            self.turns.pop(next(iter(self.turns))).remove()
+        self.anchor(False)
+        self.call_after_refresh(self.hold)
+
+    def clear(self) -> None:
+        """Forget all turns; the welcome page comes back."""
+        for turn in self.turns.values():
+            turn.remove()
+        self.turns.clear()
+        self.anchor(False)
+        self._welcome.display = True
+
+    def last_answer(self) -> str:
+        """The newest answer as text; "" when there is none."""
+        return next((turn.plain for turn in reversed(self.turns.values()) if turn.view.answer is not None), "")
+
+    def welcome(self, place: str, findings: Sequence[Finding] | None, note: str = "") -> None:
+        """Fill the welcome page: what is wrong right now (None: not known yet), with a key for each question."""
+        paras = [
+            Para(Content.assemble(("Ask in plain words why something misbehaves.", "bold $strong"))),
+            Para(Content("It looks, reads the runbooks and answers with evidence. Nothing changes without your yes.").stylize("$quiet")),
+            blank(),
+        ]
+        self.starts = []
+        if note:
+            paras.append(Para(Content(one_line(note)), Content.assemble(("✗ ", "$bad"))))
+        elif findings is None:
+            paras.append(Para(Content(f"looking at {place} …").stylize("$quiet")))
+        else:
+            chosen = distinct(findings)
+            self.starts = [start_of(finding) for finding in chosen]
+            if not chosen:
+                paras.append(
+                    Para(
+                        Content.assemble("nothing is wrong in ", (plain(place), "bold $strong"), " as far as the analyzers see"),
+                        Content.assemble(("✓ ", "$good")),
+                    )
+                )
+            else:
+                paras.append(
+                    Para(Content.assemble("wrong right now in ", (plain(place), "bold $strong"), ("   a digit asks why", "$quiet")))
+                )
+                for number, finding in enumerate(chosen, 1):
+                    about = finding.owner or finding.object
+                    glyph = ("✗", "$bad") if finding.severity == "critical" else ("!", "$wait")
+                    name = Content(f"{plain(about.name)} ").stylize("bold $strong").stylize(link_to("start", str(number)))
+                    lead = Content.assemble((f" {number} ", "bold $place"), (f"{glyph[0]} ", glyph[1]))
+                    paras.append(Para(Content.assemble(name, (one_line(finding.summary), "$quiet")), lead))
+        paras.extend(
+            [
+                blank(),
+                Para(Content.assemble(*_try("why is checkout-api restarting?", "scale deployment cart-api to 3", "!kubectl get pods"))),
+            ]
+        )
+        self._welcome.set(paras)
+
+
+def _try(*examples: str) -> list[tuple[str, str]]:
+    parts: list[tuple[str, str]] = [("try ", "$quiet")]
+    for number, example in enumerate(examples):
+        parts.extend([("  ·  " if number else " ", "$quiet"), (example, "")])
+    return parts
+
+
+def distinct(findings: Sequence[Finding], limit: int = 5) -> list[Finding]:
+    """The first findings that are worth a question, one for each workload."""
+    seen: set[str] = set()
+    chosen = []
+    for finding in findings:
+        about = finding.owner or finding.object
+        key = f"{about.namespace}/{about.kind}/{about.name}"
+        if finding.severity != "info" and key not in seen:
+            seen.add(key)
+            chosen.append(finding)
+    return chosen[:limit]
+
+
+def start_of(finding: Finding) -> str:
+    """The question that a finding begs."""
+    about = finding.owner or finding.object
+    where = f" in {about.namespace}" if about.namespace else ""
+    return f"why is {about.kind.lower()} {about.name}{where} in trouble?"

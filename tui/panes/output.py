@@ -1,0 +1,238 @@
+"""The output pane: one tab a command, its lines as they come, how it ended."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar
+
+from textual import on
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.message import Message
+from textual.widget import Widget
+from textual.widgets import Static
+
+from engine.events import CommandFinished, CommandOutput, CommandStarted
+from tui.actions import bindings
+from tui.text import cut, one_line, seconds, size
+from tui.widgets.filter_bar import FilterBar
+from tui.widgets.log_buffer import HEAD, STDERR, STDOUT, LogBuffer
+from tui.widgets.log_view import LogView
+from tui.widgets.title_bar import TitleBar
+
+TABS_KEPT = 12
+EMPTY = "the output of commands stands here; !kubectl get pods runs one"
+
+
+class OutputPane(Vertical):
+    """Buffers by run and command id in the order they started; the shown one is followed until the person picks another."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings("output"), Binding("left_square_bracket", "tab(-1)", show=False)]
+
+    class Copied(Message):
+        """All lines of the shown command are to be copied."""
+
+        def __init__(self, text: str) -> None:
+            super().__init__()
+            self.text = text
+
+    def __init__(self, *, id: str | None = None, classes: str | None = None, folder: Path | None = None) -> None:
+        super().__init__(id=id, classes=classes)
+        self.buffers: dict[str, LogBuffer] = {}
+        self.endings: dict[str, CommandFinished] = {}
+        self.shown = ""
+        self.folder = folder
+        self._picked = False
+
+    def compose(self) -> list[Widget]:
+        return [
+            TitleBar("output"),
+            Static(EMPTY, id="output-empty", markup=False),
+            LogView(id="log"),
+            FilterBar(),
+            Static("", id="output-state", markup=False),
+        ]
+
+    def on_mount(self) -> None:
+        """Nothing ran yet."""
+        self.query_one(LogView).display = False
+
+    # events in
+
+    def started(self, event: CommandStarted) -> None:
+        """Open a tab for a command and show it, unless the person reads another."""
+        key = f"{event.run}/{event.id}"
+        buffer = LogBuffer(one_line(event.command))
+        buffer.extend([f"$ {event.command}"], HEAD)
+        self.buffers[key] = buffer
+        while len(self.buffers) > TABS_KEPT:
+            gone = next(k for k in self.buffers if k != self.shown)
+            del self.buffers[gone]
+            self.endings.pop(gone, None)
+        log = self.query_one(LogView)
+        reading = log.has_focus and (self._picked or not log.buffer.follow)
+        if not self.shown or not reading:
+            self.pick(key)
+        else:
+            self._title()
+
+    def output(self, events: list[CommandOutput]) -> None:
+        """A frame's worth of lines."""
+        touched = set()
+        for event in events:
+            key = f"{event.run}/{event.id}"
+            buffer = self.buffers.get(key)
+            if buffer is not None:
+                buffer.extend(event.lines, STDERR if event.stream == "stderr" else STDOUT)
+                touched.add(key)
+        if self.shown in touched:
+            self.query_one(LogView).grew()
+
+    def finished(self, event: CommandFinished) -> None:
+        """Say how a command ended."""
+        key = f"{event.run}/{event.id}"
+        self.endings[key] = event
+        buffer = self.buffers.get(key)
+        if buffer is not None and event.error:
+            buffer.extend([event.error], STDERR)
+            if key == self.shown:
+                self.query_one(LogView).grew()
+        self._state()
+
+    def dropped(self, command: str, lines: int) -> None:
+        """Lines of a command never arrived."""
+        for key, buffer in self.buffers.items():
+            if key.endswith(f"/{command}"):
+                buffer.lost += lines
+
+    # showing
+
+    def pick(self, key: str) -> None:
+        """Show a command's output."""
+        if key not in self.buffers:
+            return
+        self.shown = key
+        self.query_one("#output-empty").display = False
+        log = self.query_one(LogView)
+        log.display = True
+        log.show(self.buffers[key])
+        self._title()
+        self._state()
+
+    def clear(self) -> None:
+        """Forget all outputs."""
+        self.buffers.clear()
+        self.endings.clear()
+        self.shown = ""
+        log = self.query_one(LogView)
+        log.show(LogBuffer())
+        log.display = False
+        self.query_one("#output-empty").display = True
+        self._title()
+        self._state()
+
+    def _title(self) -> None:
+        keys = list(self.buffers)
+        titles = [f"{number} {cut(_short(self.buffers[key].title), 26)}" for number, key in enumerate(keys, 1)]
+        self.query_one(TitleBar).set(tabs=titles, active=keys.index(self.shown) if self.shown in keys else 0)
+
+    def _state(self) -> None:
+        state = self.query_one("#output-state", Static)
+        if not self.shown:
+            state.update("")
+            return
+        ending = self.endings.get(self.shown)
+        parts: list[tuple[str, str]] = []
+        if ending is None:
+            parts.append(("running", "$wait"))
+        elif ending.exit_code is None:
+            parts.append(("stopped", "$wait"))
+        else:
+            parts.append((f"exit {ending.exit_code}", "$good" if ending.exit_code == 0 else "$bad"))
+        if ending is not None:
+            parts.append((f" · {seconds(ending.seconds)} s · {size(ending.bytes)}", "$quiet"))
+            if ending.truncated:
+                parts.append((" · cut short", "$wait"))
+        state.update(Content.assemble(" ", *parts, ("   " + self.query_one(LogView).state, "$quiet")))
+
+    @on(LogView.Changed)
+    def _log_changed(self) -> None:
+        log = self.query_one(LogView)
+        if log.needle:
+            self.query_one(FilterBar).show_count(f"{log.current + 1} of {len(log.matches)}" if log.matches else "no match")
+        self._state()
+
+    # keys
+
+    def action_tab(self, step: int) -> None:
+        keys = list(self.buffers)
+        if keys:
+            self._picked = True
+            self.pick(keys[(keys.index(self.shown) + step) % len(keys)])
+
+    def action_search(self) -> None:
+        if self.shown:
+            self.query_one(FilterBar).open()
+
+    def action_save(self) -> None:
+        """Write the lines held to a file that only the user can read."""
+        if not self.shown or self.folder is None:
+            self.notify("nothing to save", severity="warning")
+            return
+        try:
+            path = save_lines(self.folder, self.buffers[self.shown])
+        except OSError as error:
+            self.notify(f"not saved: {error}; choose another state folder with XDG_STATE_HOME", severity="error", markup=False)
+            return
+        self.notify(f"saved to {path}", markup=False)
+
+    def action_copy_output(self) -> None:
+        if self.shown:
+            self.post_message(self.Copied(self.buffers[self.shown].text()))
+
+    def close_filter(self) -> bool:
+        """Peel the search off; False when there is none."""
+        return self.query_one(FilterBar).close()
+
+    @on(TitleBar.Picked)
+    def _tab_picked(self, event: TitleBar.Picked) -> None:
+        event.stop()
+        self._picked = True
+        self.pick(list(self.buffers)[event.index])
+
+    @on(FilterBar.Changed)
+    def _searched(self, event: FilterBar.Changed) -> None:
+        event.stop()
+        self.query_one(LogView).search(event.text)
+
+    @on(FilterBar.Closed)
+    def _search_done(self, event: FilterBar.Closed) -> None:
+        event.stop()
+        self.query_one(LogView).focus()
+
+
+def _short(command: str) -> str:
+    """A command's tab title: without the program and the flags that pin its place."""
+    words = command.split()
+    kept: list[str] = []
+    skip = False
+    for word in words[1:] if words and words[0] == "kubectl" else words:
+        if skip:
+            skip = False
+        elif word in ("-n", "--namespace", "--context", "--kubeconfig"):
+            skip = True
+        elif not word.startswith(("--namespace=", "--context=", "--kubeconfig=", "-n=")):
+            kept.append(word)
+    return " ".join(kept) or command
+
+
+def save_lines(folder: Path, buffer: LogBuffer) -> Path:
+    """Write a buffer's lines to the next free `output-N.log` of a folder, mode 0600. Raises OSError."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    number = 1
+    while (path := folder / f"output-{number}.log").exists():
+        number += 1
+    path.touch(mode=0o600, exist_ok=False)
+    path.write_text(buffer.text() + "\n", encoding="utf-8")
+    return path

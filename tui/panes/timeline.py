@@ -1,0 +1,151 @@
+"""The timeline: what the Run did and thinks, step by step, with where the time went."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual import on
+from textual.binding import BindingType
+from textual.containers import Vertical
+from textual.message import Message
+from textual.widget import Widget
+
+from engine.facts import Hypothesis
+from tui.actions import bindings
+from tui.run_view import CommandView, RunView, StepView
+from tui.text import bar, one_line, plain, seconds
+from tui.theme import RISK_STYLE
+from tui.widgets.row_list import Part, Row, RowList
+from tui.widgets.title_bar import TitleBar
+
+SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
+STEP_GLYPHS: dict[str, Part] = {"done": ("✓", "$good"), "failed": ("✗", "$bad"), "skipped": ("–", "$quiet"), "cancelled": ("✗", "$wait")}
+HYPOTHESIS_GLYPHS: dict[str, Part] = {
+    "proposed": ("…", "$wait"),
+    "testing": ("●", "$wait"),
+    "supported": ("✓", "$good"),
+    "refuted": ("✗", "$bad"),
+}
+EMPTY = "nothing asked yet; the steps of an answer, its hypotheses and their evidence stand here"
+
+
+class TimelinePane(Vertical):
+    """The newest Run's steps, hypotheses and commands; enter opens what is behind a row."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings("timeline")]
+
+    class Opened(Message):
+        """Enter on a row: evidence ids of a hypothesis, or a command's id."""
+
+        def __init__(self, run: str, evidence: tuple[str, ...] = (), command: str = "", title: str = "") -> None:
+            super().__init__()
+            self.run = run
+            self.evidence = evidence
+            self.command = command
+            self.title = title
+
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
+        super().__init__(id=id, classes=classes)
+        self.view: RunView | None = None
+        self.beat = 0
+
+    def compose(self) -> list[Widget]:
+        return [TitleBar("timeline"), RowList(id="timeline-rows", empty=EMPTY)]
+
+    def show(self, view: RunView | None, now: float) -> None:
+        """Show a Run as it stands."""
+        fresh = view is not self.view
+        self.view = view
+        rows = self.query_one(RowList)
+        if view is None:
+            rows.set_rows([], EMPTY)
+            self.query_one(TitleBar).set()
+            return
+        at_end = fresh or rows.cursor >= len(rows.rows) - 1 or not rows.has_focus
+        rows.set_rows(self._rows(view, now), "begins …" if view.running else EMPTY)
+        if at_end and rows.rows:
+            rows.scroll_to(y=rows.max_scroll_y, animate=False, force=True)
+        self.query_one(TitleBar).set(self._facts(view, now))
+
+    def _facts(self, view: RunView, now: float) -> list[Part]:
+        facts: list[Part] = [(f"{seconds(view.elapsed(now))} s", "")]
+        facts.extend((f"  {kind} {seconds(spent)}", "$quiet") for kind in ("model", "kubectl", "search") if (spent := view.spent(kind)) > 0)
+        return facts
+
+    def _rows(self, view: RunView, now: float) -> list[Row]:
+        rows = []
+        if view.tier:
+            detail: list[Part] = [("✓ ", "$good"), (view.tier, ""), (f"  {one_line(view.reason)}", "$quiet")]
+            rows.append(Row("tier", tuple(detail)))
+        for kind, id in view.order:
+            if kind == "step":
+                rows.append(self._step(view.steps[id], now))
+            elif kind == "hypothesis":
+                rows.append(_hypothesis(view.hypotheses[id]))
+            else:
+                rows.append(self._command(view.commands[id], now))
+        if view.waiting:
+            rows.append(Row("waiting", (("… ", "$wait"), ("waits for your approval", "$wait"))))
+        elif view.outcome == "cancelled":
+            rows.append(Row("end", (("✗ ", "$wait"), ("stopped", "$wait"), (f"  {one_line(view.ending)}", "$quiet"))))
+        elif view.outcome == "failed":
+            rows.append(Row("end", (("✗ ", "$bad"), (one_line(view.ending), "$bad"))))
+        return rows
+
+    def _turning(self) -> Part:
+        return (SPINNER[self.beat % len(SPINNER)], "$wait")
+
+    def _step(self, step: StepView, now: float) -> Row:
+        running = step.state == "running"
+        glyph = self._turning() if running else STEP_GLYPHS[step.state]
+        left: list[Part] = [glyph, (f" {one_line(step.title)}", "" if running or step.state != "skipped" else "$quiet")]
+        if step.detail:
+            left.append((f"  {one_line(step.detail)}", "$quiet"))
+        took = max(now - step.began, 0.0) if running else step.seconds
+        return Row(f"step/{step.id}", tuple(left), (("", ""), (seconds(took), "$quiet", ">")))
+
+    def _command(self, command: CommandView, now: float) -> Row:
+        if command.state == "running":
+            glyph = self._turning()
+        else:
+            glyph = ("…", "$wait") if command.state == "proposed" else ("✓", "$good") if command.ok else ("✗", "$bad")
+        left: list[Part] = [("  ", ""), glyph, (f" {one_line(command.command)}", "$quiet")]
+        if command.risk and command.risk != "read":
+            left.insert(2, (f" {command.risk}", RISK_STYLE[command.risk]))
+        if command.error:
+            left.append((f"  {one_line(command.error)}", "$bad"))
+        took = max(now - command.began, 0.0) if command.state == "running" else command.seconds
+        shown = "" if command.state == "proposed" else seconds(took)
+        return Row(f"command/{command.id}", tuple(left), (("", ""), (shown, "$quiet", ">")), data=("command", command.id))
+
+    @on(RowList.Chosen)
+    def _enter(self, event: RowList.Chosen) -> None:
+        event.stop()
+        if self.view is None:
+            return
+        match event.row.data:
+            case ("command", str(id)):
+                self.post_message(self.Opened(self.view.id, command=id))
+            case ("evidence", tuple(ids), str(title)):
+                self.post_message(self.Opened(self.view.id, evidence=ids, title=title))
+            case _:
+                pass
+
+
+def _hypothesis(hypothesis: Hypothesis) -> Row:
+    refuted = hypothesis.status == "refuted"
+    look = "$quiet strike" if refuted else "$strong" if hypothesis.status == "supported" else ""
+    left: tuple[Part, ...] = (
+        HYPOTHESIS_GLYPHS[hypothesis.status],
+        (f" {plain(hypothesis.id)} ", "$quiet" if refuted else "bold"),
+        (one_line(hypothesis.statement), look),
+    )
+    full, rest = bar(hypothesis.confidence)
+    colour = "$quiet" if refuted else "$good" if hypothesis.status == "supported" else "$wait"
+    ids = hypothesis.evidence_for + hypothesis.evidence_against
+    return Row(
+        f"hypothesis/{hypothesis.id}",
+        left,
+        ((full + rest, colour), (f"{hypothesis.confidence:.2f}", colour, ">")),
+        data=("evidence", ids, f"{hypothesis.id} {one_line(hypothesis.statement)}"),
+    )

@@ -1,0 +1,130 @@
+"""The details of one object: describe and YAML, to read, search and copy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import ClassVar
+
+from textual import on
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.widget import Widget
+
+from engine.facts import ObjectRef
+from tui.screens.dialog import Dialog
+from tui.text import plain
+from tui.widgets.filter_bar import FilterBar
+from tui.widgets.key_bar import KeyBar
+from tui.widgets.log_buffer import STDERR, LogBuffer
+from tui.widgets.log_view import LogView
+from tui.widgets.title_bar import TitleBar
+
+TABS = ("describe", "yaml")
+
+
+class Details(Dialog[str | None]):
+    """Reads each tab when it is first shown, through `read(tab, ref, then, failed)`; hands back a question when `i` was pressed."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("d", "tab('describe')", show=False),
+        Binding("y", "tab('yaml')", show=False),
+        Binding("slash", "search", show=False),
+        Binding("i", "investigate", show=False),
+        Binding("c", "copy_text", show=False),
+        Binding("q", "leave", show=False),
+    ]
+    DEFAULT_CSS = """
+    Details { & > .box { width: 96%; max-width: 140; height: 90%; padding: 0 1;
+        & LogView { height: 1fr; background: $surface; } } }
+    """
+
+    def __init__(
+        self,
+        ref: ObjectRef,
+        tab: str,
+        read: Callable[[str, ObjectRef, Callable[[str], None], Callable[[Exception], None]], None],
+        question: str,
+    ) -> None:
+        super().__init__()
+        self.ref = ref
+        self._tab = tab
+        self._read = read
+        self._question = question
+        self._buffers: dict[str, LogBuffer] = {}
+
+    def compose(self) -> list[Widget]:
+        keys = KeyBar(
+            [
+                ("d", "describe"),
+                ("y", "yaml"),
+                ("/", "search"),
+                ("n N", "next"),
+                ("w", "wrap"),
+                ("c", "copy"),
+                ("i", "investigate"),
+                ("esc", "close"),
+            ]
+        )
+        return [Vertical(TitleBar(plain(str(self.ref))), LogView(id="details-log"), FilterBar(), keys, classes="box")]
+
+    def on_mount(self) -> None:
+        """Begin to read the first tab."""
+        self.action_tab(self._tab)
+        self.query_one(LogView).focus()
+
+    def action_tab(self, tab: str) -> None:
+        """Turn to a tab; what was read stays."""
+        self._tab = tab
+        place = f"  {plain(self.ref.namespace)}" if self.ref.namespace else ""
+        self.query_one(TitleBar).set([(place, "$quiet")], TABS, TABS.index(tab))
+        if tab not in self._buffers:
+            buffer = self._buffers[tab] = LogBuffer(tab)
+            buffer.follow = False
+            buffer.extend(["reading …"])
+            self._read(tab, self.ref, lambda text: self._take(tab, text), lambda error: self._fail(tab, error))
+        self.query_one(LogView).show(self._buffers[tab])
+
+    def _take(self, tab: str, text: str) -> None:
+        self._fill(tab, text.rstrip("\n").split("\n"), 0)
+
+    def _fail(self, tab: str, error: Exception) -> None:
+        self._fill(tab, [str(error)], STDERR)
+
+    def _fill(self, tab: str, lines: list[str], mark: int) -> None:
+        buffer = LogBuffer(tab)
+        buffer.follow = False
+        buffer.extend(lines, mark)
+        self._buffers[tab] = buffer
+        if self.is_mounted and tab == self._tab:
+            self.query_one(LogView).show(buffer)
+
+    def action_leave(self) -> None:
+        """Esc peels the search off first."""
+        if not self.query_one(FilterBar).close():
+            self.dismiss(None)
+        else:
+            self.query_one(LogView).focus()
+
+    def action_search(self) -> None:
+        self.query_one(FilterBar).open()
+
+    def action_investigate(self) -> None:
+        self.dismiss(self._question)
+
+    def action_copy_text(self) -> None:
+        self.app.copy_to_clipboard(self._buffers[self._tab].text())
+        self.notify("copied")
+
+    @on(FilterBar.Changed)
+    def _searched(self, event: FilterBar.Changed) -> None:
+        log = self.query_one(LogView)
+        log.search(event.text)
+        self.query_one(FilterBar).show_count(f"{log.current + 1} of {len(log.matches)}" if log.matches else "no match")
+
+    @on(FilterBar.Closed)
+    def _search_done(self) -> None:
+        self.query_one(LogView).focus()
+
+    @on(TitleBar.Picked)
+    def _picked(self, event: TitleBar.Picked) -> None:
+        self.action_tab(TABS[event.index])

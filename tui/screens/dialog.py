@@ -1,0 +1,93 @@
+"""What dialogs share: a dimmed screen with one bordered box as wide as its content needs."""
+
+from __future__ import annotations
+
+from typing import ClassVar, TypeVar
+
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical, VerticalScroll
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widget import Widget
+
+from tui.widgets.flow import Flow, Para
+from tui.widgets.key_bar import KeyBar
+
+Result = TypeVar("Result")
+
+
+class Dialog(ModalScreen[Result]):
+    """A box in the middle; esc leaves it with nothing."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", show=False)]
+    DEFAULT_CSS = """
+    Dialog {
+        align: center middle; background: $background 60%;
+        & > .box {
+            width: 76; max-width: 96%; height: auto; max-height: 92%; background: $surface; border: round $border; padding: 1 2;
+            & KeyBar { background: $surface; padding: 0; }
+            & TitleBar { background: $surface; }
+        }
+    }
+    """
+
+    def action_leave(self) -> None:
+        self.dismiss(None)
+
+
+class Reader(Dialog[None]):
+    """A text to read: a passage, a piece of evidence, the state of something."""
+
+    DEFAULT_CSS = """
+    Reader { & > .box { width: 96;
+        & > VerticalScroll { height: auto; max-height: 100%; scrollbar-size-vertical: 1; background: $surface; }
+        & > KeyBar { margin: 1 0 0 0; }
+    } }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("q,enter", "leave", show=False), Binding("c", "copy_text", show=False)]
+
+    def __init__(self, title: Content, paras: list[Para]) -> None:
+        super().__init__()
+        self._title = title
+        self._text = Flow(paras)
+
+    def compose(self) -> list[Widget]:
+        return [
+            Vertical(
+                Flow([Para(self._title), Para()]),
+                VerticalScroll(self._text, id="reader"),
+                KeyBar([("c", "copy"), ("up down", "scroll"), ("esc", "close")]),
+                classes="box",
+            )
+        ]
+
+    def show(self, paras: list[Para]) -> None:
+        """Replace the text, when it came later."""
+        self._text.set(paras)
+
+    def action_copy_text(self) -> None:
+        self.app.copy_to_clipboard(self._text.plain)
+        self.notify("copied")
+
+
+class Confirm(Dialog[bool]):
+    """One question with a safe answer: enter and esc mean no."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("y", "yes", show=False), Binding("n,enter,escape", "no", show=False, priority=True)]
+    DEFAULT_CSS = "Confirm { & > .box { width: 60; border: round $wait; & > KeyBar { margin: 1 0 0 0; } } }"
+
+    def __init__(self, question: str, yes: str, no: str) -> None:
+        super().__init__()
+        self._question = question
+        self._yes = yes
+        self._no = no
+
+    def compose(self) -> list[Widget]:
+        keys = KeyBar([("n", self._no), ("y", self._yes), ("esc", self._no)])
+        return [Vertical(Flow([Para(Content(self._question).stylize("$strong"))]), keys, classes="box")]
+
+    def action_yes(self) -> None:
+        self.dismiss(True)
+
+    def action_no(self) -> None:
+        self.dismiss(False)

@@ -1,0 +1,56 @@
+"""Help, made from the action table: the keys of the focused pane first, then everywhere's, then the words of the prompt."""
+
+from __future__ import annotations
+
+from textual.content import Content
+
+from tui.actions import ACTIONS, Action, Where, key_text
+from tui.screens.dialog import Reader
+from tui.widgets.flow import Para, blank
+
+TITLES: dict[str, str] = {
+    "everywhere": "everywhere",
+    "prompt": "while typing",
+    "chat": "on a command of a fix",
+    "cluster": "cluster pane",
+    "timeline": "timeline",
+    "output": "output",
+}
+
+
+def help_paras(focused: Where) -> list[Para]:
+    """The help text with the focused place first."""
+    order = [focused, *(where for where in TITLES if where != focused)]
+    paras: list[Para] = []
+    for where in order:
+        actions = [action for action in ACTIONS if action.where == where and action.keys]
+        if not actions:
+            continue
+        paras.append(Para(Content(TITLES[where]).stylize("bold $place")))
+        paras.extend(_key(action) for action in actions)
+        paras.append(blank())
+    paras.append(Para(Content("in the prompt").stylize("bold $place")))
+    paras.extend(_word(action) for action in ACTIONS if action.slash)
+    paras.append(_line("!kubectl …", "run a command yourself; changes ask first"))
+    paras.append(_line("@name", "mention an object; tab completes"))
+    return paras
+
+
+def help_screen(focused: Where) -> Reader:
+    """The help for a focused place."""
+    return Reader(Content.assemble(("help", "bold $strong"), ("  ^p searches everything that can be done", "$quiet")), help_paras(focused))
+
+
+def _key(action: Action) -> Para:
+    other = [key for key in action.keys.split(",")[1:] if not action.shown]
+    keys = " ".join([key_text(action), *(key.replace("ctrl+", "^") for key in other)])
+    return _line(keys, action.help)
+
+
+def _word(action: Action) -> Para:
+    words = " ".join(f"/{word}" for word in action.slash)
+    return _line(f"{words} {action.argument}".strip(), action.title)
+
+
+def _line(key: str, text: str) -> Para:
+    return Para(Content(text), Content.assemble("  ", (key.ljust(14), "bold $strong"), "  "))

@@ -1,0 +1,48 @@
+"""The namespace picker's choices: recent ones first, then those with failing pods, with their counts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from tui.screens.picker import Choice, Picker
+from tui.text import age, count
+
+if TYPE_CHECKING:
+    from engine.cluster.rows import NamespaceRow
+
+ALL = "*"
+"""The value that stands for all namespaces in the picker."""
+
+
+def namespace_picker(current: str) -> Picker:
+    """A picker that waits for its rows."""
+    return Picker("namespace", f"now {current or 'all namespaces'}")
+
+
+def namespace_choices(rows: Sequence[NamespaceRow], recent: Sequence[str], current: str) -> list[Choice]:
+    """All namespaces first, then recent ones in order, then the rest as they come, failing ones ahead."""
+    order = {name: number for number, name in enumerate(recent)}
+    ranked = sorted(rows, key=lambda row: (order.get(row.name, len(order)), row.failing == 0, row.name))
+    pods, failing = sum(row.pods for row in rows), sum(row.failing for row in rows)
+    every = Choice(ALL, "all namespaces", _glyph(failing), "now" if not current else "", _counts(pods, failing, ""))
+    return [
+        every,
+        *(
+            Choice(row.name, row.name, _glyph(row.failing), _note(row, order, current), _counts(row.pods, row.failing, age(row.age)))
+            for row in ranked
+        ),
+    ]
+
+
+def _glyph(failing: int) -> tuple[str, str]:
+    return ("✗", "$bad") if failing else ("●", "$good")
+
+
+def _note(row: NamespaceRow, order: dict[str, int], current: str) -> str:
+    words = ["now"] if row.name == current else ["recent"] if row.name in order else []
+    return " · ".join([*words, *([row.status.lower()] if row.status != "Active" else [])])
+
+
+def _counts(pods: int, failing: int, old: str) -> tuple[tuple[str, str, str], ...]:
+    return ((f"{failing} failing" if failing else "", "$bad", ">"), (count(pods, "pod"), "$quiet", ">"), (old, "$quiet", ">"))

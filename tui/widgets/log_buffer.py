@@ -1,0 +1,83 @@
+"""`LogBuffer`: the lines of one command in bounded memory, with what was dropped, and search over them. No widget in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from tui.text import plain
+
+CAPACITY = 100_000
+LONGEST = 20_000
+
+STDOUT, STDERR, HEAD = 0, 1, 2
+
+
+class LogBuffer:
+    """The newest `capacity` lines, each literal text and a mark (`STDOUT`, `STDERR`, `HEAD` for the command line itself).
+
+    Lines are numbered from 0 since the beginning; `first` is the number of the oldest line still held, which is also how many
+    were dropped. Older lines go in slices, so that a flood costs little.
+    """
+
+    def __init__(self, title: str = "", capacity: int = CAPACITY) -> None:
+        self.title = title
+        self.capacity = capacity
+        self.first = 0
+        self.lost = 0
+        """Lines that never arrived since the screen could not keep up."""
+        self.follow = True
+        self.wrap = False
+        self.top = 0
+        """Row at the top of the view when this buffer was last shown."""
+        self._lines: list[str] = []
+        self._marks = bytearray()
+        self.width = 0
+
+    def __len__(self) -> int:
+        return len(self._lines)
+
+    def __getitem__(self, index: int) -> str:
+        return self._lines[index]
+
+    @property
+    def lines(self) -> list[str]:
+        """The lines held, oldest first; not to be changed."""
+        return self._lines
+
+    @property
+    def dropped(self) -> int:
+        """How many lines the person cannot see any more."""
+        return self.first + self.lost
+
+    def mark(self, index: int) -> int:
+        """The mark of a held line."""
+        return self._marks[index]
+
+    def extend(self, lines: Iterable[str], mark: int = STDOUT) -> None:
+        """Append lines; each is made literal, and a monstrous one is cut."""
+        fresh = [plain(line) if len(line) <= LONGEST else self._shortened(line) for line in lines]
+        self._lines.extend(fresh)
+        self._marks.extend(bytes([mark]) * len(fresh))
+        if fresh:
+            self.width = max(self.width, *map(len, fresh))
+        if len(self._lines) > self.capacity + self.capacity // 10:
+            gone = len(self._lines) - self.capacity
+            del self._lines[:gone]
+            del self._marks[:gone]
+            self.first += gone
+
+    def find(self, needle: str) -> list[int]:
+        """Numbers (not positions) of the lines that hold the text; without regard to case unless the text has a capital."""
+        if not needle:
+            return []
+        if needle.lower() == needle:
+            return [self.first + i for i, line in enumerate(self._lines) if needle in line.lower()]
+        return [self.first + i for i, line in enumerate(self._lines) if needle in line]
+
+    def text(self) -> str:
+        """All held lines as one text."""
+        return "\n".join(self._lines)
+
+    @staticmethod
+    def _shortened(line: str) -> str:
+        return f"{plain(line[:LONGEST])}… {len(line) - LONGEST} more characters"

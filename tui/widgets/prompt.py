@@ -1,0 +1,218 @@
+"""The prompt: several lines, history, completion of `/commands` and `@mentions`; enter sends."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import ClassVar
+
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.message import Message
+from textual.widgets import TextArea
+
+from tui.actions import SLASH
+from tui.text import plain_lines
+
+HISTORY_KEPT = 500
+PLACEHOLDER = Content.assemble(
+    ("ask,  ", "$quiet"),
+    ("/", "$foreground"),
+    ("command,  ", "$quiet"),
+    ("!", "$foreground"),
+    ("kubectl …,  ", "$quiet"),
+    ("@", "$foreground"),
+    ("pod", "$quiet"),
+)
+
+
+class History:
+    """What was sent, oldest first; kept in a file of the user's own when there is a folder for it."""
+
+    def __init__(self, path: Path | None = None) -> None:
+        self.path = path
+        self.entries: list[str] = []
+        if path is not None:
+            try:
+                lines = path.read_text(encoding="utf-8").splitlines()[-HISTORY_KEPT:]
+                self.entries = [entry for line in lines if isinstance(entry := json.loads(line), str)]
+            except (OSError, ValueError):  # no history yet, or a broken one: begin anew
+                self.entries = []
+
+    def add(self, text: str) -> None:
+        """Remember a text; the same one twice in a row counts once."""
+        if not text.strip() or (self.entries and self.entries[-1] == text):
+            return
+        self.entries = [*self.entries, text][-HISTORY_KEPT:]
+        if self.path is not None:
+            try:
+                self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+                self.path.touch(mode=0o600)
+                with self.path.open("a", encoding="utf-8") as file:
+                    file.write(json.dumps(text) + "\n")
+            except OSError:  # a history that cannot be kept on disk is still there for this session
+                self.path = None
+
+
+class Prompt(TextArea):
+    """The field at the bottom. It grows to eight lines; what is longer scrolls."""
+
+    DEFAULT_CSS = """
+    Prompt {
+        height: auto; max-height: 8; min-height: 1; border: none; padding: 0; background: $plane; color: $foreground;
+        scrollbar-size-vertical: 1; scrollbar-size-horizontal: 0;
+        &:focus { border: none; }
+        & .text-area--cursor-line { background: $plane; }
+        & .text-area--placeholder { color: $quiet; }
+    }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+j,shift+enter", "newline", show=False, id="newline", priority=True),
+        Binding("tab", "complete(1)", show=False, id="complete", priority=True),
+        Binding("shift+tab", "app.focus_previous", show=False),
+    ]
+
+    class Sent(Message):
+        """The person sent a text."""
+
+        def __init__(self, text: str) -> None:
+            super().__init__()
+            self.text = text
+
+    class Wanted(Message):
+        """Names that begin with a prefix are wanted for a mention."""
+
+        def __init__(self, prefix: str) -> None:
+            super().__init__()
+            self.prefix = prefix
+
+    class Typed(Message):
+        """A key was pressed here; dialogs wait until typing pauses."""
+
+    def __init__(self, history: History, *, id: str | None = None) -> None:
+        super().__init__(
+            id=id,
+            soft_wrap=True,
+            show_line_numbers=False,
+            tab_behavior="focus",
+            placeholder=PLACEHOLDER,
+            compact=True,
+            highlight_cursor_line=False,
+        )
+        self.past = history
+        self._at = 0
+        self._draft = ""
+        self._choices: list[str] = []
+        self._choice = -1
+        self._word = (0, 0)
+        self.digits: Callable[[int], bool] = lambda digit: False
+        """Asked first when a digit is typed into the empty prompt; True when the digit meant something else than text."""
+
+    # typing
+
+    async def _on_key(self, event: events.Key) -> None:
+        self.post_message(self.Typed())
+        if event.key == "enter":
+            event.stop()
+            event.prevent_default()
+            self._send()
+            return
+        if event.key in ("up", "down") and self._recall(event.key):
+            event.stop()
+            event.prevent_default()
+            return
+        if event.character is not None and event.character.isdigit() and not self.text and self.digits(int(event.character)):
+            event.stop()
+            event.prevent_default()
+            return
+        if event.key != "tab":
+            self._choices = []
+        await super()._on_key(event)
+
+    async def _on_paste(self, event: events.Paste) -> None:
+        """A paste is kept whole, whatever it holds; only what would move the cursor is made visible."""
+        self.post_message(self.Typed())
+        event.prevent_default()
+        event.stop()
+        self.insert(plain_lines(event.text))
+
+    def _send(self) -> None:
+        text = self.text.strip()
+        if not text:
+            return
+        self.past.add(text)
+        self._at = len(self.past.entries)
+        self._draft = ""
+        self.text = ""
+        self.post_message(self.Sent(text))
+
+    def action_newline(self) -> None:
+        self.insert("\n")
+
+    def put(self, text: str) -> None:
+        """Replace what stands here and put the cursor at its end."""
+        self.text = text
+        self.move_cursor(self.document.end)
+        self.focus()
+
+    # history
+
+    def _recall(self, key: str) -> bool:
+        """Up on the first line and down on the last walk through the history."""
+        row, _ = self.cursor_location
+        last = self.document.line_count - 1
+        entries = self.past.entries
+        if key == "up":
+            if row > 0 or not entries:
+                return False
+            if self._at > len(entries) or (self._at == len(entries) and self.text != self._draft):
+                self._draft = self.text
+            elif self._at < len(entries) and self.text != entries[self._at]:
+                self._draft, self._at = self.text, len(entries)
+            self._at = max(min(self._at, len(entries)) - 1, 0)
+        else:
+            if row < last or self._at >= len(entries):
+                return False
+            self._at += 1
+        self.put(entries[self._at] if self._at < len(entries) else self._draft)
+        return True
+
+    def on_mount(self) -> None:
+        """Begin after the newest entry."""
+        self._at = len(self.past.entries)
+
+    # completion
+
+    def action_complete(self, step: int) -> None:
+        """Complete the word under the cursor, or take the next of several choices; without such a word, the next pane."""
+        if self._choices:
+            self._take((self._choice + step) % len(self._choices))
+            return
+        row, column = self.cursor_location
+        before = self.document[row][:column]
+        start = max(before.rfind(" "), before.rfind("\n")) + 1
+        word = before[start:]
+        if word.startswith("/") and row == 0 and start == 0:
+            self.offer(word, [f"/{name} " for name in sorted(SLASH) if name.startswith(word[1:])])
+        elif word.startswith("@"):
+            self.post_message(self.Wanted(word[1:]))
+        else:
+            self.screen.focus_next()
+
+    def offer(self, word: str, choices: list[str]) -> None:
+        """Take the first of the choices for the word before the cursor, if it still stands there."""
+        row, column = self.cursor_location
+        if not choices or not self.document[row][:column].endswith(word):
+            return
+        self._choices = choices
+        self._word = (row, column - len(word))
+        self._take(0)
+        if len(choices) == 1:
+            self._choices = []
+
+    def _take(self, index: int) -> None:
+        self._choice = index
+        row, column = self.cursor_location
+        self.replace(self._choices[index], self._word, (row, column))

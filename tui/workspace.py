@@ -1,0 +1,130 @@
+"""The workspace: chat at the left, cluster, timeline and output at the right; or one pane at a time where the terminal is narrow."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.containers import Horizontal, Vertical
+from textual.reactive import reactive
+from textual.widget import Widget
+
+from tui.actions import Where
+from tui.panes.chat import ChatPane
+from tui.panes.cluster import ClusterPane
+from tui.panes.output import OutputPane
+from tui.panes.timeline import TimelinePane
+from tui.widgets.log_view import LogView
+from tui.widgets.row_list import RowList
+from tui.widgets.title_bar import TitleBar
+
+PANES: tuple[Where, ...] = ("chat", "cluster", "timeline", "output")
+
+
+class Workspace(Vertical):
+    """Knows which pane is shown alone (in a narrow terminal, or maximised) and where the focus goes."""
+
+    DEFAULT_CSS = """
+    Workspace { height: 1fr;
+        & > #tabs { display: none; }
+        & > #columns { height: 1fr;
+            & > #chat { width: 58fr; }
+            & > #right { width: 42fr; border-left: tall $line;
+                & > ClusterPane { height: 11fr; }
+                & > TimelinePane { height: 11fr; }
+                & > OutputPane { height: 10fr; }
+            }
+        }
+        &.-single > #columns {
+            & > #chat { display: none; width: 1fr; }
+            & > #right { display: none; width: 1fr; border-left: none; & > .pane { display: none; height: 1fr; } }
+            & > #right.-shown { display: block; }
+            & > #chat.-shown { display: block; }
+            & > #right > .pane.-shown { display: block; }
+        }
+        &.-narrow > #tabs { display: block; }
+        &.-alone > #columns > #right { display: none; }
+    }
+    """
+
+    narrow: reactive[bool] = reactive(False, toggle_class="-narrow")
+    maximised: reactive[bool] = reactive(False)
+    alone: reactive[bool] = reactive(False, toggle_class="-alone")
+    LEAST_WIDTH: ClassVar[int] = 100
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.shown: Where = "chat"
+        self.chat = ChatPane(id="chat", classes="pane")
+        self.cluster = ClusterPane(id="cluster", classes="pane")
+        self.timeline = TimelinePane(id="timeline", classes="pane")
+        self.output = OutputPane(id="output", classes="pane")
+        self._tabs = TitleBar("", id="tabs")
+
+    def compose(self) -> list[Widget]:
+        return [self._tabs, Horizontal(self.chat, Vertical(self.cluster, self.timeline, self.output, id="right"), id="columns")]
+
+    def on_mount(self) -> None:
+        """Start with the chat shown."""
+        self._apply()
+
+    def fit(self, width: int) -> None:
+        """The terminal has this many columns."""
+        self.narrow = width < self.LEAST_WIDTH
+
+    def watch_narrow(self) -> None:
+        self._apply()
+
+    def watch_maximised(self) -> None:
+        self._apply()
+
+    def watch_alone(self) -> None:
+        self._apply()
+
+    @property
+    def single(self) -> bool:
+        return self.narrow or self.maximised
+
+    def _apply(self) -> None:
+        if not self.is_mounted:
+            return
+        self.set_class(self.single, "-single")
+        for name in PANES:
+            self.query_one(f"#{name}").set_class(name == self.shown, "-shown")
+        self.query_one("#right").set_class(self.shown != "chat", "-shown")
+        if self.single and self.shown != "chat":
+            self.remove_class("-alone")
+        else:
+            self.set_class(self.alone, "-alone")
+        self._tabs.set(tabs=PANES, active=PANES.index(self.shown))
+
+    def show(self, name: Where, *, focus: bool = True) -> None:
+        """Bring a pane to the front and, unless told otherwise, the focus to it."""
+        self.shown = name
+        if self.alone and name != "chat" and not self.single:
+            self.alone = False
+        self._apply()
+        if focus:
+            self.call_after_refresh(self._focus, name)
+
+    def _focus(self, name: Where) -> None:
+        target: Widget = self.chat
+        if name == "output":
+            target = self.query_one("#output LogView", LogView)
+        elif name != "chat":
+            target = self.query_one(f"#{name} RowList", RowList)
+        if target.display:
+            target.focus()
+
+    def pane_of(self, widget: Widget | None) -> Where | None:
+        """Which pane a widget belongs to."""
+        while widget is not None:
+            if widget.id in PANES and widget.has_class("pane"):
+                return next(name for name in PANES if name == widget.id)
+            widget = widget.parent if isinstance(widget.parent, Widget) else None
+        return None
+
+    def on_title_bar_picked(self, event: TitleBar.Picked) -> None:
+        """A tab of the narrow layout was clicked."""
+        if event.bar is self._tabs:
+            event.stop()
+            self.show(PANES[event.index])
