@@ -7,6 +7,7 @@ offered, none ends in the nearest names.
 from __future__ import annotations
 
 import difflib
+import itertools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -68,6 +69,10 @@ KINDS: dict[str, KindWord] = {word: kind for kind, words in _KINDS for word in w
 KIND_OF: dict[str, KindWord] = {kind.kind: kind for kind, _ in _KINDS}
 WORKLOADS = tuple(KIND_OF[kind] for kind in ("Deployment", "StatefulSet", "DaemonSet", "CronJob", "Job", "Pod"))
 
+_VERBS = frozenset(
+    "scale restart delete remove cordon uncordon drain roll back rollback undo set image label annotate create suspend resume logs log "
+    "status images labels replicas age last lines failing running uses used most memory cpu old many version".split()
+)
 _NAME = re.compile(r"[a-z0-9](?:[-a-z0-9.]*[a-z0-9])?")
 _SMALL_WORDS = frozenset(
     "a an the in on of for to from with at by and or is are was be it its this that my our all any no not do does did has have i we you me please "
@@ -181,6 +186,7 @@ def resolve(
         if near:
             return Resolution(word, near=tuple(near))
     named = [word for word in words if "-" in word or any(ch.isdigit() for ch in word)]
+    named += [word for before, word in itertools.pairwise(words) if before in KINDS and word not in KINDS]
     return Resolution(named[0] if named else "")
 
 
@@ -207,4 +213,11 @@ def _match(words: Sequence[str], objects: Sequence[Obj]) -> Resolution | None:
                 first = next(k.kind for k in WORKLOADS + tuple(KIND_OF.values()) if k.kind in kinds)
                 found = [obj for obj in found if obj.kind == first]
             return Resolution(word, tuple(obj.ref for obj in found))
+    for word in sorted(words, key=len, reverse=True):
+        if len(word) < 3 or word in KINDS or word in _VERBS:
+            continue
+        begun = [obj for obj in objects if obj.name.startswith(word + "-")]
+        if begun:
+            tops = [obj for obj in begun if obj.controller is None] or begun
+            return Resolution(word, tuple(obj.ref for obj in tops))
     return None

@@ -2,11 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
+
+from engine.cluster.snapshot import RecordedCluster, open_recording
+from engine.resources import resource_path
 
 
 @pytest.fixture(autouse=True)
-def _no_model_server_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test talks to a model server that happens to be configured here."""
-    for name in ("OLLAMA_HOST", "OLLAMA_API_KEY"):
+def _a_home_of_its_own(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """No test reads or writes the settings, sessions, index or clusters of whoever runs it, or talks to their model server."""
+    home = tmp_path_factory.mktemp("home")
+    monkeypatch.setenv("HOME", str(home))
+    for name in ("XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME"):
+        monkeypatch.setenv(name, str(home / name.lower()))
+    for name in ("OLLAMA_HOST", "OLLAMA_API_KEY", "KUBECONFIG", "NO_COLOR"):
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(scope="session")
+def demo() -> Iterator[RecordedCluster]:
+    """The bundled recording, read-only."""
+    source = open_recording(resource_path("demo"), title="demo")
+    yield source
+    source.close()
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The checkout."""
+    return Path(__file__).parents[1]
