@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 
+from engine.cluster.apiserver.openapi import made_openapi
 from engine.cluster.apiserver.podlogs import pod_log
 from engine.cluster.apiserver.read import Reader
 from engine.cluster.apiserver.resources import Catalogue
@@ -63,12 +64,13 @@ class Api:
             return Reply(b"ok", content_type=TEXT)
         if (found := self.catalogue.reply(request)) is not None:
             return found
-        for reader, kind in (("openapi", "application/json"), ("raw", "application/json")):
+        for reader in ("openapi", "raw"):
             read = getattr(self.cluster, reader, None)
             data = read(path) if read else None
             if isinstance(data, bytes):
-                return Reply(data, content_type=kind)
-        return None
+                return Reply(data)
+        schema = made_openapi(self.catalogue, path)
+        return json_reply(schema) if schema else None
 
     def _version(self) -> Reply:
         read = getattr(self.cluster, "raw", None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engine.cluster.controllers.endpoints import sync_endpoints
-from engine.cluster.controllers.pods import on_dead_node
+from engine.cluster.controllers.pods import on_dead_node, start_pod
 from engine.cluster.controllers.rollout import DEPLOYMENTS, REPLICA_SETS, sync_deployment, sync_replica_set
 from engine.cluster.controllers.sets import DAEMON_SETS, JOBS, STATEFUL_SETS, sync_daemon_set, sync_job, sync_stateful_set
 from engine.cluster.controllers.store import Store, StoredChange, controller_of, found, listed, name_of, namespace_of, uid_of
@@ -64,6 +64,8 @@ class Controllers:
             if change.resource == "namespaces":
                 self._empty(name_of(obj))
                 return
+        if change.resource == "pods" and change.before is None and not at(obj, "status", "conditions"):
+            start_pod(self._store, obj)
         if change.resource in BY_KIND.values() and change.after is not None:
             self._sync(change.resource, namespace, name_of(obj), [])
         if change.resource == "pods" and (change.after is None or at(change.after, "metadata", "deletionTimestamp")):

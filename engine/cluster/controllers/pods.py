@@ -75,6 +75,19 @@ def create_pod(
     return written
 
 
+def start_pod(store: Store, pod: RawObject) -> None:
+    """Let a pod that nobody controls come up on a node that takes it, or wait for one."""
+    spec = dict(map_at(pod, "spec"))
+    host = text_at(spec, "nodeName") or schedule(store, spec, "")
+    if not host:
+        store.write("pods", {**pod, "status": _unschedulable(store)})
+        return
+    status = _running(store, pod, host, None)
+    store.write("pods", {**pod, "spec": {**spec, "nodeName": host}, "status": status})
+    message = f"Successfully assigned {namespace_of(pod)}/{name_of(pod)} to {host}"
+    emit_event(store, pod, "Scheduled", message, "default-scheduler")
+
+
 def _newest_alike(siblings: Sequence[RawObject], template: Mapping[str, Any]) -> RawObject | None:
     """The newest pod of the same specification: same containers, init containers and volumes of the template's own."""
     alike = [pod for pod in siblings if same_specification(pod, template)]
