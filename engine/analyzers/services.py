@@ -27,24 +27,29 @@ def services(view: ClusterView) -> Iterator[Finding]:
     for pod in view.all("pods"):
         pods_by_namespace.setdefault(pod.namespace, []).append(pod)
     for service in view.all("services"):
-        yield from _load_balancer(view, service)
-        if service.text("spec", "type") == "ExternalName":
-            yield from external_name(view, service)
-            continue
-        selector = labels_at(service.raw, "spec", "selector")
-        if not selector:
-            yield from without_selector(view, service)
-            continue
-        pods = [p for p in pods_by_namespace.get(service.namespace, []) if not is_finished(p)]
-        behind = [p for p in pods if all(p.labels.get(k) == v for k, v in selector.items())]
-        if not behind:
-            yield from _nobody(view, service, selector, pods)
-            continue
-        ready = [p for p in behind if is_ready(p) and p.deleting_since is None]
-        if not ready and not service.flag("spec", "publishNotReadyAddresses"):
-            yield _not_ready(view, service, behind)
-        yield from port_findings(view, service, behind, ready)
-        yield from mixed_pods(view, service, ready)
+        yield from judge(view, service, pods_by_namespace.get(service.namespace, []))
+
+
+def judge(view: ClusterView, service: Obj, pods: list[Obj]) -> Iterator[Finding]:
+    """What is wrong with one Service, given the pods of its namespace."""
+    yield from _load_balancer(view, service)
+    if service.text("spec", "type") == "ExternalName":
+        yield from external_name(view, service)
+        return
+    selector = labels_at(service.raw, "spec", "selector")
+    if not selector:
+        yield from without_selector(view, service)
+        return
+    living = [p for p in pods if not is_finished(p)]
+    behind = [p for p in living if all(p.labels.get(k) == v for k, v in selector.items())]
+    if not behind:
+        yield from _nobody(view, service, selector, living)
+        return
+    ready = [p for p in behind if is_ready(p) and p.deleting_since is None]
+    if not ready and not service.flag("spec", "publishNotReadyAddresses"):
+        yield _not_ready(view, service, behind)
+    yield from port_findings(view, service, behind, ready)
+    yield from mixed_pods(view, service, ready)
 
 
 def _nobody(view: ClusterView, service: Obj, selector: Mapping[str, str], pods: list[Obj]) -> Iterator[Finding]:
