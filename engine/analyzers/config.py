@@ -19,7 +19,6 @@ _RESOURCE = {"ConfigMap": "configmaps", "Secret": "secrets"}
 _MISSING_KEY = re.compile(r"couldn't find key (?P<key>\S+) in (?P<kind>ConfigMap|Secret) (?:(?P<ns>[\w.-]+)/)?(?P<name>[\w.-]+)")
 _NOT_FOUND = re.compile(r"(?P<kind>configmaps?|secrets?) \"(?P<name>[^\"]+)\" (?:not found|is forbidden)", re.IGNORECASE)
 _NO_KEY = re.compile(r"references non-existent (?P<kind>config|secret) key: (?P<key>\S+)")
-_HOST_PATH = re.compile(r"hostPath type check failed: (?P<path>\S+) is not (?P<what>an? [\w ]+)")
 _WORKLOADS = ("deployments.apps", "statefulsets.apps", "daemonsets.apps")
 
 
@@ -195,7 +194,7 @@ def _security(view: ClusterView, container: Container, owner: ObjectRef, message
 
 
 def _mounts(view: ClusterView, pod: Obj, owner: ObjectRef) -> Iterator[Finding]:
-    """FailedMount events about ConfigMaps, Secrets, projected and hostPath volumes of a pod that still waits."""
+    """FailedMount events about the ConfigMaps and Secrets of a pod that still waits."""
     wanted = [r for r in references(pod.namespace, pod.map("spec")) if r.where.startswith("volume ")]
     done: set[tuple[ObjectRef, str]] = set()
     events = [e for e in view.events_of(pod) if e.text("reason") in ("FailedMount", "FailedAttachVolume")]
@@ -210,27 +209,6 @@ def _mounts(view: ClusterView, pod: Obj, owner: ObjectRef) -> Iterator[Finding]:
         yield _finding(view, owner, reference, lost, quoted, held, [RELATION, STATE, *([EVENT] if about else [])])
     for event in reversed(events):
         message = event.text("message")
-        found = _HOST_PATH.search(message)
-        if found:
-            yield Finding(
-                code="HostPathMissing",
-                severity="critical",
-                object=owner,
-                summary=f"{owner} mounts hostPath {found['path']}, which is not {found['what']} on node {pod.text('spec', 'nodeName')} (hostPath type check failed)",
-                evidence=(cite.event(event), cite.field(pod, "spec", "volumes")),
-                owner=owner,
-                remedies=(
-                    Remedy(
-                        "create the path on the node, or correct path and type of the hostPath volume",
-                        f"kubectl edit {owner.kind.lower()}/{owner.name} -n {owner.namespace}",
-                        "mutate",
-                    ),
-                ),
-                confidence=confidence([EVENT, STATE]),
-                docs=("hostPath", "FailedMount"),
-                speciality="storage",
-            )
-            return
         found = _NOT_FOUND.search(message)
         if found and not done:
             ref = ObjectRef("ConfigMap" if found["kind"].lower().startswith("configmap") else "Secret", pod.namespace, found["name"])
@@ -250,13 +228,13 @@ def _mounts(view: ClusterView, pod: Obj, owner: ObjectRef) -> Iterator[Finding]:
         found = _NO_KEY.search(message)
         if found and not done:
             kind = "ConfigMap" if found["kind"] == "config" else "Secret"
-            reference = next((r for r in wanted if r.object.kind == kind and r.key == found["key"]), None)
-            if reference is not None:
+            keyed = next((r for r in wanted if r.object.kind == kind and r.key == found["key"]), None)
+            if keyed is not None:
                 yield _finding(
                     view,
                     owner,
-                    reference,
-                    (f"{kind} {reference.object.name} has no key {found['key']}", ""),
+                    keyed,
+                    (f"{kind} {keyed.object.name} has no key {found['key']}", ""),
                     [cite.event(event)],
                     held,
                     [EVENT, STATE],

@@ -38,6 +38,7 @@ _GO_PANIC = re.compile(r"^(?:panic: |fatal error: )")
 _BARE_ERROR = re.compile(
     r"^(?:[\w./-]+: )?(?:error|fatal|failed|failure|panic|cannot|could not|unable to|unhandled|uncaught|abort|exec )\b", re.IGNORECASE
 )
+_TAG = re.compile(r"^\[[\w.:-]{2,40}\] (?!directive)")
 _LEVELS = {
     "trace": "debug", "debug": "debug", "info": "info", "notice": "info", "log": "info", "hint": "info", "detail": "info",
     "statement": "info", "warn": "warn", "warning": "warn", "error": "error", "err": "error", "severe": "error", "crit": "fatal",
@@ -120,7 +121,7 @@ class _Blank(dict[str, str]):
 
 def short(text: str, most: int = 180) -> str:
     """A text on one line, at most so many characters."""
-    flat = " ".join(text.split())
+    flat = _TAG.sub("", " ".join(text.split()))
     return flat if len(flat) <= most else flat[: most - 1] + "…"
 
 
@@ -194,7 +195,7 @@ def _parse(line: str) -> tuple[str, str]:
             return level, ": ".join(p for p in (message, cause) if p)
     for shape in (_NGINX, _POSTGRES):
         if (found := shape.match(line)) is not None:
-            return _LEVELS.get(found[1].lower(), ""), found[2] if shape is not _NGINX else f"[{found[1]}] {found[2]}"
+            return _LEVELS.get(found[1].lower(), ""), f"[emerg] {found[2]}" if found[1] == "emerg" else found[2]
     if (found := _REDIS.match(line)) is not None:
         return "warn" if found[1] == "#" else "info", found[2]
     if _ACCESS.match(line):
@@ -325,7 +326,7 @@ def _still(entry: Entry, newest: datetime | None, end: int, now: datetime | None
         return entry.last_index >= end * 0.8
     patience = max(RECENT, 3 * (seen - first) / (entry.count - 1))
     if now is not None and now - newest > patience:
-        return newest - seen <= timedelta(seconds=5)  # the log itself fell silent: what it said last counts
+        return entry.last_index >= end  # the log itself fell silent: what it said last counts
     return (now or newest) - seen <= patience
 
 

@@ -1,0 +1,376 @@
+"""Deployments, StatefulSets and DaemonSets: what they want, what they have, and what holds them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from engine.analyzers import cite
+from engine.analyzers.confidence import HINT, RELATION, STATE, confidence
+from engine.analyzers.containers import is_ready
+from engine.analyzers.registry import analyzer
+from engine.analyzers.selectors import node_selector_matches, required_affinity, taint_text, tolerates
+from engine.analyzers.view import ClusterView
+from engine.cluster.objects import Obj, at, int_at, labels_at, maps_at, text_at
+from engine.facts import Evidence, Finding, ObjectRef, Remedy, Severity
+
+_HEALTH_TAINT = "node.kubernetes.io/"
+
+
+@analyzer("deployments", speciality="workload", needs=("deployments.apps", "replicasets.apps", "pods", "events"))
+def deployments(view: ClusterView) -> Iterable[Finding]:
+    """Deployments that miss replicas, do not progress, are paused, scaled to zero, or cannot create their pods."""
+    for deployment in view.all("deployments.apps"):
+        if deployment.deleting_since is not None:
+            continue
+        wanted, available = int_at(deployment.raw, "spec", "replicas", default=1), int_at(deployment.raw, "status", "availableReplicas")
+        if wanted == 0:
+            yield _scaled_to_zero(deployment)
+            continue
+        failure = deployment.condition("ReplicaFailure")
+        if failure.get("status") == "True":
+            yield _failed_create(deployment, text_at(failure, "message"), [cite.condition(deployment, "ReplicaFailure")], available, wanted)
+        yield from _paused(view, deployment)
+        progressing = deployment.condition("Progressing")
+        if progressing.get("reason") == "ProgressDeadlineExceeded":
+            yield _stuck_rollout(view, deployment, available, wanted)
+        elif available < wanted:
+            yield _short(
+                deployment, available, wanted, [cite.condition(deployment, "Available"), cite.field(deployment, "spec", "replicas")]
+            )
+        yield from _no_surge(deployment, available, wanted)
+
+
+def _replace(ref: ObjectRef, verb: str) -> str:
+    return f"kubectl {verb} {ref.kind.lower()}/{ref.name} -n {ref.namespace}"
+
+
+def _short(workload: Obj, available: int, wanted: int, evidence: list[Evidence], more: str = "") -> Finding:
+    """The symptom that a workload has fewer ready pods than it wants; pods, nodes or quotas say why."""
+    severity: Severity = "critical" if available == 0 else "warning"
+    return Finding(
+        code=f"{workload.kind}Unavailable",
+        severity=severity,
+        object=workload.ref,
+        summary=f"{workload.ref} has {available} of {wanted} replicas available{more}",
+        evidence=tuple(evidence),
+        owner=workload.ref,
+        remedies=(Remedy("see its pods", f"kubectl get pods -n {workload.namespace} -o wide", "read"),),
+        confidence=confidence([STATE * 0.5]),
+        docs=(f"{workload.kind} not available",),
+    )
+
+
+def _scaled_to_zero(workload: Obj) -> Finding:
+    return Finding(
+        code="ScaledToZero",
+        severity="info",
+        object=workload.ref,
+        summary=f"{workload.ref} is scaled to zero (spec.replicas: 0), so it has no pods",
+        evidence=(Evidence(f"{workload.ref} spec.replicas", "replicas: 0", object=workload.ref),),
+        owner=workload.ref,
+        remedies=(Remedy("scale it up, if it should run", f"{_replace(workload.ref, 'scale')} --replicas=1", "mutate"),),
+        confidence=confidence([STATE, RELATION]),
+        docs=("scale to zero", "replicas"),
+    )
+
+
+def _paused(view: ClusterView, deployment: Obj) -> Iterator[Finding]:
+    if not deployment.flag("spec", "paused"):
+        return
+    updated, wanted = int_at(deployment.raw, "status", "updatedReplicas"), int_at(deployment.raw, "spec", "replicas", default=1)
+    pending = updated < wanted or int_at(deployment.raw, "status", "replicas") > updated
+    sets = view.owned_by("replicasets.apps", deployment)
+    template = _template_without_hash(deployment.at("spec", "template"))
+    unrolled = bool(sets) and all(_template_without_hash(s.at("spec", "template")) != template for s in sets)
+    waits = pending or unrolled
+    yield Finding(
+        code="RolloutPaused",
+        severity="warning" if waits else "info",
+        object=deployment.ref,
+        summary=f"{deployment.ref} is paused (spec.paused: true)"
+        + (f", so its changed pod template is not rolled out: {updated} of {wanted} replicas are updated" if waits else ""),
+        evidence=(
+            Evidence(f"{deployment.ref} spec.paused", "paused: true", object=deployment.ref),
+            cite.condition(deployment, "Progressing"),
+        ),
+        owner=deployment.ref,
+        remedies=(Remedy("resume the rollout", _replace(deployment.ref, "rollout resume"), "mutate"),),
+        confidence=confidence([STATE, RELATION] if waits else [STATE]),
+        docs=("rollout pause",),
+    )
+
+
+def _template_without_hash(template: object) -> object:
+    labels = {k: v for k, v in labels_at(template, "metadata", "labels").items() if k != "pod-template-hash"}
+    return (tuple(sorted(labels.items())), str(at(template, "spec")))
+
+
+def _failed_create(workload: Obj, message: str, evidence: list[Evidence], available: int, wanted: int) -> Finding:
+    """Pods that the API server refuses; quotas, admission and accounts may say why."""
+    why = message.split("is forbidden: ", 1)[-1] if "is forbidden: " in message else message.removeprefix("Error creating: ")
+    return Finding(
+        code="FailedCreate",
+        severity="critical",
+        object=workload.ref,
+        summary=f"{workload.ref} cannot create pods ({available} of {wanted} available): {why[:300]}",
+        evidence=tuple(evidence),
+        owner=workload.ref,
+        remedies=(
+            Remedy("see what refuses the pods", f"kubectl get events -n {workload.namespace} --field-selector reason=FailedCreate", "read"),
+        ),
+        confidence=confidence([STATE, HINT]),
+        docs=("FailedCreate",),
+    )
+
+
+def _stuck_rollout(view: ClusterView, deployment: Obj, available: int, wanted: int) -> Finding:
+    message = text_at(deployment.condition("Progressing"), "message")
+    old = [s for s in view.owned_by("replicasets.apps", deployment) if int_at(s.raw, "status", "readyReplicas") > 0]
+    updated = int_at(deployment.raw, "status", "updatedReplicas")
+    keeps = f"; the old version still serves with {available} replicas" if old and available else ""
+    return Finding(
+        code="ProgressDeadlineExceeded",
+        severity="critical" if available < wanted else "warning",
+        object=deployment.ref,
+        summary=f"the rollout of {deployment.ref} does not progress ({available} of {wanted} available, {updated} updated): {message[:200]}{keeps}",
+        evidence=(cite.condition(deployment, "Progressing"), cite.condition(deployment, "Available")),
+        owner=deployment.ref,
+        remedies=(Remedy("go back to the revision before", _replace(deployment.ref, "rollout undo"), "mutate"),),
+        confidence=confidence([STATE * 0.6]),
+        docs=("ProgressDeadlineExceeded",),
+    )
+
+
+def _no_surge(deployment: Obj, available: int, wanted: int) -> Iterator[Finding]:
+    """A strategy that needs room which is not there: maxUnavailable 0 while the new pod cannot be placed is told by scheduling."""
+    if int_at(deployment.raw, "status", "observedGeneration") >= int_at(deployment.raw, "metadata", "generation"):
+        return
+    if not deployment.created:
+        return
+    yield Finding(
+        code="NotObserved",
+        severity="warning",
+        object=deployment.ref,
+        summary=f"the deployment controller has not looked at the latest change of {deployment.ref} (generation {deployment.text('metadata', 'generation')}, observed {deployment.text('status', 'observedGeneration', default='none')}): kube-controller-manager may be down or behind",  # noqa: E501
+        evidence=(cite.field(deployment, "metadata", "generation"), cite.field(deployment, "status", "observedGeneration")),
+        owner=deployment.ref,
+        remedies=(Remedy("see whether the controller manager runs", "kubectl get pods -n kube-system", "read"),),
+        confidence=confidence([RELATION]),
+        docs=("controller manager",),
+    )
+
+
+@analyzer("statefulsets", speciality="workload", needs=("statefulsets.apps", "pods", "services", "events"))
+def statefulsets(view: ClusterView) -> Iterable[Finding]:
+    """StatefulSets that are blocked by one pod, lack their Service, do not update, or cannot create pods."""
+    for workload in view.all("statefulsets.apps"):
+        if workload.deleting_since is not None:
+            continue
+        wanted, ready = int_at(workload.raw, "spec", "replicas", default=1), int_at(workload.raw, "status", "readyReplicas")
+        if wanted == 0:
+            yield _scaled_to_zero(workload)
+            continue
+        pods = sorted(view.owned_by("pods", workload), key=_ordinal)
+        failed = cite.latest_event(view, workload, "FailedCreate", "FailedUpdate")
+        if failed is not None and len(pods) < wanted:
+            yield _failed_create(workload, failed.text("message"), [cite.event(failed)], ready, wanted)
+        elif ready < wanted:
+            yield _short(workload, ready, wanted, [cite.field(workload, "status")], _blocked(workload, pods, wanted))
+        yield from _governing_service(view, workload)
+        yield from _stale_revision(workload, pods, wanted)
+
+
+def _ordinal(pod: Obj) -> int:
+    tail = pod.name.rpartition("-")[2]
+    return int(tail) if tail.isdigit() else 0
+
+
+def _blocked(workload: Obj, pods: list[Obj], wanted: int) -> str:
+    """Which pod holds back the others under OrderedReady."""
+    if workload.text("spec", "podManagementPolicy") == "Parallel":
+        return ""
+    first = next((p for p in pods if not is_ready(p)), None)
+    if first is None or len(pods) >= wanted:
+        return ""
+    return f": {first.name} is not ready, and the pods after it are created in order (podManagementPolicy OrderedReady), so they wait"
+
+
+def _governing_service(view: ClusterView, workload: Obj) -> Iterator[Finding]:
+    name = workload.text("spec", "serviceName")
+    if not name or not view.can_see("services"):
+        return
+    service = view.find("services", workload.namespace, name)
+    if service is not None:
+        return
+    close = cite.nearest(name, [s.name for s in view.within("services", workload.namespace)])
+    yield Finding(
+        code="StatefulSetServiceMissing",
+        severity="warning",
+        object=workload.ref,
+        summary=f"{workload.ref} names the governing Service {name}, which does not exist in namespace {workload.namespace}"
+        f"{f' (did you mean {close}?)' if close else ''}: its pods get no DNS names",
+        evidence=(cite.field(workload, "spec", "serviceName"),),
+        owner=workload.ref,
+        remedies=(
+            Remedy(
+                "create the headless Service (serviceName cannot be changed in place)",
+                f"kubectl create service clusterip {name} -n {workload.namespace} --clusterip=None",
+                "mutate",
+            ),
+        ),
+        confidence=confidence([RELATION, HINT]),
+        docs=("StatefulSet headless service",),
+        speciality="network",
+    )
+
+
+def _stale_revision(workload: Obj, pods: list[Obj], wanted: int) -> Iterator[Finding]:
+    """Pods of an old revision that will not be replaced by themselves, or whose replacement is stuck."""
+    target = workload.text("status", "updateRevision")
+    if not target or target == workload.text("status", "currentRevision"):
+        return
+    old = [p for p in pods if p.labels.get("controller-revision-hash") not in (None, target)]
+    if not old:
+        return
+    strategy = workload.text("spec", "updateStrategy", "type", default="RollingUpdate")
+    partition = int_at(workload.raw, "spec", "updateStrategy", "rollingUpdate", "partition")
+    if strategy == "OnDelete":
+        says = f"its updateStrategy is OnDelete, so {cite.listed(p.name for p in old)} keep the old revision until somebody deletes them"
+        evidence = cite.field(workload, "spec", "updateStrategy")
+    elif partition and all(_ordinal(p) < partition for p in old):
+        says = f"its updateStrategy has partition {partition}, so {cite.listed(p.name for p in old)} keep the old revision"
+        evidence = cite.field(workload, "spec", "updateStrategy")
+    else:
+        broken = next((p for p in reversed(pods) if not is_ready(p)), None)
+        if broken is None:
+            return
+        says = f"its rolling update waits for {broken.name}, which is not ready; {cite.listed(p.name for p in old)} keep the old revision"
+        evidence = cite.field(workload, "status", "updateRevision")
+    stuck = strategy != "OnDelete" and not partition
+    yield Finding(
+        code="RolloutIncomplete",
+        severity="warning" if stuck else "info",
+        object=workload.ref,
+        summary=f"{workload.ref} is not fully updated: {says}",
+        evidence=(evidence, cite.field(workload, "status", "updateRevision")),
+        owner=workload.ref,
+        remedies=(Remedy("see the rollout", _replace(workload.ref, "rollout status"), "read"),),
+        confidence=confidence([STATE * 0.6, RELATION]),
+        docs=("StatefulSet update strategy",),
+    )
+
+
+@analyzer("daemonsets", speciality="workload", needs=("daemonsets.apps", "pods", "nodes", "events"))
+def daemonsets(view: ClusterView) -> Iterable[Finding]:
+    """DaemonSets without a node to run on, with pods that are not ready, or kept off nodes by taints."""
+    for workload in view.all("daemonsets.apps"):
+        if workload.deleting_since is not None:
+            continue
+        desired, ready = int_at(workload.raw, "status", "desiredNumberScheduled"), int_at(workload.raw, "status", "numberReady")
+        nodes = view.all("nodes")
+        failed = cite.latest_event(view, workload, "FailedCreate", "FailedPlacement")
+        if failed is not None and int_at(workload.raw, "status", "currentNumberScheduled") < desired:
+            yield _failed_create(workload, failed.text("message"), [cite.event(failed)], ready, desired)
+        if nodes:
+            yield from _kept_off(workload, nodes, desired)
+        if ready < desired:
+            yield _short(
+                workload,
+                ready,
+                desired,
+                [cite.field(workload, "status", "numberReady"), cite.field(workload, "status", "desiredNumberScheduled")],
+            )
+        stale = int_at(workload.raw, "status", "updatedNumberScheduled")
+        if desired and stale < desired and workload.text("spec", "updateStrategy", "type") == "OnDelete":
+            yield Finding(
+                code="RolloutIncomplete",
+                severity="info",
+                object=workload.ref,
+                summary=f"{workload.ref} has the new template on {stale} of {desired} nodes: its updateStrategy is OnDelete, so old pods stay until deleted",
+                evidence=(cite.field(workload, "spec", "updateStrategy"), cite.field(workload, "status", "updatedNumberScheduled")),
+                owner=workload.ref,
+                confidence=confidence([STATE]),
+                docs=("DaemonSet update strategy",),
+            )
+
+
+def _kept_off(workload: Obj, nodes: list[Obj], desired: int) -> Iterator[Finding]:
+    spec = workload.map("spec", "template", "spec")
+    selector = labels_at(spec, "nodeSelector")
+    wanted = [
+        n for n in nodes if all(n.labels.get(k) == v for k, v in selector.items()) and node_selector_matches(required_affinity(spec), n)
+    ]
+    tolerations = maps_at(spec, "tolerations")
+    ref = workload.ref
+    if not wanted:
+        labels = ", ".join(f"{k}={v}" for k, v in selector.items()) or "its required node affinity"
+        yield Finding(
+            code="DaemonSetNoNodes",
+            severity="warning",
+            object=ref,
+            summary=f"{ref} runs on no node: no node carries {labels}, which its nodeSelector or affinity requires",
+            evidence=(
+                Evidence(f"{ref} spec.template.spec.nodeSelector", "\n".join(f"{k}: {v}" for k, v in selector.items()), object=ref),
+                cite.field(workload, "status", "desiredNumberScheduled"),
+            ),
+            owner=ref,
+            remedies=(
+                Remedy(
+                    "label the nodes that should run it",
+                    f"kubectl label node NODE {next((f'{k}={v}' for k, v in selector.items()), 'KEY=VALUE')}",
+                    "mutate",
+                ),
+                Remedy("or correct the nodeSelector", _replace(ref, "edit"), "mutate"),
+            ),
+            confidence=confidence([STATE, RELATION]),
+            docs=("DaemonSet", "nodeSelector"),
+            speciality="scheduling",
+        )
+        return
+    refused: dict[str, list[str]] = {}
+    for node in wanted:
+        for taint in node.maps("spec", "taints"):
+            if (
+                text_at(taint, "key").startswith(_HEALTH_TAINT)
+                or text_at(taint, "effect") == "PreferNoSchedule"
+                or tolerates(tolerations, taint)
+            ):
+                continue
+            refused.setdefault(taint_text(taint), []).append(node.name)
+    if refused and desired < len(wanted):
+        told = "; ".join(
+            f"{cite.listed(names)} {'has' if len(names) == 1 else 'have'} the taint {taint}" for taint, names in refused.items()
+        )
+        names = sorted({n for names in refused.values() for n in names})
+        yield Finding(
+            code="DaemonSetTainted",
+            severity="warning" if desired == 0 else "info",
+            object=ref,
+            summary=f"{ref} runs on {desired} of {len(wanted)} nodes: {told}, which it does not tolerate",
+            evidence=tuple(
+                Evidence(
+                    f"Node/{n.name} spec.taints", "\n".join(f"key: {text_at(t, 'key')}" for t in n.maps("spec", "taints")), object=n.ref
+                )
+                for n in wanted
+                if n.name in names
+            )[:3],
+            owner=ref,
+            remedies=(Remedy("add a toleration for the taint", _replace(ref, "edit"), "mutate"),),
+            confidence=confidence([STATE, RELATION]),
+            docs=("DaemonSet", "toleration"),
+            speciality="scheduling",
+        )
+
+
+@analyzer("replicasets", speciality="workload", needs=("replicasets.apps", "events"))
+def replicasets(view: ClusterView) -> Iterable[Finding]:
+    """ReplicaSets that stand alone and lack pods."""
+    for workload in view.all("replicasets.apps"):
+        if workload.controller is not None or workload.deleting_since is not None:
+            continue
+        wanted, ready = int_at(workload.raw, "spec", "replicas", default=1), int_at(workload.raw, "status", "readyReplicas")
+        failure = workload.condition("ReplicaFailure")
+        if wanted and failure.get("status") == "True":
+            yield _failed_create(workload, text_at(failure, "message"), [cite.condition(workload, "ReplicaFailure")], ready, wanted)
+        elif ready < wanted:
+            yield _short(workload, ready, wanted, [cite.field(workload, "status")])
