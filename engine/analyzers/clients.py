@@ -80,7 +80,7 @@ class Clients:
                     named = complaint.named
                     if not named or (service.namespace, service.name) in named:
                         found.setdefault((client.workload.name, complaint.code), complaint)
-        return list(found.values())
+        return sorted(found.values(), key=lambda c: -c.count)
 
     def in_log(self, pod: Obj) -> list[Complaint]:
         """All failed connections that a pod's logs tell of, the run before only where the present one tells none."""
