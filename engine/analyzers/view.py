@@ -136,10 +136,13 @@ class ClusterView:
                 try:
                     found = self._fetch(resource, namespace)
                 except (Forbidden, NotFound, NotRecorded) as error:
-                    self.unseen[resource] = str(error)
-                    if isinstance(error, Forbidden):
-                        self.denied.add(resource)
-                    found = []
+                    if isinstance(error, Forbidden) and namespace is None and self.namespace is not None:
+                        found = self.within(resource, self.namespace)  # a wider look than the scope: what is allowed must do
+                    else:
+                        self.unseen[resource] = str(error)
+                        if isinstance(error, Forbidden):
+                            self.denied.add(resource)
+                        found = []
                 except Unreachable:
                     raise
                 except ClusterError as error:
