@@ -64,6 +64,17 @@ ACTIONS: tuple[Action, ...] = (
         argument="[NAME|all]",
     ),
     Action(
+        "stop",
+        "Stop the question",
+        "Esc closes what is open, then twice within three seconds stops the running question",
+        keys="escape",
+        shown="esc esc",
+        footer="stop",
+        palette=False,
+    ),
+    Action("help", "Help", "Keys and commands, those of the focused pane first", "help", "f1", footer="help", slash=("help",)),
+    Action("palette", "All commands", "Search everything that can be done", "command_palette", "ctrl+p", footer="palette", palette=False),
+    Action(
         "context",
         "Pick a context",
         "Contexts of the kubeconfig; switching stops the running question",
@@ -74,19 +85,6 @@ ACTIONS: tuple[Action, ...] = (
         argument="[NAME]",
     ),
     Action("jump", "Next pane", "Go to the next pane: chat, cluster, timeline, output, prompt", "jump(1)", "ctrl+o", footer="jump"),
-    Action(
-        "stop",
-        "Stop the question",
-        "Esc closes what is open, then twice within three seconds stops the running question",
-        keys="escape",
-        shown="esc esc",
-        footer="stop",
-        palette=False,
-    ),
-    Action("help", "Help", "Keys and commands, those of the focused pane first", "help", "f1", footer="help", slash=("help",)),
-    Action(
-        "palette", "All commands", "Search everything that can be done", "command_palette", "ctrl+p", footer="all commands", palette=False
-    ),
     Action(
         "copy", "Copy or stop", "Copy the selected text; without one, stop the running command", "copy_or_stop", "ctrl+c", palette=False
     ),

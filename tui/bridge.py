@@ -6,6 +6,7 @@ Threads never touch widgets. They hand an event to `emit`; the loop drains what 
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import dataclasses
 import sys
 import threading
@@ -49,6 +50,7 @@ class Bridge:
         self._lost: dict[str, int] = {}
         self._lines = 0
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._context = contextvars.Context()
         self._woken = False
         self._closed = False
         self._last = float("-inf")
@@ -56,10 +58,14 @@ class Bridge:
         """How often the loop was woken, for tests and benches."""
 
     def open(self) -> None:
-        """Attach to the running loop and make threads yield often; what was emitted before is delivered now."""
+        """Attach to the running loop and the caller's context and make threads yield often; what was emitted before is delivered now.
+
+        Deliveries run in that context, not in the emitting thread's.
+        """
         sys.setswitchinterval(SWITCH_INTERVAL)
         with self._lock:
             self._loop = asyncio.get_running_loop()
+            self._context = contextvars.copy_context()
             waiting = bool(self._events or self._jobs)
         if waiting:
             self._wake()
@@ -123,7 +129,7 @@ class Bridge:
             loop = self._loop
         self.wakeups += 1
         try:
-            loop.call_soon_threadsafe(self._schedule)
+            loop.call_soon_threadsafe(self._schedule, context=self._context)
         except RuntimeError:  # the loop has closed in the meantime: the screen is gone and nobody is left to tell
             self.close()
 

@@ -111,6 +111,11 @@ class RunView:
         """Seconds from the question to its end, or to now."""
         return max(now - self.began, 0.0) if self.running else self.seconds
 
+    def took(self, now: float) -> float:
+        """How long it took: the answer's own measure where it has one."""
+        measured = self.answer.metrics.get("seconds") if self.answer is not None else None
+        return float(measured) if isinstance(measured, int | float) else self.elapsed(now)
+
     def spent(self, kind: str) -> float:
         """Seconds in finished steps of a kind (`model`, `kubectl`, `search`…)."""
         return sum(step.seconds for step in self.steps.values() if step.kind == kind)

@@ -133,7 +133,7 @@ def size(count: int) -> str:
 
 def bar(fraction: float, width: int = 8) -> tuple[str, str]:
     """A small bar: the filled part and the rest."""
-    filled = round(min(max(fraction, 0.0), 1.0) * width)
+    filled = int(min(max(fraction, 0.0), 1.0) * width + 0.01)
     return "▇" * filled, "▁" * (width - filled)
 
 

@@ -75,7 +75,11 @@ DIAGNOSIS = Answer(
     hypotheses=HYPOTHESES,
     evidence=EVIDENCE,
     fix=(
-        Remedy("point the claim at a class that exists (the claim is empty: nothing is lost)", "kubectl -n shop delete pvc data-orders-db-0", "destructive"),
+        Remedy(
+            "point the claim at a class that exists (the claim is empty: nothing is lost)",
+            "kubectl -n shop delete pvc data-orders-db-0",
+            "destructive",
+        ),
         Remedy("write the claim again with a class that exists", "kubectl -n shop apply -f claim-standard.yaml", "mutate"),
         Remedy("verify", "kubectl -n shop rollout status sts/orders-db", "read"),
     ),
@@ -95,7 +99,10 @@ def command(id: str, text: str, lines: tuple[str, ...], seconds: float = 0.2) ->
     ]
 
 
-GET_PVC = ("NAME               STATUS    VOLUME   CAPACITY   STORAGECLASS   AGE", "data-orders-db-0   Pending                       premium-ssd    8m")
+GET_PVC = (
+    "NAME               STATUS    VOLUME   CAPACITY   STORAGECLASS   AGE",
+    "data-orders-db-0   Pending                       premium-ssd    8m",
+)
 DESCRIBE = (
     "Events:",
     "  Type     Reason            Age  From               Message",
@@ -177,7 +184,11 @@ def a_delete(id: str = "a2", **changes: object) -> ApprovalRequest:
         "user": "jane",
         "touches": (DB,),
         "touches_note": "Pending, no data",
-        "dry_run": DryRun(True, "accepted by the server", ("- persistentvolumeclaim/data-orders-db-0", "-   storageClassName: premium-ssd", "-   storage: 20Gi")),
+        "dry_run": DryRun(
+            True,
+            "accepted by the server",
+            ("- persistentvolumeclaim/data-orders-db-0", "-   storageClassName: premium-ssd", "-   storage: 20Gi"),
+        ),
         "why": "the claim asks for a StorageClass that does not exist",
         "evidence": ("E5", "E6"),
         "undo": "its manifest is saved; /undo re-creates it",

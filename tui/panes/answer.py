@@ -36,7 +36,7 @@ def question(view: RunView) -> list[Para]:
 def head(view: RunView, now: float) -> Para:
     """`agent  troubleshooting · 4.1 s · 6 commands · 3 passages`."""
     facts = [view.tier] if view.tier else []
-    facts.append(f"{seconds(view.elapsed(now))} s")
+    facts.append(f"{seconds(view.took(now))} s")
     if view.commands:
         facts.append(count(len(view.commands), "command"))
     if view.passages:
@@ -139,7 +139,7 @@ def fix_command(remedy: Remedy, *, keys: bool) -> list[Para]:
     if keys:
         tail.extend([("  ⏎", "$place"), (" run", "$place"), ("  e edit  c copy", "$quiet")])
     command = Content(f" {one_line(remedy.command)} ").stylize("$strong on $code")
-    return [Para(Content.assemble(command, *tail), Content("   "))]
+    return [Para(command, Content("   "), tail=Content.assemble(*tail))]
 
 
 def sources(view: RunView, answer: Answer) -> list[Para]:

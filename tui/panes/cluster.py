@@ -13,9 +13,10 @@ from textual.message import Message
 from textual.widget import Widget
 
 from engine.facts import Finding, ObjectRef
-from tui.actions import bindings
+from tui.actions import bindings, footer
 from tui.text import age, one_line, plain
 from tui.widgets.filter_bar import FilterBar
+from tui.widgets.key_bar import KeyBar
 from tui.widgets.row_list import Part, Row, RowList
 from tui.widgets.title_bar import TitleBar
 
@@ -66,7 +67,12 @@ class ClusterPane(Vertical):
         self._folded: set[str] = set()
 
     def compose(self) -> list[Widget]:
-        return [TitleBar("cluster"), RowList(id="cluster-rows", empty="connecting to the cluster …"), FilterBar()]
+        return [
+            TitleBar("cluster"),
+            RowList(id="cluster-rows", empty="connecting to the cluster …"),
+            FilterBar(),
+            KeyBar(footer("cluster"), classes="-quiet keys"),
+        ]
 
     # data in
 

@@ -14,9 +14,10 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from engine.events import CommandFinished, CommandOutput, CommandStarted
-from tui.actions import bindings
+from tui.actions import bindings, footer
 from tui.text import cut, one_line, seconds, size
 from tui.widgets.filter_bar import FilterBar
+from tui.widgets.key_bar import KeyBar
 from tui.widgets.log_buffer import HEAD, STDERR, STDOUT, LogBuffer
 from tui.widgets.log_view import LogView
 from tui.widgets.title_bar import TitleBar
@@ -52,6 +53,7 @@ class OutputPane(Vertical):
             LogView(id="log"),
             FilterBar(),
             Static("", id="output-state", markup=False),
+            KeyBar(footer("output"), classes="-quiet keys"),
         ]
 
     def on_mount(self) -> None:

@@ -11,10 +11,11 @@ from textual.message import Message
 from textual.widget import Widget
 
 from engine.facts import Hypothesis
-from tui.actions import bindings
+from tui.actions import bindings, footer
 from tui.run_view import CommandView, RunView, StepView
 from tui.text import bar, one_line, plain, seconds
 from tui.theme import RISK_STYLE
+from tui.widgets.key_bar import KeyBar
 from tui.widgets.row_list import Part, Row, RowList
 from tui.widgets.title_bar import TitleBar
 
@@ -50,7 +51,7 @@ class TimelinePane(Vertical):
         self.beat = 0
 
     def compose(self) -> list[Widget]:
-        return [TitleBar("timeline"), RowList(id="timeline-rows", empty=EMPTY)]
+        return [TitleBar("timeline"), RowList(id="timeline-rows", empty=EMPTY), KeyBar(footer("timeline"), classes="-quiet keys")]
 
     def show(self, view: RunView | None, now: float) -> None:
         """Show a Run as it stands."""
@@ -68,7 +69,7 @@ class TimelinePane(Vertical):
         self.query_one(TitleBar).set(self._facts(view, now))
 
     def _facts(self, view: RunView, now: float) -> list[Part]:
-        facts: list[Part] = [(f"{seconds(view.elapsed(now))} s", "")]
+        facts: list[Part] = [(f"{seconds(view.took(now))} s", "")]
         facts.extend((f"  {kind} {seconds(spent)}", "$quiet") for kind in ("model", "kubectl", "search") if (spent := view.spent(kind)) > 0)
         return facts
 

@@ -77,7 +77,7 @@ class Choices(Widget, can_focus=True):
         for index, (key, words) in enumerate(self.choices):
             chosen = index == self.marked and self.has_focus
             parts.append((f" {key} ", "bold $strong on $cursor-row" if chosen else "bold $strong"))
-            parts.append((f"{words}", "bold $strong" if chosen else "$quiet"))
+            parts.append((f" {words}", "bold $strong" if chosen else "$quiet"))
             parts.append("  ")
         return Content.assemble(*parts)
 
@@ -106,7 +106,7 @@ class Choices(Widget, can_focus=True):
         """A click on a choice takes it."""
         at = 0
         for key, words in self.choices:
-            end = at + len(key) + 2 + len(words) + 2
+            end = at + len(key) + 2 + 1 + len(words) + 2
             if at <= event.x < end and event.y == 0 and self._ready():
                 self.post_message(self.Taken("escape" if key == "esc" else key))
                 return
@@ -186,6 +186,13 @@ class ApprovalScreen(Dialog[Decision | None]):
         longest = max((cell_len(f"{p.lead.plain}{p.body.plain}") for p in self._facts()), default=0)
         self.query_one(".box").styles.width = min(max(longest + 8, 66), 110)
         self.query_one(Choices).focus()
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Yes and no are always in sight: what is to be read scrolls where the terminal is short."""
+        short = event.size.height < 30
+        box = self.query_one(".box")
+        box.styles.padding = (0, 2) if short else (1, 2)
+        self.query_one("#facts").styles.max_height = max(event.size.height - (10 if short else 14), 3)
 
     # what is shown
 

@@ -7,6 +7,7 @@ from typing import ClassVar, TypeVar
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
+from textual.events import Resize
 from textual.screen import ModalScreen
 from textual.widget import Widget
 
@@ -40,7 +41,7 @@ class Reader(Dialog[None]):
 
     DEFAULT_CSS = """
     Reader { & > .box { width: 96;
-        & > VerticalScroll { height: auto; max-height: 100%; scrollbar-size-vertical: 1; background: $surface; }
+        & > VerticalScroll { height: auto; scrollbar-size-vertical: 1; background: $surface; }
         & > KeyBar { margin: 1 0 0 0; }
     } }
     """
@@ -60,6 +61,10 @@ class Reader(Dialog[None]):
                 classes="box",
             )
         ]
+
+    def on_resize(self, event: Resize) -> None:
+        """The keys below the text stay in sight."""
+        self.query_one("#reader").styles.max_height = max(event.size.height * 92 // 100 - 8, 4)
 
     def show(self, paras: list[Para]) -> None:
         """Replace the text, when it came later."""

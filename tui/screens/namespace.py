@@ -21,8 +21,8 @@ def namespace_picker(current: str) -> Picker:
 
 
 def namespace_choices(rows: Sequence[NamespaceRow], recent: Sequence[str], current: str) -> list[Choice]:
-    """All namespaces first, then recent ones in order, then the rest as they come, failing ones ahead."""
-    order = {name: number for number, name in enumerate(recent)}
+    """All namespaces first, then the current one, recent ones in order, then the rest as they come, failing ones ahead."""
+    order = {name: number for number, name in enumerate(dict.fromkeys([current, *recent]))}
     ranked = sorted(rows, key=lambda row: (order.get(row.name, len(order)), row.failing == 0, row.name))
     pods, failing = sum(row.pods for row in rows), sum(row.failing for row in rows)
     every = Choice(ALL, "all namespaces", _glyph(failing), "now" if not current else "", _counts(pods, failing, ""))

@@ -44,9 +44,10 @@ class Picker(Dialog[str | None]):
     DEFAULT_CSS = """
     Picker { & > .box { width: 72; height: 22;
         & > Input { border: none; height: 1; padding: 0 1; background: $code; margin: 0 0 1 0; }
-        & > RowList { height: 1fr; background: $surface; & > .rows--cursor { background: $cursor-row; } }
+        & > RowList { height: 1fr; background: $surface; }
         & > KeyBar { margin: 1 0 0 0; }
     } }
+    Picker RowList > .rows--cursor { background: $cursor-row; }
     """
 
     def __init__(self, title: str, note: str, choices: Sequence[Choice] | None = None) -> None:
@@ -78,12 +79,14 @@ class Picker(Dialog[str | None]):
         """Take the choices once they were read."""
         self._choices = list(choices)
         self._empty = ""
-        self._fill(self.query_one(Input).value)
+        if self.is_mounted:
+            self._fill(self.query_one(Input).value.strip())
 
     def fail(self, why: str) -> None:
         """The choices could not be read."""
         self._empty = why
-        self._fill("")
+        if self.is_mounted:
+            self._fill("")
 
     def _fill(self, text: str) -> None:
         shown = self._choices

@@ -17,12 +17,14 @@ EMPTY = Content("")
 class Para:
     """One paragraph: `lead` stands before its first line, and the lines after that are indented as far. An empty body is a blank line.
 
-    `ground` is a style (`on $code`) that fills every line to the paragraph's width.
+    `ground` is a style (`on $code`) that fills every line to the paragraph's width. `tail` stands behind the last line
+    where there is room, and on a line of its own otherwise.
     """
 
     body: Content = EMPTY
     lead: Content = EMPTY
     ground: str = ""
+    tail: Content = EMPTY
 
     def lines(self, width: int) -> list[Content]:
         """The paragraph's lines within a width."""
@@ -34,6 +36,11 @@ class Para:
         if self.ground:
             longest = min(max((line.cell_length for line in lines), default=0), room)
             lines = [line.pad_right(longest - line.cell_length).stylize_before(self.ground) for line in lines]
+        if self.tail.plain:
+            if lines[-1].cell_length + self.tail.cell_length <= room:
+                lines[-1] = Content.assemble(lines[-1], self.tail)
+            else:
+                lines.extend(self.tail.wrap(room))
         if not hang and not self.lead.plain:
             return lines
         indent = Content(" " * hang)

@@ -66,7 +66,7 @@ def _left(status: Status, width: int) -> list[Part]:
     ]
     words: str = status.mode
     if status.recording:
-        words += " · recorded, changes are kept in memory" if status.writable and width >= 130 else " · recorded"
+        words += " · recorded, changes are kept in memory" if status.writable and width >= 130 else " · recorded" if width >= 100 else ""
     used = _cells(parts)
     if width - used > 30:
         parts.append((f"  {cut(words, width - used - 24)}", "$good" if status.mode == "read-only" else "$quiet"))

@@ -21,7 +21,7 @@ from textual.scroll_view import ScrollView
 from textual.selection import Selection
 from textual.strip import Strip
 
-from tui.text import take
+from tui.text import ELLIPSIS, take
 from tui.widgets.log_buffer import HEAD, STDERR, LogBuffer
 
 _TROUBLE = re.compile(
@@ -154,7 +154,7 @@ class LogView(ScrollView, can_focus=True):
     def render_line(self, y: int) -> Strip:
         """One row of the view."""
         left, top = self.scroll_offset
-        width = self.size.width
+        width = self.scrollable_content_region.width
         base = self._paint.get("") or self.rich_style
         row = top + y
         if self.buffer.wrap and self._rows:
@@ -167,7 +167,12 @@ class LogView(ScrollView, can_focus=True):
             return strip.adjust_cell_length(width, base).apply_offsets(self._char_at(self.buffer[index], start), index)
         if row >= len(self.buffer):
             return Strip.blank(width, base)
-        return self._line(row, base).crop_extend(left, left + width, base).apply_offsets(left, row)
+        strip = self._line(row, base)
+        if strip.cell_length > left + width:
+            strip = Strip([*strip.crop(left, left + width - 1), Segment(ELLIPSIS, base + self._paint.get("head", base))])
+        else:
+            strip = strip.crop_extend(left, left + width, base)
+        return strip.apply_offsets(left, row)
 
     @staticmethod
     def _char_at(line: str, cells: int) -> int:

@@ -255,7 +255,7 @@ def _fit(row: Row, room: int) -> list[Part]:
     while excess > 0 and len(parts) > row.cut + 1 > 0:
         text, look = parts[-1]
         keep = cell_len(text) - excess
-        if keep >= 4:
+        if keep >= 6:
             parts[-1] = (cut(text, keep), look)
             return parts
         excess -= cell_len(text)

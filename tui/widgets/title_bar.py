@@ -51,7 +51,14 @@ class TitleBar(Widget):
         width = self.size.width
         parts: list[Part] = [(f" {self._label}", "bold $strong")]
         used = cell_len(parts[0][0])
-        for text, look in self._facts:
+        facts = list(self._facts)
+        wanted = sum(cell_len(title) + 2 for title in self._tabs)
+        while wanted and used + 2 + sum(cell_len(text) for text, _ in facts) + wanted > width:
+            quiet = next((i for i, (_, look) in enumerate(facts) if look == "$quiet"), -1)
+            if quiet < 0:
+                break
+            facts.pop(quiet)
+        for text, look in facts:
             if used + 2 < width:
                 text = cut(text, width - used - 2)
                 parts.append(("  " if used == cell_len(parts[0][0]) else "", ""))
