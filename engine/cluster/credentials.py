@@ -67,6 +67,11 @@ def client_of(kubeconfig: Kubeconfig, context: str) -> Client:
         raise ClusterError(f"the kubeconfig's context {info.name} cannot be used: {error}") from error
     except (OSError, ValueError) as error:
         raise ClusterError(f"the certificates or keys of context {info.name} cannot be used: {error}") from error
+    if not configuration.verify_ssl:
+        import urllib3
+
+        # the kubeconfig says so on purpose, and a warning on stderr would land in the middle of the screen
+        urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
     return Client(client.rest_client.pool_manager, str(configuration.host).rstrip("/"), configuration, expires)
 
 

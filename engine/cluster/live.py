@@ -162,7 +162,8 @@ class LiveCluster:
         """Usage from the metrics server; NotFound where there is none or it is down."""
         where = f"namespaces/{quote(namespace, safe='')}/" if namespace and what == "pods" else ""
         try:
-            body = self._wire.get(f"/apis/metrics.k8s.io/v1beta1/{where}{what}", Asking("list", f"{what}.metrics.k8s.io", namespace or ""))
+            asking = Asking("list", f"{what}.metrics.k8s.io", namespace or "")
+            body = self._wire.get(f"/apis/metrics.k8s.io/v1beta1/{where}{what}", asking, retry=False)
         except ServerFailed as error:
             raise NotFound(f"the metrics server does not answer: {error}") from error
         return usages(maps_at(self._json(body), "items"), what)

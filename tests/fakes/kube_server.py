@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import ssl
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -47,7 +48,7 @@ RESOURCES = {
 class KubeServer:
     """Routes by path; a path nobody set answers 404 with a Status. Discovery knows the kinds of `RESOURCES` in the core group."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, certificate: Path | None = None) -> None:
         self.seen: list[Seen] = []
         self.routes: dict[str, Route] = {}
         self.stop = threading.Event()
@@ -57,6 +58,7 @@ class KubeServer:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True
 
             def do_GET(self) -> None:
                 parts = urlsplit(self.path)
@@ -102,6 +104,12 @@ class KubeServer:
                     super().handle_error(*_)  # type: ignore[arg-type]
 
         self._server = Server(("127.0.0.1", 0), Handler)
+        self._scheme = "http"
+        if certificate is not None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate)
+            self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
+            self._scheme = "https"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
         self.routes["/version"] = lambda _: Reply({"gitVersion": "v1.36.2"})
         self.routes["/apis"] = lambda _: Reply({"kind": "APIGroupDiscoveryList", "items": []})
@@ -109,7 +117,7 @@ class KubeServer:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
+        return f"{self._scheme}://127.0.0.1:{self._server.server_address[1]}"
 
     def __enter__(self) -> KubeServer:
         self._thread.start()
@@ -131,12 +139,12 @@ class KubeServer:
         self.waiting.set()
         self.stop.wait(30)
 
-    def kubeconfig(self, path: Path, user: dict[str, Any] | None = None, server: str = "") -> Path:
+    def kubeconfig(self, path: Path, user: dict[str, Any] | None = None, server: str = "", **cluster: Any) -> Path:
         """Write a kubeconfig with the one context `test`."""
         document = {
             "current-context": "test",
             "contexts": [{"name": "test", "context": {"cluster": "c", "user": "u", "namespace": "shop"}}],
-            "clusters": [{"name": "c", "cluster": {"server": server or self.url}}],
+            "clusters": [{"name": "c", "cluster": {"server": server or self.url, **cluster}}],
             "users": [{"name": "u", "user": user if user is not None else {"token": "let-me-in"}}],
         }
         path.write_text(json.dumps(document))

@@ -229,6 +229,26 @@ def test_a_plain_server_behind_an_https_address_is_told_as_a_tls_fault(server: K
         cluster.server_version()
 
 
+CERTIFICATE = Path(__file__).parents[2] / "data" / "localhost.pem"
+
+
+def test_certificates_are_checked_and_a_wrong_one_is_explained(tmp_path: Path) -> None:
+    with KubeServer(certificate=CERTIFICATE) as server:
+
+        def version(**settings: Any) -> str:
+            address = server.url.replace("127.0.0.1", "localhost")
+            path = server.kubeconfig(tmp_path / "config", **{"server": address, **settings})
+            return LiveCluster.open(kubeconfig=path, timeout=5.0).server_version()
+
+        trusted = {"certificate-authority": str(CERTIFICATE)}
+        assert version(**trusted) == "v1.36.2"
+        assert version(**{"insecure-skip-tls-verify": True}) == "v1.36.2"
+        with pytest.raises(Unreachable, match=r"certificate that is not trusted \(self.signed certificate\); check certificate-authority"):
+            version()
+        with pytest.raises(Unreachable, match=r"certificate that is not trusted .*127\.0\.0\.1"):
+            version(server=server.url, **trusted)
+
+
 def cancelled_within(seconds: float, server: KubeServer, work: Callable[[CancelToken], object]) -> None:
     """Start the work, cancel when the server has begun to stall, and see how long the caller still waits."""
     token = CancelToken()
