@@ -127,7 +127,8 @@ def with_class(remedies: Sequence[Remedy], judge: Callable[[str], Risk]) -> tupl
 def _chain(cause: RootCause) -> list[str]:
     if not cause.chain:
         return []
-    return ["", "How it shows:", *("  " * min(depth + 1, 6) + ("└ " if depth else "") + step for depth, step in enumerate(cause.chain))]
+    steps = reversed(cause.chain)  # as a person meets it: the symptom first, the cause deepest
+    return ["", "How it shows:", *("  " * min(depth + 1, 6) + ("└ " if depth else "") + step for depth, step in enumerate(steps))]
 
 
 def _fix(fix: Sequence[Remedy]) -> list[str]:

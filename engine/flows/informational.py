@@ -16,8 +16,8 @@ from engine.readings import Reading, read
 from engine.run import FlowError
 
 _ASKS_DOCS = re.compile(
-    r"\b(?:how (?:do|can|would|could|should|to)|what (?:happens|is (?:a|an|the difference)|does|are (?:the )?(?:probes|steps|ways))|explain|"
-    r"difference|best practice|"
+    r"\b(?:how (?:do|can|would|could|should|to)|what (?:happens|is (?:a|an|the difference)|does|are (?:the )?(?:probes|steps|ways))|"
+    r"explain|difference|best practice|"
     r"should (?:i|we)|is it (?:safe|ok)|can i|write|generate|script|snippet|example|manifest|meaning)\b",
     re.I,
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from typing import TextIO
 
 from engine.events import (
     AnswerFinished,
@@ -97,13 +98,13 @@ def _decide(request: ApprovalRequest, approved: list[str]) -> Decision:
     if request.command in approved or any(tuple(text.split()) == request.argv for text in approved):
         return Decision("approve", typed=request.typed_name, by="--approve-exact")
     if sys.stdin.isatty() and sys.stderr.isatty():
-        return _ask_person(request)
+        return ask_person(request, sys.stderr)
     complain(f"needs approval: {request.command}   (run it with --approve-exact {request.command!r})")
     return Decision("reject", reason="no terminal to ask on", by="no-terminal")
 
 
-def _ask_person(request: ApprovalRequest) -> Decision:
-    out = sys.stderr
+def ask_person(request: ApprovalRequest, out: TextIO) -> Decision:
+    """Show a request on a line terminal and read the answer; anything but a plain yes (or the typed name) is no."""
     out.write(f"\n  {request.verdict.risk}: {request.verdict.reason}\n  {request.command}\n")
     out.write(f"  where    {request.context} ▸ {request.namespace or 'all namespaces'}\n")
     if request.touches_note:

@@ -1,0 +1,88 @@
+"""The house: which way imports run, and what is imported before the first paint."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+def modules_after(code: str) -> set[str]:
+    """The names in sys.modules after running code in a fresh interpreter."""
+    script = f"import sys\n{code}\nprint('\\n'.join(sorted(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT, check=False)
+    assert done.returncode == 0, done.stderr
+    return set(done.stdout.split())
+
+
+def all_modules(package: str) -> str:
+    """Code that imports every module of a package."""
+    return (
+        f"import importlib, pkgutil, {package}\n"
+        f"for m in pkgutil.walk_packages({package}.__path__, '{package}.'): importlib.import_module(m.name)"
+    )
+
+
+@pytest.mark.parametrize(("package", "foreign"), [("index", ("engine", "tui", "textual", "rich")), ("engine", ("tui", "textual", "rich"))])
+def test_arrows_run_one_way(package: str, foreign: tuple[str, ...]) -> None:
+    loaded = modules_after(all_modules(package))
+    assert package in loaded
+    assert not {name for name in loaded if name.split(".")[0] in foreign}
+
+
+@pytest.mark.parametrize("package", ["engine", "index"])
+def test_heavy_libraries_are_imported_when_first_needed(package: str) -> None:
+    loaded = modules_after(all_modules(package))
+    assert not {name for name in loaded if name.split(".")[0] in ("kubernetes", "ollama", "httpx", "fastapi")}
+    if package == "engine":
+        assert "whoosh" not in loaded
+
+
+def test_the_version_imports_almost_nothing() -> None:
+    loaded = modules_after("from tui.cli import main; main(['--version'])")
+    assert not {name.split(".")[0] for name in loaded} & {"textual", "rich", "kubernetes", "ollama", "whoosh", "yaml", "msgspec", "argparse", "httpx"}
+
+
+def test_the_screen_is_imported_without_cluster_model_or_index() -> None:
+    loaded = modules_after("import tui.app")
+    assert not {name.split(".")[0] for name in loaded} & {"kubernetes", "ollama", "whoosh", "httpx"}
+
+
+@pytest.mark.parametrize(
+    ("lower", "upper"),
+    [
+        ("engine/cluster", ("engine.commands", "engine.flows", "engine.agent", "engine.analyzers", "engine.llm", "engine.run")),
+        ("engine/commands", ("engine.flows", "engine.agent", "engine.analyzers", "engine.llm", "engine.run")),
+        ("engine/analyzers", ("engine.flows", "engine.agent", "engine.commands", "engine.llm", "engine.run", "engine.answer")),
+        ("engine/llm", ("engine.flows", "engine.agent", "engine.commands", "engine.analyzers", "engine.cluster", "engine.run")),
+        ("engine/flows", ("engine.agent", "tui")),
+    ],
+)
+def test_no_arrow_runs_up_inside_the_engine(lower: str, upper: tuple[str, ...]) -> None:
+    import ast
+
+    for path in (ROOT / lower).rglob("*.py"):
+        tree = ast.parse(path.read_text())
+        guarded = {
+            id(inner)
+            for node in ast.walk(tree)
+            if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+            for inner in ast.walk(node)
+        }
+        for node in ast.walk(tree):
+            if id(node) in guarded:
+                continue
+            names = [node.module or ""] if isinstance(node, ast.ImportFrom) else [a.name for a in node.names] if isinstance(node, ast.Import) else []
+            for name in names:
+                assert not any(name == bad or name.startswith(bad + ".") for bad in upper), f"{path.relative_to(ROOT)} imports {name}"
+
+
+def test_every_package_says_what_belongs_there() -> None:
+    import ast
+
+    for package in ("tui", "engine", "index"):
+        doc = ast.get_docstring(ast.parse((ROOT / package / "__init__.py").read_text()))
+        assert doc, package
+        assert len(doc) > 80, package
