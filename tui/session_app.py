@@ -155,7 +155,7 @@ class SessionApp(App[None]):
         self.background.run(
             "namespaces",
             self.agent.cluster.namespaces,
-            lambda rows: picker.show(namespace_choices(rows, recent, status.namespace)) if picker.is_mounted else None,
+            lambda rows: picker.show(namespace_choices(rows, recent, status.namespace)),
             lambda error: picker.fail(str(error)),
         )
 
@@ -178,7 +178,7 @@ class SessionApp(App[None]):
         self.background.run(
             "contexts",
             self.agent.cluster.contexts,
-            lambda infos: picker.show(context_choices(infos, current)) if picker.is_mounted else None,
+            lambda infos: picker.show(context_choices(infos, current)),
             lambda error: picker.fail(str(error)),
         )
 
@@ -241,9 +241,7 @@ class SessionApp(App[None]):
         """Open the health page and fill it once the checks are done."""
         page = health_screen()
         self.push_screen(page)
-        self.background.run(
-            "health", self.agent.health, lambda checks: page.show(health_paras(checks)) if page.is_mounted else None, self.tell_error
-        )
+        self.background.run("health", self.agent.health, lambda checks: page.show(health_paras(checks)), self.tell_error)
 
     def action_model(self) -> None:
         """Say which model answers."""

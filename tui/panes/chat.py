@@ -66,13 +66,16 @@ class Turn(Vertical):
         self.frozen = False
         self._top = Flow([*shape.question(view), blank(), shape.head(view, now)])
         self._body = Flow()
+        self._kept: list[Widget] = [self._top, self._body]
+        self._composed = False
         self._prose = GrowingProse(shape.link_of(view))
         self._shown = 0
         self._paras: list[Para] = []
-        self._finished = False
+        self.answered = False
 
     def compose(self) -> list[Widget]:
-        return [self._top, self._body]
+        self._composed = True
+        return self._kept
 
     def update(self, now: float) -> None:
         """Show what the view knows now."""
@@ -81,8 +84,8 @@ class Turn(Vertical):
             return
         self._top.set([*shape.question(view), blank(), shape.head(view, now)])
         if view.answer is not None:
-            if not self._finished:
-                self._finished = True
+            if not self.answered:
+                self.answered = True
                 self._show_answer()
             return
         if len(view.text) > self._shown:
@@ -95,7 +98,7 @@ class Turn(Vertical):
         """The Run ended: say so below what is there."""
         self.update(now)
         if self.view.answer is not None and (tail := shape.notices(self.view)):
-            self.mount(Flow(tail))
+            self._add(Flow(tail))
 
     def _show_answer(self) -> None:
         answer = self.view.answer
@@ -112,14 +115,22 @@ class Turn(Vertical):
         if answer.passages:
             rest.append(Flow(shape.sources(self.view, answer)))
         if rest:
-            self.mount(*rest)
+            self._add(*rest)
 
     def freeze(self, now: float) -> None:
         """Become one widget: old answers decide how fast a new one streams."""
         if not self.frozen:
             self.frozen = True
             self.query("*").remove()
-            self.mount(Flow(shape.whole(self.view, now)))
+            self._kept.clear()
+            self._add(Flow(shape.whole(self.view, now)))
+
+    def _add(self, *widgets: Widget) -> None:
+        """Put widgets below the others; a turn that is not composed yet gets them when it is."""
+        if self._composed:
+            self.mount(*widgets)
+        else:
+            self._kept.extend(widgets)
 
     @property
     def plain(self) -> str:
@@ -155,6 +166,9 @@ class ChatPane(VerticalScroll):
 
     def hold(self) -> None:
         """Stay at the end until the person scrolls up; what fits whole stands at the top."""
+        newest = next(reversed(self.turns.values()), None)
+        if newest is not None and newest.answered:
+            return
         overflows = self.max_scroll_y > 0
         if overflows != self.is_anchored:
             self.anchor(overflows)
@@ -164,9 +178,21 @@ class ChatPane(VerticalScroll):
 
     def update(self, id: str, now: float) -> None:
         """Show what is known of a Run by now."""
-        if id in self.turns:
-            self.turns[id].update(now)
+        turn = self.turns.get(id)
+        if turn is None:
+            return
+        answered = turn.answered
+        turn.update(now)
+        if turn.answered and not answered:
+            self.anchor(False)
+            self.call_after_refresh(self._read_from, turn)
+        elif not turn.answered:
             self.call_after_refresh(self.hold)
+
+    def _read_from(self, turn: Turn) -> None:
+        """An answer is read from its first line, so that line comes into view when the whole does not fit."""
+        if turn.is_attached:
+            self.scroll_to_widget(turn, animate=False, top=True)
 
     @property
     def empty(self) -> bool:

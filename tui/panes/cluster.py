@@ -67,12 +67,8 @@ class ClusterPane(Vertical):
         self._folded: set[str] = set()
 
     def compose(self) -> list[Widget]:
-        return [
-            TitleBar("cluster"),
-            RowList(id="cluster-rows", empty="connecting to the cluster …"),
-            FilterBar(),
-            KeyBar(footer("cluster"), classes="-quiet keys"),
-        ]
+        rows = RowList(id="cluster-rows", empty="connecting to the cluster …")
+        return [TitleBar("cluster"), rows, FilterBar(), KeyBar(footer("cluster"), classes="-quiet keys")]
 
     # data in
 
