@@ -23,6 +23,7 @@ IDLE_SECONDS = 120
 PROXY_USER = "kubectl"
 WATCH_SECONDS = 30.0
 CLOSE_SECONDS = 0.3
+CUT_SECONDS = 0.1
 
 
 class ApiServer:
@@ -133,15 +134,17 @@ class _Listener(ThreadingHTTPServer):
         """A client that went away is no error of ours, and nothing may be written over the screen."""
 
     def end_connections(self, deadline: float) -> None:
-        with self._lock:
-            held = list(self._open.items())
-        for connection, _ in held:
-            try:
-                connection.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
-        for _, thread in held:
-            thread.join(max(0.0, deadline - time.monotonic()))
+        """Wake those that wait for a request, let watches end in order, then cut what is still open at the deadline."""
+        for how, until in ((socket.SHUT_RD, deadline - CUT_SECONDS), (socket.SHUT_RDWR, deadline)):
+            with self._lock:
+                held = list(self._open.items())
+            for connection, _ in held:
+                try:
+                    connection.shutdown(how)
+                except OSError:
+                    pass
+            for _, thread in held:
+                thread.join(max(0.0, until - time.monotonic()))
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -182,6 +185,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(ApiError(401, "Unauthorized", close=True).reply())
             return
         self.tunnel = True
+        self.close_connection = False  # a tunnel stays, whatever HTTP version asked for it
         self.wfile.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
 
     def _authentic(self) -> bool:

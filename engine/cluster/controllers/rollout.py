@@ -5,7 +5,8 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from engine.cluster.controllers.pods import create_pod, end_pod, is_active, is_ready, pod_rank
+from engine.cluster.controllers.pods import create_pod, end_pod, is_active, is_ready, pod_rank, same_specification
+from engine.cluster.controllers.refusals import refusal, stays
 from engine.cluster.controllers.store import (
     Store,
     condition,
@@ -19,11 +20,13 @@ from engine.cluster.controllers.store import (
     uid_of,
     with_metadata,
 )
-from engine.cluster.objects import at, int_at, labels_at, map_at, text_at
+from engine.cluster.objects import at, int_at, labels_at, map_at, maps_at, text_at
 from engine.cluster.source import RawObject, RawObjects
 
 DEPLOYMENTS, REPLICA_SETS = "deployments.apps", "replicasets.apps"
 HASH = "pod-template-hash"
+LASTING = ("NewReplicaSetAvailable", "NewReplicaSetCreated", "ProgressDeadlineExceeded")
+"""What a rollout has come to, and what stays said of the same ReplicaSet when its pods fail later."""
 REVISION = "deployment.kubernetes.io/revision"
 
 
@@ -62,7 +65,16 @@ def sync_replica_set(store: Store, namespace: str, name: str, siblings: RawObjec
     for pod in sorted(pods, key=pod_rank)[: max(0, len(pods) - wanted)]:
         end_pod(store, pod)
         emit_event(store, replica_set, "SuccessfulDelete", f"Deleted pod: {name_of(pod)}", "replicaset-controller")
+    held = text_at(condition(replica_set, "ReplicaFailure"), "message")
+    refused = ""
     for _ in range(wanted - len(pods)):
+        refused = (
+            held if stays(store, namespace, held) else refusal(store, namespace, name, map_at(replica_set, "spec", "template", "spec"))
+        )
+        if refused:
+            message = f"Error creating: {refused}"
+            emit_event(store, replica_set, "FailedCreate", message, "replicaset-controller", kind="Warning")
+            break
         pod = create_pod(
             store,
             name=f"{name}-{digest([uid_of(replica_set), store.revision], 5)}",
@@ -73,10 +85,15 @@ def sync_replica_set(store: Store, namespace: str, name: str, siblings: RawObjec
             labels={},
         )
         emit_event(store, replica_set, "SuccessfulCreate", f"Created pod: {name_of(pod)}", "replicaset-controller")
-    pods = [pod for pod in owned(store, "pods", replica_set) if is_active(pod)]
+    every = owned(store, "pods", replica_set)
+    pods = [pod for pod in every if is_active(pod)]
     ready = sum(is_ready(pod) for pod in pods)
     counts = {"replicas": len(pods), "fullyLabeledReplicas": len(pods), "readyReplicas": ready, "availableReplicas": ready}
     status: dict[str, Any] = {key: value for key, value in counts.items() if value or key == "replicas"}
+    if at(replica_set, "status", "terminatingReplicas") is not None:
+        status["terminatingReplicas"] = sum(bool(at(pod, "metadata", "deletionTimestamp")) for pod in every)
+    if refused:
+        status["conditions"] = [_condition(store, replica_set, "ReplicaFailure", "True", "FailedCreate", refused)]
     status["observedGeneration"] = int_at(replica_set, "metadata", "generation", default=1)
     if status != at(replica_set, "status"):
         store.write(REPLICA_SETS, {**replica_set, "status": status})
@@ -118,9 +135,18 @@ def _new_set(store: Store, deployment: RawObject, revision: int, others: RawObje
             "generation": 1,
         },
         "spec": {"replicas": 0, "selector": selector, "template": template},
-        "status": {"replicas": 0},
+        "status": {"replicas": 0} | _inherited(template, others),
     }
     return store.write(REPLICA_SETS, made).after or made
+
+
+def _inherited(template: dict[str, Any], others: RawObjects) -> dict[str, Any]:
+    """The refusal that pods of the same specification met before: a new name does not lift it."""
+    for other in others:
+        failure = condition(other, "ReplicaFailure")
+        if failure and same_specification(map_at(other, "spec", "template"), template):
+            return {"conditions": [dict(failure)]}
+    return {}
 
 
 def _scale(store: Store, deployment: RawObject, replica_set: RawObject, wanted: int, siblings: RawObjects) -> None:
@@ -152,6 +178,8 @@ def _write_status(store: Store, namespace: str, name: str, current: RawObject | 
     }
     status: dict[str, Any] = {"observedGeneration": int_at(deployment, "metadata", "generation", default=1)}
     status |= {key: value for key, value in counts.items() if value}
+    if at(deployment, "status", "terminatingReplicas") is not None:
+        status["terminatingReplicas"] = sum(int_at(s, "status", "terminatingReplicas") for s in sets)
     status["conditions"] = _conditions(store, deployment, fresh, ready, wanted, complete=updated == total == wanted == ready)
     annotations = dict(labels_at(deployment, "metadata", "annotations"))
     if fresh is not None:
@@ -168,7 +196,7 @@ def _conditions(
     held = condition(deployment, "Progressing")
     if complete:
         progress = ("True", "NewReplicaSetAvailable", f'ReplicaSet "{word}" has successfully progressed.')
-    elif held.get("reason") == "ProgressDeadlineExceeded" and word in text_at(held, "message"):
+    elif held.get("reason") in LASTING and word in text_at(held, "message"):
         progress = (text_at(held, "status"), text_at(held, "reason"), text_at(held, "message"))
     else:
         progress = ("True", "ReplicaSetUpdated", f'ReplicaSet "{word}" is progressing.')
@@ -177,17 +205,29 @@ def _conditions(
         if available
         else ("False", "MinimumReplicasUnavailable", "Deployment does not have minimum availability.")
     )
-    return [_condition(store, deployment, "Available", *minimum), _condition(store, deployment, "Progressing", *progress)]
+    wanted_now = {"Available": minimum, "Progressing": progress}
+    if failure := condition(current or {}, "ReplicaFailure"):
+        wanted_now["ReplicaFailure"] = ("True", "FailedCreate", text_at(failure, "message"))
+    order = [text_at(c, "type") for c in maps_at(deployment, "status", "conditions")]
+    kinds = sorted(wanted_now, key=lambda kind: order.index(kind) if kind in order else len(order))
+    return [_condition(store, deployment, kind, *wanted_now[kind], updates=True) for kind in kinds]
 
 
-def _condition(store: Store, deployment: RawObject, kind: str, status: str, reason: str, message: str) -> dict[str, Any]:
-    held = condition(deployment, kind)
-    if all(held.get(key) == value for key, value in (("status", status), ("reason", reason), ("message", message))):
+def _condition(store: Store, obj: RawObject, kind: str, status: str, reason: str, message: str, *, updates: bool = False) -> dict[str, Any]:
+    held = condition(obj, kind)
+    if held.get("status") == status and held.get("reason") == reason and _same_words(text_at(held, "message"), message):
         return dict(held)
     moment = store.stamp()
     turned = text_at(held, "lastTransitionTime") if held.get("status") == status else ""
-    times = {"lastUpdateTime": moment, "lastTransitionTime": turned or moment}
-    return {"type": kind, "status": status, **times, "reason": reason, "message": message}
+    times = {"lastUpdateTime": moment} if updates else {}
+    return {"type": kind, "status": status, **times, "lastTransitionTime": turned or moment, "reason": reason, "message": message}
+
+
+def _same_words(held: str, message: str) -> bool:
+    """Whether two messages say the same; a refusal names the pod that was not created, another one each time."""
+    return held == message or (
+        " is forbidden: " in held and held.partition(" is forbidden: ")[2] == message.partition(" is forbidden: ")[2]
+    )
 
 
 def _may_be_unavailable(deployment: RawObject, wanted: int) -> int:

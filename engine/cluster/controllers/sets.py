@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from engine.cluster.controllers.pods import create_pod, end_pod, is_active, is_ready, on_dead_node, same_specification
-from engine.cluster.controllers.store import Store, digest, emit_event, found, listed, name_of, owned, reference_to, uid_of
+from engine.cluster.controllers.refusals import refusal
+from engine.cluster.controllers.store import Store, digest, emit_event, found, listed, name_of, namespace_of, owned, reference_to, uid_of
 from engine.cluster.objects import at, int_at, labels_at, map_at, maps_at, text_at
 from engine.cluster.source import RawObject, RawObjects
 
@@ -48,6 +49,8 @@ def sync_stateful_set(store: Store, namespace: str, name: str, gone: RawObjects)
     in_order = text_at(owner, "spec", "podManagementPolicy") != "Parallel"
     for number in range(wanted):
         held = found(store, "pods", namespace, f"{name}-{number}")
+        if held is None and _refused(store, owner, f"{name}-{number}"):
+            break
         if held is None:
             labels = {
                 REVISION_HASH: revision,
@@ -74,7 +77,7 @@ def sync_stateful_set(store: Store, namespace: str, name: str, gone: RawObjects)
         **{key: value for key, value in map_at(owner, "status").items() if key in ("collisionCount", "conditions")},
         "observedGeneration": int_at(owner, "metadata", "generation", default=1),
         "replicas": len(pods),
-        "readyReplicas": ready,
+        **({"readyReplicas": ready} if ready else {}),
         "availableReplicas": ready,
         "currentReplicas": updated,
         "updatedReplicas": updated,
@@ -103,6 +106,8 @@ def sync_daemon_set(store: Store, namespace: str, name: str, gone: RawObjects) -
             end_pod(store, pod)
     held = {text_at(pod, "spec", "nodeName") for pod in owned(store, "pods", owner)}
     for node in sorted(nodes - held):
+        if _refused(store, owner, name):
+            break
         pod = create_pod(
             store,
             name=f"{name}-{digest([uid_of(owner), node, store.revision], 5)}",
@@ -140,6 +145,8 @@ def sync_job(store: Store, namespace: str, name: str, gone: RawObjects) -> None:
         return
     active = [pod for pod in owned(store, "pods", owner) if is_active(pod)]
     for _ in range(int_at(owner, "spec", "parallelism", default=1) - len(active)):
+        if _refused(store, owner, name):
+            break
         pod = create_pod(
             store,
             name=f"{name}-{digest([uid_of(owner), store.revision], 5)}",
@@ -154,6 +161,14 @@ def sync_job(store: Store, namespace: str, name: str, gone: RawObjects) -> None:
     status = {**map_at(owner, "status"), "active": len(active), "ready": sum(is_ready(pod) for pod in active)}
     status.setdefault("startTime", store.stamp())
     _write_status(store, JOBS, owner, status)
+
+
+def _refused(store: Store, owner: RawObject, name: str) -> bool:
+    why = refusal(store, namespace_of(owner), name, map_at(owner, "spec", "template", "spec"))
+    if why:
+        message, component = f"Error creating: {why}", f"{str(owner['kind']).lower()}-controller"
+        emit_event(store, owner, "FailedCreate", message, component, kind="Warning")
+    return bool(why)
 
 
 def _write_status(store: Store, resource: str, owner: RawObject, status: dict[str, Any]) -> None:

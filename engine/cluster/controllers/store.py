@@ -116,8 +116,8 @@ def with_metadata(obj: RawObject, **changes: object) -> RawObject:
     return {**obj, "metadata": {**map_at(obj, "metadata"), **changes}}
 
 
-def emit_event(store: Store, about: RawObject, reason: str, message: str, component: str) -> None:
-    """Write a Normal event about an object."""
+def emit_event(store: Store, about: RawObject, reason: str, message: str, component: str, *, kind: str = "Normal") -> None:
+    """Write an event about an object."""
     moment = store.stamp()
     name = f"{name_of(about)}.{digest([uid_of(about), reason, store.revision], 16)}"
     store.write(
@@ -140,6 +140,6 @@ def emit_event(store: Store, about: RawObject, reason: str, message: str, compon
             "firstTimestamp": moment,
             "lastTimestamp": moment,
             "count": 1,
-            "type": "Normal",
+            "type": kind,
         },
     )
