@@ -17,6 +17,11 @@ _LABEL = r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?"
 _URL = re.compile(rf"\b[a-z][a-z0-9+.-]*://(?:[^\s/@'\"]*@)?({_LABEL}(?:\.{_LABEL})*)(?::(\d{{1,5}}))?", re.IGNORECASE)
 _HOSTPORT = re.compile(rf"(?<![\w/.:@-])({_LABEL}(?:\.{_LABEL})*):(\d{{2,5}})(?![\w.:])", re.IGNORECASE)
 _QUALIFIED = re.compile(rf"(?<![\w.-])({_LABEL}(?:\.{_LABEL})*\.svc(?:\.{_LABEL})*)\b", re.IGNORECASE)
+_COMMAND = re.compile(
+    rf"(?:\b(?:nc|ncat|netcat|telnet|wait-for-it(?:\.sh)?|wait-for(?:\.sh)?)\s+(?:-\S+\s+(?:\d+\s+)?)*|/dev/tcp/|(?:\s-h[ =]?|--host[= ])|"
+    rf"\b(?:nslookup|getent\s+(?:ahosts|hosts)|dig|ping(?:\s+-\S+(?:\s+\d+)?)*|resolve)\s+(?:-\S+\s+|\+\S+\s+)*)({_LABEL}(?:\.{_LABEL})*)(?:[ :/](?:-p[ =]?)?(\d{{2,5}}))?",
+    re.IGNORECASE,
+)
 _BARE = re.compile(rf"^({_LABEL}(?:\.{_LABEL}){{0,4}})$")
 WORKLOADS = ("deployments.apps", "statefulsets.apps", "daemonsets.apps")
 
@@ -109,13 +114,20 @@ class Callees:
                 found.setdefault((callee.namespace, callee.name), callee)
         return list(found.values())
 
+    def in_command(self, text: str, home: str) -> list[Callee]:
+        """What a command line waits for or calls (`nc -z db 5432`, `nslookup db`), also where no such Service exists."""
+        told = [Address(hit[1].lower(), int(hit[2] or 0)) for hit in _COMMAND.finditer(text[:4000]) if any(c.isalpha() for c in hit[1])]
+        found = [self.of(address, home) for address in [*told, *addresses(text)]]
+        return [callee for callee in found if callee is not None]
+
     def in_settings(self, namespace: str, pod_spec: object) -> Iterator[Callee]:
         """What the settings of all containers of a pod specification point at."""
         seen: set[tuple[str, str, int]] = set()
         for field in ("containers", "initContainers"):
             for container in maps_at(pod_spec, field):
                 for setting in settings(self.view, namespace, pod_spec, container):
-                    for address in self._addresses(setting):
+                    commanded = self.in_command(setting.value, namespace) if setting.how == "argument" else []
+                    for address in [*(c.address for c in commanded), *self._addresses(setting)]:
                         callee = self.of(address, namespace, setting)
                         if callee is not None and (callee.namespace, callee.name, address.port) not in seen:
                             seen.add((callee.namespace, callee.name, address.port))

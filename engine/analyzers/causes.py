@@ -36,6 +36,11 @@ class Cause:
     speciality: str = "workload"
 
 
+def waits_on_others(code: str) -> bool:
+    """Whether findings of a code may be explained by what is wrong with another object that is called."""
+    return code in CONNECTION_CODES or code == "InitContainerHangs"
+
+
 def from_story(view: ClusterView, container: Container, owner: ObjectRef, story: Story, *, previous: bool) -> Cause:
     """The cause that a log's story tells, refined by the objects it speaks of."""
     line = Evidence(

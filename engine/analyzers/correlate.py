@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from engine.analyzers.callees import Callee, Callees
-from engine.analyzers.causes import CONNECTION_CODES
+from engine.analyzers.causes import waits_on_others
 from engine.analyzers.containers import pod_template
 from engine.analyzers.view import ClusterView
 from engine.cluster.objects import Obj, labels_at, maps_at, text_at
@@ -198,7 +198,7 @@ def _ingress(view: ClusterView, graph: Graph, effect: Finding) -> None:
 
 def _caller(view: ClusterView, graph: Graph, callees: Callees, effect: Finding) -> None:
     """Who calls whom: a client that cannot reach a Service is explained by what is wrong behind it, or in between."""
-    connection = effect.code in CONNECTION_CODES
+    connection = waits_on_others(effect.code)
     vague = effect.code in _UNKNOWN and bool(_SERVER_ERROR.search(effect.summary))
     if not connection and not vague:
         return
