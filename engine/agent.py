@@ -7,6 +7,8 @@ screen's first paint. `close()` stops whatever was started.
 from __future__ import annotations
 
 import dataclasses
+import os
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -283,11 +285,16 @@ class Agent:
         return self._model if health is not None and health.ok else None
 
     def kubectl_path(self) -> Path | str:
-        """The kubectl that runs, or a sentence on why there is none."""
-        from engine.commands.runner import ProgramError, find_kubectl
+        """The kubectl that runs (from the settings, PATH, or beside our own Python), or a sentence on why there is none."""
+        from engine.commands.programs import ProgramError, Programs
 
+        wanted = self.settings.kubectl.path
+        beside = str(Path(sys.executable).parent)
+        programs = Programs(
+            kubectl=Path(wanted).expanduser() if wanted else None, search_path=":".join(filter(None, (os.environ.get("PATH"), beside)))
+        )
         try:
-            return find_kubectl(self.settings.kubectl.path)
+            return Path(programs.resolve("kubectl"))
         except ProgramError as error:
             return str(error)
 

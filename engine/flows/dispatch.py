@@ -90,10 +90,12 @@ def gather(agent: Agent, run: Run, place: Place, tier: Tier, model: ChatModel | 
     kubectl = agent.kubectl_path()
 
     def runner(seconds: float) -> Runner:
+        kubeconfig = connection.kubeconfig()
         return Runner(
             RunnerSettings(
                 kubectl=None if isinstance(kubectl, str) else kubectl,
-                kubeconfig=connection.kubeconfig(),
+                kubeconfig=kubeconfig,
+                cache=kubeconfig.parent / "cache" if connection.recorded and kubeconfig else None,
                 extra_env_names=settings.kubectl.credential_env,
                 seconds=seconds,
             )

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from engine.answer import documents_answer
 from engine.cluster.source import ClusterError
 from engine.events import Notice, TokensStreamed
-from engine.facts import Answer
+from engine.facts import Answer, ObjectRef
 from engine.flows.tools import Emit, Tools, step
 from engine.llm.provider import ModelError
 from engine.readings import Reading
@@ -106,10 +106,10 @@ def _joined(words: str, frame: Answer) -> str:
     return words.rstrip() + ("\n\n" + tail if tail else "")
 
 
-def _objects(frame: Answer) -> Sequence[str]:
-    names = [cause.object.name for cause in frame.root_causes]
-    names += [item.object.name for item in frame.evidence if item.object is not None]
-    return list(dict.fromkeys(name for name in names if name))
+def _objects(frame: Answer) -> list[ObjectRef]:
+    refs = [cause.object for cause in frame.root_causes]
+    refs += [item.object for item in frame.evidence if item.object is not None]
+    return list(dict.fromkeys(refs))
 
 
 def _stream(emit: Emit, words: list[str]) -> Callable[[str], None]:
