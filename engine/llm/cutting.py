@@ -18,7 +18,6 @@ _ALARM = re.compile(
 )
 _LINE_CHARS = 400
 _MOST_CHARS = 12
-_GAP_TOKENS = 7
 _LEAST = 24
 """Fewer tokens than this say nothing."""
 
@@ -46,20 +45,24 @@ def cut(text: str, tokens: int, count: Count) -> str:
         return text
     lines = [shorten(line) for line in fold(text.splitlines())]
     ranks = _ranks(lines)
-    left = tokens
+    order = sorted(range(len(lines)), key=lambda i: (-ranks[i], i))
+    gap = count(_gap(99999)) + 1
+    if tokens < 3 * gap:
+        return _squeeze(lines[order[0]], tokens, count) if lines else ""
+    left = tokens - gap
     keep: set[int] = set()
-    for n in sorted(range(len(lines)), key=lambda i: (-ranks[i], i)):
+    for n in order:
         cost = count(lines[n]) + 1
         if not _touches(n, keep):
-            cost += _GAP_TOKENS
+            cost += gap
         if cost <= left:
             keep.add(n)
             left -= cost
         elif not keep:
             keep.add(n)
-            lines[n] = _squeeze(lines[n], left - _GAP_TOKENS, count)
+            lines[n] = _squeeze(lines[n], left - gap, count)
             break
-        elif left < _GAP_TOKENS:
+        elif left < gap // 2:
             break
     return "\n".join(_with_gaps(lines, keep))
 
@@ -135,15 +138,22 @@ def _with_gaps(lines: Sequence[str], keep: set[int]) -> list[str]:
     last = -1
     for n in [*sorted(keep), len(lines)]:
         if n - last > 1:
-            shown.append(f"… {n - last - 1} lines left out")
+            shown.append(_gap(n - last - 1))
         if n < len(lines):
             shown.append(lines[n])
         last = n
     return shown
 
 
+def _gap(lines: int) -> str:
+    return f"… {lines} lines left out" if lines != 1 else "… 1 line left out"
+
+
 def _squeeze(line: str, tokens: int, count: Count) -> str:
-    size = len(line)
-    while size > 16 and count(line[:size]) > tokens:
-        size = size * 3 // 4
-    return line[:size] + " …"
+    """The beginning of a line, as far as it fits."""
+    if count(line) <= tokens:
+        return line
+    end = len(line)
+    while end and count(line[:end] + " …") > tokens:
+        end = end * 3 // 4
+    return line[:end] + " …" if end else ""
