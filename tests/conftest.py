@@ -11,7 +11,6 @@ from hypothesis import settings
 from engine.cluster.snapshot import RecordedCluster, open_recording
 from engine.resources import resource_path
 
-
 settings.register_profile("suite", derandomize=True, deadline=None)
 settings.load_profile("suite")
 
