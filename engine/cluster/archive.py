@@ -9,7 +9,7 @@ import tarfile
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import IO, Any
 
 from engine.cluster.source import ClusterError
@@ -129,7 +129,7 @@ def _wanted(parts: tuple[str, ...]) -> bool:
 
 def _checked(name: str, where: str, limits: Limits) -> tuple[str, ...]:
     """The parts of a member's name; raises BrokenRecording for a name that points outside or lies too deep."""
-    parts = tuple(part for part in PurePosixPath(name).parts if part != ".")
+    parts = tuple(part for part in name.split("/") if part and part != ".")
     if name.startswith(("/", "\\")) or ":" in name[:3] or ".." in parts or "\\" in name or "\0" in name:
         raise BrokenRecording(f"{where}: the name {name[:200]!r} points outside of the archive; it was not opened")
     if len(parts) > limits.depth:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
-from collections.abc import Mapping
+import threading
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -38,7 +40,47 @@ class Client:
         return {"Authorization": str(setting["value"])} if setting and setting.get("value") else {}
 
 
-def client_of(kubeconfig: Kubeconfig, context: str) -> Client:
+class Plugins:
+    """The credential plugins that run now, so that none outlives the cluster it was started for."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._running: set[subprocess.Popen[bytes]] = set()
+
+    def run(self, command: Sequence[str], environment: Mapping[str, str]) -> tuple[int, bytes, bytes]:
+        """Exit code, stdout and stderr. Raises OSError, or TimeoutExpired after a minute (and ends the plugin)."""
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, start_new_session=True
+        )
+        with self._lock:
+            self._running.add(process)
+        try:
+            out, err = process.communicate(timeout=_PLUGIN_SECONDS)
+            return process.returncode, out, err
+        except BaseException:
+            _kill(process)
+            process.communicate()
+            raise
+        finally:
+            with self._lock:
+                self._running.discard(process)
+
+    def end(self) -> None:
+        """End those that still run."""
+        with self._lock:
+            running = list(self._running)
+        for process in running:
+            _kill(process)
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+
+
+def client_of(kubeconfig: Kubeconfig, context: str, plugins: Plugins) -> Client:
     """A client for a context: certificates, tokens, OIDC and proxies through the Kubernetes client, exec plugins run here.
 
     Raises ClusterError, in plain words, when a file is missing or a plugin fails.
@@ -51,7 +93,7 @@ def client_of(kubeconfig: Kubeconfig, context: str) -> Client:
     if isinstance(user.get("exec"), Mapping) and not user.get("token") and not user.get("tokenFile"):
         plugin = user.pop("exec")
         origin = kubeconfig.origins.get(("users", info.user))
-        credential = _run_plugin(plugin, cluster, info.user, origin.parent if origin else None)
+        credential = _run_plugin(plugins, plugin, cluster, info.user, origin.parent if origin else None)
         user.update(credential.user)
         expires = credential.expires
     document = {
@@ -81,7 +123,7 @@ class _Credential:
     expires: datetime | None
 
 
-def _run_plugin(plugin: Mapping[str, Any], cluster: Mapping[str, Any], user: str, folder: Path | None) -> _Credential:
+def _run_plugin(plugins: Plugins, plugin: Mapping[str, Any], cluster: Mapping[str, Any], user: str, folder: Path | None) -> _Credential:
     """Run an exec plugin without a terminal and read its ExecCredential. Raises Forbidden with the plugin's own last words."""
     command = text_at(plugin, "command")
     version = text_at(plugin, "apiVersion")
@@ -105,15 +147,7 @@ def _run_plugin(plugin: Mapping[str, Any], cluster: Mapping[str, Any], user: str
     environment["KUBERNETES_EXEC_INFO"] = json.dumps(info)
     name = Path(command).name
     try:
-        done = subprocess.run(
-            [command, *texts_at(plugin, "args")],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            env=environment,
-            timeout=_PLUGIN_SECONDS,
-            check=False,
-            start_new_session=True,
-        )
+        code, out, err = plugins.run([command, *texts_at(plugin, "args")], environment)
     except FileNotFoundError as error:
         hint = text_at(plugin, "installHint").strip()
         raise ClusterError(f"the credential plugin {command} of user {user} is not installed{'; ' + hint[:300] if hint else ''}") from error
@@ -123,14 +157,12 @@ def _run_plugin(plugin: Mapping[str, Any], cluster: Mapping[str, Any], user: str
         ) from error
     except OSError as error:
         raise ClusterError(f"the credential plugin {command} cannot be run: {error.strerror or error}") from error
-    if done.returncode:
-        said = done.stderr.decode("utf-8", "replace").strip().splitlines()
+    if code:
+        said = err.decode("utf-8", "replace").strip().splitlines()
         last = said[-1][:300] if said else "it said nothing"
-        raise Forbidden(
-            f"the credential plugin {name} failed (exit {done.returncode}): {last}; log in again, then retry", verb="authenticate"
-        )
+        raise Forbidden(f"the credential plugin {name} failed (exit {code}): {last}; log in again, then retry", verb="authenticate")
     try:
-        answer = json.loads(done.stdout)
+        answer = json.loads(out)
     except ValueError as error:
         raise ClusterError(f"the credential plugin {name} did not print JSON: {error}") from error
     status = map_at(answer, "status")

@@ -13,7 +13,7 @@ from typing import Any, Literal
 from urllib.parse import quote
 
 from engine.cancel import CancelToken
-from engine.cluster.credentials import client_of
+from engine.cluster.credentials import Plugins, client_of
 from engine.cluster.discovery import from_aggregated, from_resource_list, preferred
 from engine.cluster.kubeconfig import Kubeconfig, load
 from engine.cluster.objects import maps_at, text_at
@@ -49,8 +49,12 @@ class LiveCluster:
     def __init__(self, kubeconfig: Kubeconfig, context: str = "", *, timeout: float = 15.0) -> None:
         self.context = kubeconfig.context(context)
         self.title = self.context.name
+        self._plugins = Plugins()
         self._wire = Wire(
-            lambda: client_of(kubeconfig, self.context.name), server=self.context.server, context=self.context.name, timeout=timeout
+            lambda: client_of(kubeconfig, self.context.name, self._plugins),
+            server=self.context.server,
+            context=self.context.name,
+            timeout=timeout,
         )
         self._lock = threading.Lock()
         self._resources: tuple[ResourceType, ...] | None = None
@@ -70,14 +74,11 @@ class LiveCluster:
 
     def resources(self) -> Sequence[ResourceType]:
         """Discovery, asked once: one row a resource name, its preferred version."""
-        with self._lock:
-            if self._resources is None:
-                self._resources = tuple(preferred(self._discover()))
-            return self._resources
+        return self._known(None)
 
     def list(self, resource: str, namespace: str | None = None, *, cancel: CancelToken | None = None) -> RawObjects:
         """All objects, page by page; begun anew without pages when the server's pages expire meanwhile."""
-        kind = self._type(resource)
+        kind = self._type(resource, cancel)
         try:
             return self._pages(kind, namespace, PAGE, cancel)
         except Gone:
@@ -85,7 +86,7 @@ class LiveCluster:
 
     def get(self, resource: str, namespace: str, name: str, *, cancel: CancelToken | None = None) -> RawObject:
         """One object."""
-        kind = self._type(resource)
+        kind = self._type(resource, cancel)
         asking = Asking("get", resource, namespace if kind.namespaced else "", name)
         path = f"{_path(kind, namespace)}/{quote(name, safe='')}"
         item = self._json(self._wire.get(path, asking, accept=_accept(kind, ""), cancel=cancel))
@@ -135,7 +136,7 @@ class LiveCluster:
         Raises Gone when the resourceVersion is too old (list anew), Unreachable when the connection breaks, Forbidden when the right
         is lost.
         """
-        kind = self._type(resource)
+        kind = self._type(resource, cancel)
         asking = Asking("watch", resource, namespace or "")
         while not cancel.cancelled:
             seconds = random.randint(100, 200)  # noqa: S311  spreads the load of many watches
@@ -169,30 +170,43 @@ class LiveCluster:
         return usages(maps_at(self._json(body), "items"), what)
 
     def close(self) -> None:
-        """Close the connections."""
+        """Close the connections and end a credential plugin that still runs."""
+        self._plugins.end()
         self._wire.close()
 
-    def _type(self, resource: str) -> ResourceType:
+    def _type(self, resource: str, cancel: CancelToken | None) -> ResourceType:
         for again in (False, True):
             if again:
-                with self._lock:
-                    self._resources = None  # a definition may have been added since
-            for kind in self.resources():
+                self._resources = None  # a definition may have been added since
+            for kind in self._known(cancel):
                 if kind.name == resource:
                     return kind
         raise NotFound(f"the server has no resource {resource}; `kubectl api-resources` lists what there is")
 
-    def _discover(self) -> ResourceTypes:
+    def _known(self, cancel: CancelToken | None) -> tuple[ResourceType, ...]:
+        """The resources; asked by one thread at a time, and whoever waits for it can still be cancelled."""
+        while not self._lock.acquire(timeout=0.05):
+            if cancel is not None:
+                cancel.check()
+        try:
+            known = self._resources
+            if known is None:
+                known = self._resources = tuple(preferred(self._discover(cancel)))
+            return known
+        finally:
+            self._lock.release()
+
+    def _discover(self, cancel: CancelToken | None) -> ResourceTypes:
         rows: ResourceTypes = []
         for root in ("/api", "/apis"):
-            document = self._json(self._wire.get(root, Asking("get", "discovery"), accept=_AGGREGATED))
+            document = self._json(self._wire.get(root, Asking("get", "discovery"), accept=_AGGREGATED, cancel=cancel))
             if text_at(document, "kind") == "APIGroupDiscoveryList":
                 rows += from_aggregated(document)
             else:
-                rows += self._discover_plainly(document)
+                rows += self._discover_plainly(document, cancel)
         return rows
 
-    def _discover_plainly(self, document: Any) -> ResourceTypes:
+    def _discover_plainly(self, document: Any, cancel: CancelToken | None) -> ResourceTypes:
         """For servers without aggregated discovery: one request a group version; one that fails is left out, as kubectl does."""
         paths = [f"/api/{version}" for version in document.get("versions") or ()] if isinstance(document, dict) else []
         for group in maps_at(document, "groups"):
@@ -200,7 +214,7 @@ class LiveCluster:
         rows: ResourceTypes = []
         for path in paths:
             try:
-                rows += from_resource_list(self._json(self._wire.get(path, Asking("get", "discovery"), retry=False)))
+                rows += from_resource_list(self._json(self._wire.get(path, Asking("get", "discovery"), cancel=cancel, retry=False)))
             except (Unreachable, NotFound):
                 continue
         return rows

@@ -76,9 +76,9 @@ class Wire:
             self._pace.wait(cancel)
             try:
                 status, headers, body = _cancellable(lambda hold: self._read(path, query, accept, hold), cancel)
-            except Unreachable as error:
-                if isinstance(error.__cause__, _Dropped) and attempt < _TRIES and retry:
-                    continue  # a kept connection that the server had closed meanwhile
+            except _Closed:
+                if attempt < _TRIES and retry:
+                    continue  # a kept connection may have gone stale, and reading twice does no harm
                 raise
             if status == 200:
                 return body
@@ -96,13 +96,16 @@ class Wire:
         self, path: str, asking: Asking, query: Mapping[str, str | int], *, read_timeout: float, cancel: CancelToken
     ) -> Iterator[bytes]:
         """The lines of a streamed answer as they come, until it ends or is cancelled; half a last line raises Unreachable."""
-        hold = _Hold()
-        response = _cancellable(lambda _: self._open(path, query, "application/json", read_timeout, hold), cancel)
+
+        def begin(hold: _Hold) -> tuple[_Hold, Any, bytes]:
+            response = self._open(path, query, "application/json", read_timeout, hold)
+            return hold, response, b"" if response.status == 200 else self._body(response)
+
+        hold, response, refused = _cancellable(begin, cancel)
         if response.status != 200:
-            body = response.data
             if response.status == 401:
                 self._forget_client()
-            raise self._refusal(response.status, body, asking)
+            raise self._refusal(response.status, refused, asking)
         forget = cancel.on_cancel(hold.shut)
         rest = b""
         try:
@@ -129,13 +132,15 @@ class Wire:
 
     def _read(self, path: str, query: Mapping[str, str | int] | None, accept: str, hold: _Hold) -> tuple[int, Mapping[str, str], bytes]:
         response = self._open(path, query, accept, self._timeout, hold)
+        return response.status, response.headers, self._body(response)
+
+    def _body(self, response: Any) -> bytes:
         try:
-            body = response.data
+            return bytes(response.data)
         except Exception as error:  # the library has a dozen kinds of broken reads
             raise self._unreachable(error) from error
         finally:
             response.release_conn()
-        return response.status, response.headers, body
 
     def _open(self, path: str, query: Mapping[str, str | int] | None, accept: str, read_timeout: float, hold: _Hold) -> Any:
         import urllib3
@@ -194,17 +199,16 @@ class Wire:
         return Refused(f"could not {asking}: the server answered {status}: {said}")
 
     def _unreachable(self, error: BaseException) -> Unreachable:
-        made = Unreachable(f"{self._name()} {_plain(error)}")
-        made.__cause__ = error
+        message = f"{self._name()} {_plain(error)}"
         if type(error).__name__ == "ProtocolError" and "IncompleteRead" not in str(error):
-            made.__cause__ = _Dropped(str(error))
-        return made
+            return _Closed(message)
+        return Unreachable(message)
 
     def _name(self) -> str:
         return f"the API server {self._server} (context {self._context})"
 
 
-class _Dropped(Exception):
+class _Closed(Unreachable):
     """The server closed the connection before it answered."""
 
 

@@ -24,6 +24,8 @@ class Reply:
     headers: dict[str, str] = field(default_factory=dict)
     chunks: Iterable[bytes] | None = None
     cut: bool = False
+    mute: bool = False
+    """Close the connection without any answer."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,9 @@ class KubeServer:
                 self._send(route(seen))
 
             def _send(self, reply: Reply) -> None:
+                if reply.mute:
+                    self.close_connection = True
+                    return
                 try:
                     self.send_response(reply.status)
                     for name, value in reply.headers.items():

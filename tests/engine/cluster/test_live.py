@@ -184,12 +184,12 @@ def test_a_server_that_keeps_failing_is_unreachable_and_one_that_asks_for_too_lo
         cluster.list("pods", "shop")
 
 
-def test_a_connection_that_the_server_dropped_meanwhile_is_opened_again(server: KubeServer, cluster: LiveCluster) -> None:
-    server.routes[PODS] = in_turn(Reply(b"", 200, cut=True, chunks=iter(())), page("a"))
-    cluster.resources()
-    with pytest.raises(Unreachable, match=r"broke off|closed the connection"):
-        cluster.list("pods", "shop")
+def test_a_connection_that_is_closed_before_the_answer_is_opened_again(server: KubeServer, cluster: LiveCluster) -> None:
+    server.routes[PODS] = in_turn(Reply(mute=True), Reply(mute=True), page("a"))
     assert names(cluster.list("pods", "shop")) == ["a"]
+    server.routes[PODS] = in_turn(Reply(mute=True))
+    with pytest.raises(Unreachable, match="closed the connection before it answered"):
+        cluster.list("pods", "shop")
 
 
 def test_half_an_answer_is_no_answer(server: KubeServer, cluster: LiveCluster) -> None:
@@ -275,6 +275,22 @@ def test_a_cancel_ends_a_list_at_once(server: KubeServer, cluster: LiveCluster, 
     server.routes[PODS] = lambda _: Reply(chunks=server.stalling(first))
     cluster.resources()
     cancelled_within(1.0, server, lambda token: cluster.list("pods", "shop", cancel=token))
+
+
+def test_a_cancel_ends_the_wait_for_discovery_also_for_those_who_wait_behind_it(server: KubeServer, cluster: LiveCluster) -> None:
+    server.routes["/apis"] = lambda _: Reply(chunks=server.stalling())
+
+    def ask() -> None:
+        with pytest.raises(Unreachable):
+            cluster.list("pods")
+
+    first = threading.Thread(target=ask)
+    first.start()
+    assert server.waiting.wait(10)
+    cancelled_within(1.0, server, lambda token: cluster.list("pods", "shop", cancel=token))
+    server.stop.set()
+    first.join(10)
+    assert len(server.asked("/apis")) <= 2
 
 
 def test_a_cancel_ends_a_log_and_a_watch_at_once(server: KubeServer, cluster: LiveCluster) -> None:
@@ -414,6 +430,33 @@ def test_a_plugin_that_is_not_installed_gives_its_hint(server: KubeServer, tmp_p
     cluster = LiveCluster.open(kubeconfig=server.kubeconfig(tmp_path / "config", user=user))
     with pytest.raises(ClusterError, match=r"no-such-login of user u is not installed; get it from acme\.test"):
         cluster.server_version()
+
+
+def test_a_plugin_that_waits_for_somebody_ends_with_the_cluster(server: KubeServer, tmp_path: Path) -> None:
+    script = "import os, pathlib, time\npathlib.Path(__file__).with_name('pid').write_text(str(os.getpid()))\ntime.sleep(60)"
+    cluster = LiveCluster.open(kubeconfig=server.kubeconfig(tmp_path / "config", user=plugin(tmp_path, script)))
+    token, errors = CancelToken(), []
+
+    def ask() -> None:
+        try:
+            cluster.list("pods", cancel=token)
+        except Cancelled as error:
+            errors.append(error)
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    pid = tmp_path / "bin" / "pid"
+    deadline = time.monotonic() + 20
+    while not (pid.exists() and pid.read_text()):
+        assert time.monotonic() < deadline
+        token.wait(0.01)
+    token.cancel()
+    asking.join(5)
+    assert len(errors) == 1
+    cluster.close()
+    while Path(f"/proc/{pid.read_text()}").exists():
+        assert time.monotonic() < deadline
+        threading.Event().wait(0.01)
 
 
 def test_credentials_that_stay_wrong_are_told_once(server: KubeServer, cluster: LiveCluster) -> None:
