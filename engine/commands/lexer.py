@@ -79,14 +79,19 @@ def gate(text: str) -> None:
     if len(text) > MAX_CHARACTERS:
         raise Refused("lexer.length", f"The command has {len(text)} characters and at most {MAX_CHARACTERS} are read; make it shorter.")
     if "\n" in text or "\r" in text:
-        raise Refused("lexer.newline", "The text has more than one line; give one command on one line, without line continuation or here-document.")
+        raise Refused(
+            "lexer.newline", "The text has more than one line; give one command on one line, without line continuation or here-document."
+        )
     for character in text:
         if " " <= character <= "~":
             continue
         problem = _problem(character)
         if problem:
             shown = f"U+{ord(character):04X}"
-            raise Refused("lexer.character", f"The text holds {problem} ({shown}), so what it shows may differ from what it does; write it in plain characters.")
+            raise Refused(
+                "lexer.character",
+                f"The text holds {problem} ({shown}), so what it shows may differ from what it does; write it in plain characters.",
+            )
 
 
 def _problem(character: str) -> str:
@@ -157,7 +162,9 @@ class _Lexer:
 
     def _close_stage(self, what: str) -> None:
         if not self._argv:
-            raise Refused("lexer.syntax", f"There is no command beside {what!r}." if what else "The command ends where another one was expected.")
+            raise Refused(
+                "lexer.syntax", f"There is no command beside {what!r}." if what else "The command ends where another one was expected."
+            )
         self._stages.append(Stage(tuple(self._argv), self._merge, self._drop))
         self._argv, self._merge, self._drop = [], False, False
 
@@ -185,7 +192,10 @@ class _Lexer:
         if not self._argv:
             raw = self._text[start : self._at]
             if _ASSIGNMENT.match(raw):
-                raise Refused("lexer.assignment", "Environment variables cannot be set for a command; the session's settings decide them. Leave the assignment out.")
+                raise Refused(
+                    "lexer.assignment",
+                    "Environment variables cannot be set for a command; the session's settings decide them. Leave the assignment out.",
+                )
             if word in _KEYWORDS:
                 raise Refused("lexer.shell", f"{word!r} belongs to a shell and no shell runs here; give the commands one by one.")
             if not word:

@@ -18,7 +18,11 @@ class Output:
     """One stream of one script; `keep` bytes of it stay, half from its head and half from its tail."""
 
     def __init__(
-        self, stream: Literal["stdout", "stderr"], redactor: Redactor, on_output: Callable[[Literal["stdout", "stderr"], tuple[str, ...]], None] | None, keep: int
+        self,
+        stream: Literal["stdout", "stderr"],
+        redactor: Redactor,
+        on_output: Callable[[Literal["stdout", "stderr"], tuple[str, ...]], None] | None,
+        keep: int,
     ) -> None:
         self._stream: Literal["stdout", "stderr"] = stream
         self._on_output = on_output

@@ -95,7 +95,13 @@ def _doubt(path: Path) -> str:
 
 
 def environment(
-    program: str, *, search_path: str, kubeconfig: Path | None, cache: Path | None = None, extra_names: Sequence[str] = (), source: Mapping[str, str] | None = None
+    program: str,
+    *,
+    search_path: str,
+    kubeconfig: Path | None,
+    cache: Path | None = None,
+    extra_names: Sequence[str] = (),
+    source: Mapping[str, str] | None = None,
 ) -> dict[str, str]:
     """The environment of one program, built from nothing; credentials and proxies pass to cluster programs alone."""
     ours = os.environ if source is None else source

@@ -23,19 +23,47 @@ _TOKENS: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("token", re.compile(_B + r"sha256~[A-Za-z0-9_-]{20,}")),
     ("aws-key-id", re.compile(_B + r"(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}(?![A-Za-z0-9])")),
     ("google-key", re.compile(_B + r"(?:AIza[\w-]{30,}|GOCSPX-[\w-]{20,}|ya29\.[\w-]{20,})")),
-    ("forge-token", re.compile(_B + r"(?:gh[pousr]_[A-Za-z0-9]{20,}|github_pat_\w{20,}|gl(?:pat|dt|rt|ptt|ft|soat|cbt|imt|agent|oas|ffct)-[\w.-]{16,})")),
-    ("api-key", re.compile(_B + r"(?:sk-ant-[\w-]{16,}|sk-(?:proj|svcacct|admin|or)-[\w-]{16,}|sk-[A-Za-z0-9]{20,}|hf_[A-Za-z0-9]{20,}|gsk_\w{20,}|nvapi-[\w-]{20,}|r8_\w{20,}|xai-\w{20,}|pplx-\w{20,})")),
-    ("api-key", re.compile(_B + r"(?:[sr]k_(?:live|test)_[A-Za-z0-9]{10,}|whsec_[A-Za-z0-9+/=]{16,}|SG\.[\w-]{16,}\.[\w-]{16,}|key-[0-9a-f]{32}|SK[0-9a-f]{32})(?![A-Za-z0-9])")),
-    ("registry-token", re.compile(_B + r"(?:npm_[A-Za-z0-9]{20,}|pypi-[\w-]{20,}|dckr_[po]at_[\w-]{16,}|rubygems_[0-9a-f]{20,}|cio[A-Za-z0-9]{32})")),
+    (
+        "forge-token",
+        re.compile(
+            _B + r"(?:gh[pousr]_[A-Za-z0-9]{20,}|github_pat_\w{20,}|gl(?:pat|dt|rt|ptt|ft|soat|cbt|imt|agent|oas|ffct)-[\w.-]{16,})"
+        ),
+    ),
+    (
+        "api-key",
+        re.compile(
+            _B
+            + r"(?:sk-ant-[\w-]{16,}|sk-(?:proj|svcacct|admin|or)-[\w-]{16,}|sk-[A-Za-z0-9]{20,}|hf_[A-Za-z0-9]{20,}|gsk_\w{20,}|nvapi-[\w-]{20,}|r8_\w{20,}|xai-\w{20,}|pplx-\w{20,})"
+        ),
+    ),
+    (
+        "api-key",
+        re.compile(
+            _B
+            + r"(?:[sr]k_(?:live|test)_[A-Za-z0-9]{10,}|whsec_[A-Za-z0-9+/=]{16,}|SG\.[\w-]{16,}\.[\w-]{16,}|key-[0-9a-f]{32}|SK[0-9a-f]{32})(?![A-Za-z0-9])"
+        ),
+    ),
+    (
+        "registry-token",
+        re.compile(_B + r"(?:npm_[A-Za-z0-9]{20,}|pypi-[\w-]{20,}|dckr_[po]at_[\w-]{16,}|rubygems_[0-9a-f]{20,}|cio[A-Za-z0-9]{32})"),
+    ),
     ("chat-token", re.compile(_B + r"(?:xox[a-z]-[\w-]{10,}|xapp-[\w-]{10,}|xoxe\.[\w.-]{10,})")),
     ("chat-token", re.compile(r"(?<=hooks\.slack\.com/services/)[A-Za-z0-9/_-]{16,}|(?<=/api/webhooks/)\d{10,}/[\w-]{30,}")),
     ("chat-token", re.compile(r"(?<![\w:])\d{8,10}:[A-Za-z0-9_-]{35}(?![\w-])")),
-    ("cloud-token", re.compile(_B + r"(?:dop_v1_[0-9a-f]{32,}|hv[sbr]\.[\w-]{20,}|dapi[0-9a-f]{32}|shp(?:at|ss|ca|pa)_[0-9a-fA-F]{32}|sq0(?:atp|csp)-[\w-]{20,}|ATATT3x[\w=-]{20,}|lin_api_\w{20,}|glsa_\w{20,}|AGE-SECRET-KEY-1[0-9A-Z]{20,})")),
+    (
+        "cloud-token",
+        re.compile(
+            _B
+            + r"(?:dop_v1_[0-9a-f]{32,}|hv[sbr]\.[\w-]{20,}|dapi[0-9a-f]{32}|shp(?:at|ss|ca|pa)_[0-9a-fA-F]{32}|sq0(?:atp|csp)-[\w-]{20,}|ATATT3x[\w=-]{20,}|lin_api_\w{20,}|glsa_\w{20,}|AGE-SECRET-KEY-1[0-9A-Z]{20,})"
+        ),
+    ),
     ("azure-secret", re.compile(_B + r"[A-Za-z0-9_~.-]{3}[78]Q~[A-Za-z0-9_~.-]{31,34}(?![\w~-])")),
     ("bootstrap-token", re.compile(r"(?<![\w.:/-])(?=[a-z0-9.]*\d)[a-z0-9]{6}\.(?=[a-z0-9]*\d)(?=[a-z0-9]*[a-z])[a-z0-9]{16}(?![\w.-])")),
 )
 
-_PEM_INLINE = re.compile(r"(-----BEGIN (?:[A-Z0-9 ]+ )?PRIVATE KEY(?: BLOCK)?-----)(.*?)(-----END (?:[A-Z0-9 ]+ )?PRIVATE KEY(?: BLOCK)?-----|[\"']|$)")
+_PEM_INLINE = re.compile(
+    r"(-----BEGIN (?:[A-Z0-9 ]+ )?PRIVATE KEY(?: BLOCK)?-----)(.*?)(-----END (?:[A-Z0-9 ]+ )?PRIVATE KEY(?: BLOCK)?-----|[\"']|$)"
+)
 _PEM_BASE64 = re.compile(r"LS0tLS1CRUdJT[A-Za-z0-9+/]{12,}={0,2}")
 
 _URL_PASSWORD = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://[^\s:/@\"'<>]*):((?!\d{1,5}/)[^\s\"'<>@]*(?:@[^\s\"'<>@/]*)*)@(?=[\w\[%.-])")
@@ -43,7 +71,8 @@ _URL_TOKEN = re.compile(r"(https?://)([A-Za-z0-9_-]{20,})@(?=[\w.-])")
 _DSN_TCP = re.compile(r"(\b[\w.-]+):([^\s\"'@]+)@(?=(?:tcp|unix)\()")
 
 _HEADER = re.compile(
-    r"((?:proxy-)?authorization\\*[\"']?\s*[:=]\s*\\*[\"']?(?:\[?)(?:bearer|basic|token|digest|negotiate|apikey|aws4-hmac-sha256)\s+)([^\s\"'\\,\]]+)", re.IGNORECASE
+    r"((?:proxy-)?authorization\\*[\"']?\s*[:=]\s*\\*[\"']?(?:\[?)(?:bearer|basic|token|digest|negotiate|apikey|aws4-hmac-sha256)\s+)([^\s\"'\\,\]]+)",
+    re.IGNORECASE,
 )
 _RAW_HEADER = re.compile(
     r"((?<![\w-])(?:(?:proxy-)?authorization|x-api-key|x-auth-token|x-vault-token|private-token|x-amz-security-token|api-key)\\*[\"']?\s*[:=]\s*\\*[\"']?\[?)"
@@ -54,8 +83,13 @@ _BEARER = re.compile(r"(\b(?:bearer|token)\s+)((?=[^\s\"']*\d)(?=[^\s\"']*[A-Za-
 _COOKIE = re.compile(r"((?:set-)?cookie\\*[\"']?\s*:\s*)([^\r\n\"']+)", re.IGNORECASE)
 _COOKIE_PAIR = re.compile(r"([\w.-]+=)([^;\s]{6,})")
 
-_OPTION = re.compile(r"((?<![\w-])--?(?:[\w-]*(?:password|passwd|passphrase|secret|token|api-?key|secret-key|access-key|requirepass))[ =]+[\"']?)((?![-<$\[/{])[^\s\"']+)", re.IGNORECASE)
-_LOGIN = re.compile(r"(\b(?:docker|podman|nerdctl|helm|buildah|skopeo|crane|oc|az|sshpass|ctr|oras)\b[^|;\n]*?\s(?:-p|--password)[ =]?)(?![-<$\[])([^\s\"']+)")
+_OPTION = re.compile(
+    r"((?<![\w-])--?(?:[\w-]*(?:password|passwd|passphrase|secret|token|api-?key|secret-key|access-key|requirepass))[ =]+[\"']?)((?![-<$\[/{])[^\s\"']+)",
+    re.IGNORECASE,
+)
+_LOGIN = re.compile(
+    r"(\b(?:docker|podman|nerdctl|helm|buildah|skopeo|crane|oc|az|sshpass|ctr|oras)\b[^|;\n]*?\s(?:-p|--password)[ =]?)(?![-<$\[])([^\s\"']+)"
+)
 _USER_PASS = re.compile(r"(\b(?:curl|wget|http|skopeo|crictl|ctr)\b[^|;\n]*?\s(?:-u|--user|--creds)[ =]?[\"']?[^\s:\"'/]+:)([^\s\"']+)")
 _MYSQL = re.compile(r"(\b(?:mysql|mysqldump|mysqladmin|mariadb|mariadb-dump)\b[^|;\n]*?\s-p)([^\s\"']+)")
 _REDIS = re.compile(r"(\bredis-cli\b[^|;\n]*?\s(?:-a|--pass)[ =]?)([^\s\"']+)")

@@ -19,14 +19,20 @@ HOLD_BYTES = 2_000_000
 
 TRIGGER = re.compile(r"kind|[dD]ata|-----|name|auths?\b|\bget +secret|^[ \t]*[A-Za-z0-9+/]{40,}={0,2}$", re.MULTILINE)
 
-_KEY = re.compile(r"^(?P<indent>\s*)(?P<dash>(?:- )*)(?P<quote>[\"']?)(?P<key>[\w./-]+)(?P=quote)\s*:(?P<gap>\s*)(?P<value>.*?)(?P<tail>,?)\s*$")
+_KEY = re.compile(
+    r"^(?P<indent>\s*)(?P<dash>(?:- )*)(?P<quote>[\"']?)(?P<key>[\w./-]+)(?P=quote)\s*:(?P<gap>\s*)(?P<value>.*?)(?P<tail>,?)\s*$"
+)
 _SECRET_INLINE = re.compile(r"kind\\*[\"']?\s*:\s*\\*[\"']?Secret\b")
 _DATA_INLINE = re.compile(r"(?P<q>\\*[\"']?)(?:data|stringData)(?P=q)\s*:\s*\{")
 _PAIR_JSON = re.compile(r"\s*(?P<q>\\*\")(?P<key>[\w./-]+)(?P=q)\s*:\s*(?P=q)(?P<value>.*?)(?<!\\)(?P=q)\s*(?P<comma>,?)")
 _PAIR_FLOW = re.compile(r"\s*(?P<key>[\w./-]+)\s*:\s*(?P<value>\"[^\"]*\"|'[^']*'|[^,{}]+?)\s*(?P<comma>,|(?=\}))")
-_ENV_INLINE = re.compile(r"((?P<q>\\*\")name(?P=q)\s*:\s*(?P=q)(?P<name>[\w.-]+)(?P=q)\s*,\s*(?P=q)value(?P=q)\s*:\s*(?P=q))(?P<value>.*?)(?<!\\)(?P=q)")
+_ENV_INLINE = re.compile(
+    r"((?P<q>\\*\")name(?P=q)\s*:\s*(?P=q)(?P<name>[\w.-]+)(?P=q)\s*,\s*(?P=q)value(?P=q)\s*:\s*(?P=q))(?P<value>.*?)(?<!\\)(?P=q)"
+)
 _AUTH_INLINE = re.compile(r"((?P<q>\\*\")(?:auth|identitytoken|registrytoken)(?P=q)\s*:\s*(?P=q))(?P<value>[A-Za-z0-9+/=_.-]{8,})(?P=q)")
-_GET_SECRET = re.compile(r"\b(?:kubectl|oc|k)\b.*\bget\b.*\bsecrets?\b.*(?:-o|--output|--template)[ =]?(?:jsonpath|go-template|template|custom-columns|\{|['\"]?\{)")
+_GET_SECRET = re.compile(
+    r"\b(?:kubectl|oc|k)\b.*\bget\b.*\bsecrets?\b.*(?:-o|--output|--template)[ =]?(?:jsonpath|go-template|template|custom-columns|\{|['\"]?\{)"
+)
 _BEGIN_KEY = re.compile(r"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----|(?<!-----END )(?:[A-Z]+ )?PRIVATE KEY-----$")
 _END_KEY = re.compile(r"-----END (?:[A-Z0-9]+ )*PRIVATE KEY")
 _BEGIN_OTHER = re.compile(r"-----BEGIN (?!.*PRIVATE KEY)")
@@ -55,7 +61,11 @@ class StructureReader:
     @property
     def idle(self) -> bool:
         """True when no line seen so far bears on the next one."""
-        return not (self._held or self._run or self._in_key or self._in_other or self._after_get or self._kinds) and self._block < 0 and self._env_indent < 0
+        return (
+            not (self._held or self._run or self._in_key or self._in_other or self._after_get or self._kinds)
+            and self._block < 0
+            and self._env_indent < 0
+        )
 
     def feed(self, line: str) -> Iterator[str]:
         """The lines that are settled by this one, in order."""
@@ -136,7 +146,7 @@ class StructureReader:
                 yield self._secret_line(line, match)
                 return
             self._block = self._value_indent = -1
-        if line.startswith("---") or (match is None and line.strip() and not line.strip(" \t{}[],")== "" and indent == 0):
+        if line.startswith("---") or (match is None and line.strip() and not line.strip(" \t{}[],") == "" and indent == 0):
             self._kinds.clear()
         if match is None:
             yield self._leaf(line)
@@ -148,7 +158,11 @@ class StructureReader:
         key, value = match["key"], match["value"].strip("\"' ")
         if key == "kind" and value:
             self._kinds[at] = value
-        if key in ("data", "stringData") and match["value"] in ("", "{", "|", ">") or (key in ("data", "stringData") and match["value"].startswith("{")):
+        if (
+            key in ("data", "stringData")
+            and match["value"] in ("", "{", "|", ">")
+            or (key in ("data", "stringData") and match["value"].startswith("{"))
+        ):
             yield from self._open_data(line, at, match)
             return
         yield self._env(line, at, key, value, match)
@@ -225,7 +239,12 @@ class StructureReader:
         if "ecret" in line and _DATA_INLINE.search(line) and _SECRET_INLINE.search(line):
             line = _inline_secret(line, self._mark)
         if "name" in line and "value" in line:
-            line = _ENV_INLINE.sub(lambda m: m[0] if not sensitive_name(m["name"]) or no_secret(m["value"]) else m[1] + self._mark("password", m["value"]) + m["q"], line)
+            line = _ENV_INLINE.sub(
+                lambda m: (
+                    m[0] if not sensitive_name(m["name"]) or no_secret(m["value"]) else m[1] + self._mark("password", m["value"]) + m["q"]
+                ),
+                line,
+            )
         if "auth" in line or "token" in line:
             line = _AUTH_INLINE.sub(lambda m: m[1] + self._mark("credential", m["value"]) + m["q"], line)
         return redact_line(line, self._mark)

@@ -25,7 +25,9 @@ Flags = dict[str, dict[str, str]]
 
 def run(kubectl: str, *arguments: str) -> str:
     """Help or error text of one call; never talks to a cluster, since --help is always among the arguments."""
-    done = subprocess.run([kubectl, *arguments], capture_output=True, text=True, env=QUIET, stdin=subprocess.DEVNULL, timeout=60, check=False)
+    done = subprocess.run(
+        [kubectl, *arguments], capture_output=True, text=True, env=QUIET, stdin=subprocess.DEVNULL, timeout=60, check=False
+    )
     return done.stdout + done.stderr
 
 
