@@ -18,8 +18,10 @@ QUESTION_CHARACTERS = 20_000
 CANDIDATES = 60
 CHUNKS_PER_FILE = 2
 NEAR_DUPLICATE = 0.7
-CODE_BOOST = 2.5
+CODE_BOOST = 20.0
+NAMED_CODE_BOOST = 5.0
 KIND_FACTOR = 1.08
+_CODE = re.compile(r"\b[A-Z]+[a-z]+[A-Z][A-Za-z]*\b")
 
 
 def find(
@@ -39,7 +41,9 @@ def find(
     reader = searcher.reader()
     chosen = _rarest(reader, analysis.question(text[:QUESTION_CHARACTERS]))
     clauses = [Term(field, term, boost=weight) for term, weight in chosen.items() for field in ("body", "head")]
+    named = [c for c in dict.fromkeys(_CODE.findall(text[:QUESTION_CHARACTERS])) if c not in codes]
     clauses += [Term("codes", code.lower(), boost=CODE_BOOST) for code in dict.fromkeys(codes)]
+    clauses += [Term("codes", code.lower(), boost=NAMED_CODE_BOOST) for code in named[:RAREST_TERMS]]
     if not clauses:
         return []
     wanted = {k.lower() for k in kinds}
@@ -52,6 +56,13 @@ def find(
         ranked.append((hit.score * factor, hit.docnum, chunk))
     ranked.sort(key=lambda r: (-r[0], r[2]["path"], r[2]["lines"][0]))
     return [_passage(score, chunk) for score, _, chunk in _distinct(ranked, limit)]
+
+
+def weighting() -> Any:
+    """BM25F for short sections: length counts for less than Whoosh's default, and so does a word said again."""
+    from whoosh.scoring import BM25F
+
+    return BM25F(B=0.5, K1=0.8)
 
 
 def _rarest(reader: Any, weights: Mapping[str, float]) -> dict[str, float]:

@@ -21,6 +21,7 @@ from index.build import BuildCancelled, Stop
 from index.markdown import parse, read_text
 from index.passage import Passage
 from index.place import Busy, Place, Untrusted
+from index.search import find, weighting
 from index.watch import Changes, Entry, Folder, Found, changes, scan
 
 __all__ = ["Folder", "Library", "Row"]
@@ -97,8 +98,6 @@ class Library:
         cancel: Stop | None = None,
     ) -> list[Passage]:
         """The best passages, best first; opens the library where it is closed. Few changed documents are taken in before, many behind."""
-        from index.search import find
-
         if self._shelf is None:
             self.open(cancel=cancel)
         self._look(cancel)
@@ -348,7 +347,7 @@ class Library:
         with self._lock:
             if shelf.idle:
                 return shelf.idle.pop()
-        return _retry(shelf.index.searcher)
+        return _retry(lambda: shelf.index.searcher(weighting=weighting()))
 
     def _give(self, shelf: _Shelf, searcher: Any) -> None:
         with self._lock:
