@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
+import threading
+import time
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from engine.cancel import CancelToken
+from engine.cancel import Cancelled, CancelToken
 from engine.llm.budget import Budget
 from engine.llm.guard import LoopGuard
-from engine.llm.provider import ChatModel, Final, Message, ModelError
+from engine.llm.provider import ChatModel, Final, Message, ModelError, ModelStalled
 
 
 class Unusable(ModelError):
@@ -31,18 +34,28 @@ class Request:
     temperature: float
     cancel: CancelToken | None = None
     budget: Budget | None = None
+    deadline: float | None = None
+    """Of `time.monotonic()`; then the answer is given up as stalled."""
 
     def pieces(self, messages: Sequence[Message], schema: Mapping[str, Any] | None = None) -> Generator[str, None, None]:
         """The answer's text without thoughts. Raises `ModelError` (Unusable when it loops) or `Cancelled`; always closes the stream."""
         if self.budget is not None:
             self.budget.admit(self.model, messages)
+        with self._clock() as token:
+            try:
+                yield from self._told(messages, schema, token)
+            except Cancelled:
+                if self.cancel is not None and self.cancel.cancelled:
+                    raise
+                raise self._late() from None
+
+    def _told(self, messages: Sequence[Message], schema: Mapping[str, Any] | None, token: CancelToken) -> Generator[str, None, None]:
         guard = LoopGuard()
         final = Final()
-        chunks = self.model.stream(messages, schema=schema, max_tokens=self.max_tokens, temperature=self.temperature, cancel=self.cancel)
+        chunks = self.model.stream(messages, schema=schema, max_tokens=self.max_tokens, temperature=self.temperature, cancel=token)
         try:
             for chunk in chunks:
-                if self.cancel is not None:
-                    self.cancel.check()
+                token.check()
                 if isinstance(chunk, Final):
                     final = chunk
                 elif not chunk.thinking and chunk.text:
@@ -55,3 +68,31 @@ class Request:
                 chunks.close()
             if self.budget is not None:
                 self.budget.spend(self.task, self.model, messages, final)
+
+    @contextmanager
+    def _clock(self) -> Iterator[CancelToken]:
+        """A token that follows the caller's, and goes off by itself at the deadline."""
+        token = CancelToken()
+        forget = self.cancel.on_cancel(lambda: token.cancel(self.cancel.reason if self.cancel else "")) if self.cancel else lambda: None
+        timer: threading.Timer | None = None
+        if self.deadline is not None:
+            left = self.deadline - time.monotonic()
+            if left <= 0:
+                forget()
+                raise self._late()
+            timer = threading.Timer(left, token.cancel, ["out of time"])
+            timer.daemon = True
+            timer.name = f"deadline-{self.task}"
+            timer.start()
+        try:
+            yield token
+        finally:
+            forget()
+            if timer is not None:
+                timer.cancel()
+
+    def _late(self) -> ModelStalled:
+        return ModelStalled(
+            f"{self.model.name} was not done within the time that this question has.",
+            "Take a smaller model with /model, or raise the seconds in [budget].",
+        )

@@ -66,6 +66,7 @@ class ServedModel(ABC):
         cancel: CancelToken | None = None,
     ) -> Iterator[Chunk]:
         """Deltas, then one Final; raises a `ModelError` or `Cancelled`. A prompt that does not fit is refused before it is sent."""
+        max_tokens, temperature = min(max_tokens, self.settings.max_tokens), min(temperature, self.settings.temperature)
         counted = self.estimator.messages(messages)
         if counted + max_tokens > self.window:
             raise self.failures.too_long(counted, self.window)

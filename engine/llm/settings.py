@@ -15,6 +15,8 @@ OLLAMA_PORT = 11434
 class ModelSettings:
     """One model on one server; times in seconds, lengths in tokens.
 
+    `max_tokens` and `temperature` are upper limits: a task may ask for less.
+
     `host` is an address as OLLAMA_HOST takes it, or a base URL; "" means OLLAMA_HOST, else this machine. `num_ctx` stays
     the same for a whole session, since another value makes the server load the model anew. The key of a hosted server is read from
     the environment variable that `api_key_env` names, and is never stored. `ca_file` is a PEM bundle for a private certificate authority.

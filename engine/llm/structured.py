@@ -29,6 +29,7 @@ def decide(
     temperature: float = 0.0,
     task: str = "",
     budget: Budget | None = None,
+    deadline: float | None = None,
     on_problem: OnProblem | None = None,
 ) -> Shape | None:
     """One value of the shape, its `allowed` fields among the given words; None when the model cannot, and `on_problem` hears why.
@@ -36,7 +37,7 @@ def decide(
     Raises only `Cancelled`.
     """
     schema = flat_schema(shape, allowed)
-    request = Request(model, task or shape.__name__, max_tokens, temperature, cancel, budget)
+    request = Request(model, task or shape.__name__, max_tokens, temperature, cancel, budget, deadline)
     turns = list(messages)
     problem: ModelError | None = None
     for _ in range(2):

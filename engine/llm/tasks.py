@@ -1,6 +1,7 @@
 """What flows ask of a model: each a cancellable call that gives None where the model is of no use, so that the way without it is taken.
 
-`on_problem` hears a `ModelError` that says why. Only `Cancelled` is raised.
+`on_problem` hears a `ModelError` that says why. Only `Cancelled` is raised. `deadline` is a moment of `time.monotonic()`.
+A budget, a fence and a deadline belong to one question and are passed to each of its tasks.
 """
 
 from __future__ import annotations
@@ -44,11 +45,17 @@ class Catalogue:
 
 
 def classify(
-    model: ChatModel, query: str, cancel: CancelToken | None = None, budget: Budget | None = None, *, on_problem: OnProblem | None = None
+    model: ChatModel,
+    query: str,
+    cancel: CancelToken | None = None,
+    budget: Budget | None = None,
+    *,
+    deadline: float | None = None,
+    on_problem: OnProblem | None = None,
 ) -> Tier | None:
     """The tier of a query that keywords leave open; None where the model cannot tell."""
     messages = prompt("classify", query=_short(model, query))
-    found = _decide(model, "classify", messages, Classified, cancel, budget, on_problem)
+    found = _decide(model, "classify", messages, Classified, cancel, budget, deadline, on_problem)
     return None if found is None or found.tier == "unclear" else found.tier
 
 
@@ -60,6 +67,7 @@ def plan_reads(
     budget: Budget | None = None,
     *,
     fence: Fence | None = None,
+    deadline: float | None = None,
     on_problem: OnProblem | None = None,
 ) -> ReadPlan | None:
     """The read command that answers a query, as slots that all come from the catalogue; None where no read answers it."""
@@ -72,7 +80,7 @@ def plan_reads(
     text = "\n".join(f"{title}: {', '.join(w for w in words if w)}" for title, words in lists.items())
     messages = prompt("plan", fence, catalogue=text, query=_short(model, query))
     allowed = {"read": lists["reads"], "kind": lists["kinds"], "name": lists["names"], "namespace": lists["namespaces"]}
-    found = _decide(model, "plan", messages, ReadPlan, cancel, budget, on_problem, allowed)
+    found = _decide(model, "plan", messages, ReadPlan, cancel, budget, deadline, on_problem, allowed)
     return None if found is None or found.read == NO_READ else found
 
 
@@ -84,6 +92,7 @@ def next_check(
     budget: Budget | None = None,
     *,
     fence: Fence | None = None,
+    deadline: float | None = None,
     on_problem: OnProblem | None = None,
 ) -> int | None:
     """The index of the check to run next, or FINISH; None where the model cannot choose."""
@@ -92,7 +101,7 @@ def next_check(
     count = estimator_of(model).text
     messages = prompt("next_check", fence, known=cut(diagnosis, 900, count), checks=_numbered(checks))
     allowed = {"choice": (*map(str, range(1, len(checks) + 1)), "finish")}
-    found = _decide(model, "next_check", messages, Pick, cancel, budget, on_problem, allowed)
+    found = _decide(model, "next_check", messages, Pick, cancel, budget, deadline, on_problem, allowed)
     if found is None:
         return None
     return FINISH if found.choice == "finish" else int(found.choice) - 1
@@ -106,13 +115,14 @@ def judge(
     budget: Budget | None = None,
     *,
     fence: Fence | None = None,
+    deadline: float | None = None,
     on_problem: OnProblem | None = None,
 ) -> Judgement | None:
     """What the evidence says about a hypothesis; the judgement's `evidence` is one of the ids or "". Confidence stays the caller's sum."""
     pieces = fit_evidence(evidence, 1200, estimator_of(model).text)
     messages = prompt("judge", fence, hypothesis=_short(model, hypothesis), evidence=pieces)
     allowed = {"evidence": ("", *(e.id for e in evidence if e.id))}
-    return _decide(model, "judge", messages, Judgement, cancel, budget, on_problem, allowed)
+    return _decide(model, "judge", messages, Judgement, cancel, budget, deadline, on_problem, allowed)
 
 
 def hypothesise(
@@ -124,13 +134,14 @@ def hypothesise(
     budget: Budget | None = None,
     *,
     fence: Fence | None = None,
+    deadline: float | None = None,
     on_problem: OnProblem | None = None,
 ) -> tuple[str, int | None] | None:
     """A cause that no analyzer found, and the index of the check that tests it; None where the model has none."""
     pieces = fit_evidence(evidence, 1500, estimator_of(model).text)
     messages = prompt("hypothesise", fence, query=_short(model, query), evidence=pieces, checks=_numbered(checks))
     allowed = {"check": (*map(str, range(1, len(checks) + 1)), "none")}
-    found = _decide(model, "hypothesise", messages, Guess, cancel, budget, on_problem, allowed)
+    found = _decide(model, "hypothesise", messages, Guess, cancel, budget, deadline, on_problem, allowed)
     if found is None or not found.cause.strip():
         return None
     return " ".join(found.cause.split()), None if found.check == "none" else int(found.check) - 1
@@ -147,6 +158,7 @@ def word_answer(
     *,
     query: str = "",
     fence: Fence | None = None,
+    deadline: float | None = None,
     on_problem: OnProblem | None = None,
 ) -> str | None:
     """Word a result (`frame`: the whole answer without a model) from its evidence; streams to `on_text`.
@@ -160,7 +172,7 @@ def word_answer(
     pieces = fit_evidence(evidence, min(_EVIDENCE_TOKENS, room * 3 // 4), count)
     pages = fit_passages(passages, min(600, room - count(pieces)), count)
     messages = prompt("diagnose", fence, query=question, result=result, evidence=pieces, passages=pages)
-    return write(model, "diagnose", messages, on_text, cancel, budget, about=frame, query=query, on_problem=on_problem)
+    return write(model, "diagnose", messages, on_text, cancel, budget, about=frame, query=query, deadline=deadline, on_problem=on_problem)
 
 
 def explain(
@@ -173,6 +185,7 @@ def explain(
     *,
     facts: str = "",
     fence: Fence | None = None,
+    deadline: float | None = None,
     on_problem: OnProblem | None = None,
 ) -> str | None:
     """Answer a general question from passages, and from facts about the cluster where there are any."""
@@ -181,7 +194,7 @@ def explain(
     known = cut(facts, min(1500, room // 2), count)
     pages = fit_passages(passages, min(1800, room - count(known) - _QUERY_TOKENS), count)
     messages = prompt("explain", fence, query=_short(model, query), facts=known, passages=pages)
-    return write(model, "explain", messages, on_text, cancel, budget, query=query, on_problem=on_problem)
+    return write(model, "explain", messages, on_text, cancel, budget, query=query, deadline=deadline, on_problem=on_problem)
 
 
 def read_log(
@@ -193,12 +206,13 @@ def read_log(
     budget: Budget | None = None,
     *,
     fence: Fence | None = None,
+    deadline: float | None = None,
     on_problem: OnProblem | None = None,
 ) -> str | None:
     """What went wrong first in a log, in a few sentences; `title` names whose log it is."""
     lines = cut(log, min(_EVIDENCE_TOKENS, _room(model, "logs", budget)), estimator_of(model).text)
     messages = prompt("logs", fence, object=_one_line(title), log=lines)
-    return write(model, "logs", messages, on_text, cancel, budget, on_problem=on_problem)
+    return write(model, "logs", messages, on_text, cancel, budget, deadline=deadline, on_problem=on_problem)
 
 
 def write_code(
@@ -211,12 +225,13 @@ def write_code(
     budget: Budget | None = None,
     *,
     fence: Fence | None = None,
+    deadline: float | None = None,
     on_problem: OnProblem | None = None,
 ) -> str | None:
     """One code block and what to know about it, to be read: nothing of it runs before the policy has judged it and a person agreed."""
     known = cut(facts, min(1500, _room(model, "code", budget) - _QUERY_TOKENS), estimator_of(model).text)
     messages = prompt("code", fence, kind=kind, query=_short(model, query), facts=known)
-    text = write(model, "code", messages, on_text, cancel, budget, on_problem=on_problem)
+    text = write(model, "code", messages, on_text, cancel, budget, deadline=deadline, on_problem=on_problem)
     if text is not None and text.count("```") < 2:
         _tell(on_problem, unusable(model, "it wrote no whole code block"))
         return None
@@ -232,12 +247,13 @@ def optimise(
     budget: Budget | None = None,
     *,
     fence: Fence | None = None,
+    deadline: float | None = None,
     on_problem: OnProblem | None = None,
 ) -> str | None:
     """Put computed observations about a workload into an order and into words."""
     known = cut(observations, min(1500, _room(model, "optimise", budget)), estimator_of(model).text)
     messages = prompt("optimise", fence, workload=_one_line(workload), facts=known)
-    return write(model, "optimise", messages, on_text, cancel, budget, on_problem=on_problem)
+    return write(model, "optimise", messages, on_text, cancel, budget, deadline=deadline, on_problem=on_problem)
 
 
 def write(
@@ -250,11 +266,12 @@ def write(
     *,
     about: str = "",
     query: str = "",
+    deadline: float | None = None,
     on_problem: OnProblem | None = None,
 ) -> str | None:
     """Stream free text. Its first words are held back until they look like an answer; the whole is judged at the end."""
     form = template(task)
-    request = Request(model, task, form.max_tokens, form.temperature, cancel, budget)
+    request = Request(model, task, form.max_tokens, form.temperature, cancel, budget, deadline)
     text, shown = "", False
     pieces = request.pieces(messages)
     try:
@@ -288,6 +305,7 @@ def _decide(
     shape: type[Shape],
     cancel: CancelToken | None,
     budget: Budget | None,
+    deadline: float | None,
     on_problem: OnProblem | None,
     allowed: dict[str, tuple[str, ...]] | None = None,
 ) -> Shape | None:
@@ -302,6 +320,7 @@ def _decide(
         temperature=form.temperature,
         task=task,
         budget=budget,
+        deadline=deadline,
         on_problem=on_problem,
     )
 

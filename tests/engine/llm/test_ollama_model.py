@@ -71,10 +71,11 @@ def test_every_request_carries_the_same_window_a_limit_and_keep_alive(connect):
         model = connect(server)
         for size in (64, 300):
             list(model.stream(ASK, max_tokens=size, temperature=0.0))
-        list(model.stream(ASK, schema={"type": "object"}))
+        list(model.stream(ASK, schema={"type": "object"}, max_tokens=9000, temperature=2))
         options = [r.body["options"] for r in server.chats]
     assert {o["num_ctx"] for o in options} == {8192}
-    assert [o["num_predict"] for o in options] == [64, 300, 512]
+    assert [o["num_predict"] for o in options] == [64, 300, 700], "what the settings allow is the most"
+    assert [o["temperature"] for o in options] == [0.0, 0.0, 0.2]
     assert all(r.body["keep_alive"] == "15m" for r in server.chats)
     assert server.chats[2].body["format"] == {"type": "object"}
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import threading
+import time
+from typing import ClassVar
 
 import pytest
 from fakes.ollama_server import OllamaServer
@@ -180,6 +182,43 @@ def test_a_slow_model_is_given_up_and_says_so(connect):
     assert isinstance(problems[0], ModelStalled)
 
 
+class ByHand:
+    """A timer that goes off when the test says so."""
+
+    started: ClassVar[list[ByHand]] = []
+
+    def __init__(self, seconds: float, ring, args) -> None:
+        self.seconds, self.ring, self.args = seconds, ring, args
+        self.cancelled = False
+
+    def start(self) -> None:
+        self.started.append(self)
+
+    def cancel(self) -> None:
+        self.cancelled = True
+
+
+def test_at_the_end_of_a_questions_time_the_model_is_given_up(connect, monkeypatch):
+    monkeypatch.setattr("engine.llm.asking.threading.Timer", ByHand)
+    monkeypatch.setattr(ByHand, "started", [])
+    problems: list[ModelError] = []
+    with OllamaServer([Say(GOOD), Wait()]) as server:
+        model = connect(server)
+
+        def ring(_: str) -> None:
+            timer = ByHand.started[0]
+            timer.ring(*timer.args)
+
+        assert worded(model, ring, on_problem=problems.append, deadline=time.monotonic() + 60) is None
+        assert server.chats[0].gone.wait(5)
+        assert ByHand.started[0].cancelled
+        assert 50 < ByHand.started[0].seconds <= 60
+        assert classify(model, "the thing", on_problem=problems.append, deadline=time.monotonic() - 1) is None
+        assert len(server.chats) == 1, "what comes too late is not even sent"
+    assert [type(p) for p in problems] == [ModelStalled] * 2
+    assert "[budget]" in problems[0].remedy
+
+
 def test_no_server_means_none_and_the_way_to_start_one(connect):
     with OllamaServer() as server:
         model = connect(server)
@@ -283,9 +322,9 @@ def test_code_comes_in_one_block(connect):
 
 def test_no_prompt_goes_over_the_budget_of_a_question(connect):
     log = "\n".join(
-        f"2026-11-23T07:06:{n % 60:02d}.1Z worker {n * 7919 % 9973} did {n * 31 % 997} things with {n**2 % 7919} items" for n in range(4000)
+        f"2026-11-23T07:06:{n % 60:02d}.1Z worker {n * 7919 % 9973} did {n * 31 % 997} things with {n**2 % 7919} items" for n in range(1500)
     )
-    evidence = [Evidence(f"log {n}", log, f"E{n}") for n in range(1, 30)]
+    evidence = [Evidence(f"log {n}", log, f"E{n}") for n in range(1, 13)]
     page = Passage("a.md", ("A",), (1, 900), "words about pods. " * 3000)
     budget = Budget(6000)
     problems: list[ModelError] = []
