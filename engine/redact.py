@@ -7,26 +7,30 @@ Digests, UIDs, resource versions, git hashes and fingerprints stay, since a diag
 from __future__ import annotations
 
 import hashlib
-import secrets
+import os
 import threading
 from collections import Counter
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
-from engine.redaction import patterns, structure
+from engine.redaction.triggers import may_hold_secret
+
+if TYPE_CHECKING:
+    from engine.redaction.structure import StructureReader
 
 
 class Redactor:
     """One session's memory of placeholders: the same secret reads the same everywhere, and is itself never kept."""
 
     def __init__(self) -> None:
-        self._salt = secrets.token_bytes(16)
+        self._salt = os.urandom(16)
         self._lock = threading.Lock()
         self._placeholders: dict[bytes, str] = {}
         self.counts: Counter[str] = Counter()
 
     def text(self, text: str) -> str:
         """The whole text without secrets; line ends stay as they are."""
-        if not _may_hold_secret(text):
+        if not may_hold_secret(text):
             return text
         stream = self.stream()
         lines = stream.feed(text.split("\n"))
@@ -55,19 +59,22 @@ class StreamRedactor:
     """Redacts lines as they come, also where a secret spans the border between two batches."""
 
     def __init__(self, redactor: Redactor) -> None:
-        self._reader = structure.StructureReader(redactor.mark)
+        self._redactor = redactor
+        self._reader: StructureReader | None = None
 
     def feed(self, lines: Iterable[str]) -> tuple[str, ...]:
         """The lines that are settled; some may be held back until a later call or `flush`."""
         batch = tuple(lines)
-        if self._reader.idle and not _may_hold_secret("\n".join(batch)):
+        if (self._reader is None or self._reader.idle) and not may_hold_secret("\n".join(batch)):
             return batch
-        return tuple(out for line in batch for out in self._reader.feed(line))
+        if self._reader is None:
+            # The large patterns are compiled when the first suspicious line comes.
+            from engine.redaction.structure import StructureReader
+
+            self._reader = StructureReader(self._redactor.mark)
+        reader = self._reader
+        return tuple(out for line in batch for out in reader.feed(line))
 
     def flush(self) -> tuple[str, ...]:
         """What was held back, at the end of the text."""
-        return tuple(self._reader.flush())
-
-
-def _may_hold_secret(text: str) -> bool:
-    return bool(structure.TRIGGER.search(text) or patterns.TRIGGER.search(text))
+        return tuple(self._reader.flush()) if self._reader is not None else ()

@@ -8,8 +8,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
-
 from engine.commands.flags import read_getopt
 from engine.commands.judging import refusal, row_flags, table
 from engine.facts import Risk
@@ -73,6 +71,8 @@ def judge(argv: Sequence[str]) -> tuple[Risk, str]:
 
 
 def _http(program: str, words: Sequence[str]) -> None:
+    from urllib.parse import urlsplit
+
     rules = table("container")
     parsed = read_getopt(words, row_flags(rules["http_flags"][program]), program)
     for url in parsed.operands:

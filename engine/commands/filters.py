@@ -6,7 +6,6 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from engine.commands import awk, jq, sed
 from engine.commands.flags import Parsed, read_getopt
 from engine.commands.judging import refusal, row_flags, table
 from engine.facts import Verdict
@@ -55,6 +54,8 @@ def judge(argv: Sequence[str], *, piped: bool) -> Verdict:
             raise refusal("filters.flag", "printf is run without flags.")
         return Verdict("read", f"filters.{program}", f"{program} prints its own words.")
     if program == "jq":
+        from engine.commands import jq
+
         words = jq.take_arguments(words)
     parsed = read_getopt(words, row_flags(row), program, digits=bool(row.get("digits")))
     if program == "tr":
@@ -109,6 +110,8 @@ def _files(program: str, operands: Sequence[str]) -> Verdict:
 
 def _program(program: str, parsed: Parsed, row: dict[str, Any]) -> None:
     if program == "sed":
+        from engine.commands import sed
+
         scripts = [*parsed.all("-e"), *parsed.all("--expression")]
         operands = list(parsed.operands)
         if not scripts and operands:
@@ -119,6 +122,8 @@ def _program(program: str, parsed: Parsed, row: dict[str, Any]) -> None:
             sed.check(script)
         return
     if program == "jq":
+        from engine.commands import jq
+
         if len(parsed.operands) > 1:
             raise refusal("filters.file", f"jq reads only the pipe here, so the file {parsed.operands[1]!r} is refused.")
         for text in parsed.operands:
@@ -129,4 +134,6 @@ def _program(program: str, parsed: Parsed, row: dict[str, Any]) -> None:
     for value in (*parsed.all("-v"), *parsed.all("--assign")):
         if not re.match(r"^(?:[a-z][a-z0-9_]*|OFS|ORS|FS|RS|SUBSEP|CONVFMT|OFMT)=", value):
             raise refusal("filters.awk", "-v sets only variables in small letters and OFS, ORS, FS, RS.")
+    from engine.commands import awk
+
     awk.check(parsed.operands[0])

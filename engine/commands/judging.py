@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import functools
 import json
-from importlib import resources
+from pathlib import Path
 from typing import Any
 
 from engine.commands.flags import Flag, Shape, Table
 from engine.commands.lexer import Refused
 from engine.facts import RISKS, Risk, Verdict
 
+_TABLES = Path(__file__).with_name("tables")
+
 
 @functools.cache
 def table(name: str) -> dict[str, Any]:
     """A table of engine/commands/tables by its name without `.json`."""
-    text = resources.files("engine.commands").joinpath("tables", f"{name}.json").read_text(encoding="utf-8")
+    text = (_TABLES / f"{name}.json").read_text(encoding="utf-8")
     body: dict[str, Any] = json.loads(text)
     return body
 

@@ -68,6 +68,12 @@ def _accepted(verb: str) -> frozenset[str]:
     return frozenset(words.split())
 
 
+def row(verb: str) -> Mapping[str, Any] | None:
+    """The rules' row of a verb, or None for one that never runs."""
+    found: Mapping[str, Any] | None = table("kubectl_rules")["verbs"].get(verb)
+    return found
+
+
 def read(argv: Sequence[str]) -> Call:
     """The call that kubectl would make of this argv; raises `Refused` for an unknown verb or flag.
 
@@ -83,7 +89,7 @@ def read(argv: Sequence[str]) -> Call:
         if word == "--":
             break
         if word.startswith("-"):
-            if words and " ".join(words) in _LEAVES():
+            if words and " ".join(words) in _leaves():
                 break
             taken = _global_flag(rest, words)
             if taken == 0:
@@ -100,13 +106,15 @@ def read(argv: Sequence[str]) -> Call:
         words = candidate.split()
         rest.pop(0)
     verb = " ".join(words)
+    if not verb and rest:
+        raise refusal("kubectl.verb", "There is no verb in front of `--`.")
     if not verb:
         return Call("help", Parsed((), ()), read_pflag(before, flag_table(""), "kubectl"))
     return Call(verb, read_pflag(rest, flag_table(verb), f"kubectl {verb}"), read_pflag(before, flag_table(""), "kubectl"))
 
 
 @functools.cache
-def _LEAVES() -> frozenset[str]:  # noqa: N802
+def _leaves() -> frozenset[str]:
     """Verbs that have no second word, so that a flag behind them is their own."""
     commands = table("kubectl")["commands"]
     return frozenset(name for name in commands if not any(other.startswith(f"{name} ") for other in commands))
@@ -140,6 +148,9 @@ def judge(argv: Sequence[str], *, contexts: Sequence[str] = (), workspace: str =
     if row is None:
         raise refusal("kubectl.verb", f"`kubectl {verb}` is in no table, so it is not run.")
     _check_flags(call, verb, allowed_flags)
+    if verb not in _leaves() and verb in table("kubectl")["commands"] and (call.operands or call.parsed.tail):
+        # kubectl would look for a second word of the verb among these.
+        raise refusal("kubectl.verb", f"`kubectl {verb}` has no command {_shown((*call.operands, *(call.parsed.tail or ()))[0])} here.")
     if call.parsed.on("help") or call.before.on("help"):
         return Verdict("read", f"{rule}.help", "It prints help and does nothing else.")
     _check_outputs(call, row)
@@ -252,7 +263,7 @@ def _class(call: Call, row: Mapping[str, Any], workspace: str) -> tuple[Risk, li
         reasons += [why] if why else []
     if risk == "read":
         return risk, reasons
-    bulk = [flag for flag in rules["bulk"] if call.parsed.has(flag)]
+    bulk = [flag for flag in rules["bulk"] if call.parsed.has(flag)] if verb not in rules["own_selector"] else []
     if bulk:
         risk, reasons = "destructive", [*reasons, f"--{bulk[0]} reaches many objects at once"]
     changed, more = kubectl_objects.judge_change(call, objects, row)

@@ -10,10 +10,14 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from engine.commands import filters, hosts, kubectl, openshift
+from engine.commands import filters, kubectl
 from engine.commands.judging import stricter
 from engine.commands.lexer import Part, Refused, Script, Stage, parse
+from engine.commands.pinning import pin
 from engine.facts import Verdict
+from engine.redact import Redactor
+
+__all__ = ["Judgement", "Policy", "PolicySettings", "pin"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,9 +123,13 @@ class Policy:
         if program == "kubectl":
             return kubectl.judge(argv, contexts=settings.contexts, workspace=settings.workspace, allowed_flags=settings.allowed_flags)
         if program == "oc":
+            from engine.commands import openshift
+
             return openshift.judge(argv, contexts=settings.contexts, workspace=settings.workspace, allowed_flags=settings.allowed_flags)
         if filters.known(program):
             return filters.judge(argv, piped=position > 0)
+        from engine.commands import hosts
+
         if hosts.known(program):
             return hosts.judge(argv)
         if program in ("sudo", "su", "doas", "pkexec", "runuser"):
@@ -155,8 +163,6 @@ def _check_words(stage: Stage, position: int) -> None:
 def _check_secrets(stage: Stage) -> None:
     if filters.known(stage.argv[0]):
         return
-    from engine.redact import Redactor
-
     line = " ".join(stage.argv)
     if Redactor().holds_secret(line):
         raise Refused(

@@ -7,15 +7,10 @@ import binascii
 import re
 from collections.abc import Callable
 
+from engine.redaction.triggers import PATTERNS as TRIGGER
+
 Mark = Callable[[str, str], str]
 """`mark(kind, secret)` gives the placeholder for a secret."""
-
-TRIGGER = re.compile(
-    r"pass|pwd|secret|token|key|auth|bearer|cred|cookie|sig=|-----|://|@tcp\(|eyj|akia|asia|aiza|ya29|gocspx|sha256~|gh[pousr]_|github_|gl[a-z]*-|glsa_|"
-    r"sk-|sk_|rk_|whsec|hf_|npm_|pypi-|dckr_|xox|xapp|slack|sg\.|dop_|hvs\.|hvb\.|dapi|shp|sq0|atatt|lin_api|nvapi|gsk_|r8_|ls0tls1crudj|[a-z0-9]{6}\.[a-z0-9]{16}|"
-    r"login|sshpass|mysql|curl|8q~|discord|bot",
-    re.IGNORECASE,
-)
 
 _B = r"(?<![A-Za-z0-9_])"
 _TOKENS: tuple[tuple[str, re.Pattern[str]], ...] = (

@@ -17,8 +17,6 @@ from engine.redaction.patterns import Mark, no_secret, redact_line, sensitive_na
 HOLD_LINES = 50_000
 HOLD_BYTES = 2_000_000
 
-TRIGGER = re.compile(r"kind|[dD]ata|-----|name|auths?\b|\bget +secret|^[ \t]*[A-Za-z0-9+/]{40,}={0,2}$", re.MULTILINE)
-
 _KEY = re.compile(
     r"^(?P<indent>\s*)(?P<dash>(?:- )*)(?P<quote>[\"']?)(?P<key>[\w./-]+)(?P=quote)\s*:(?P<gap>\s*)(?P<value>.*?)(?P<tail>,?)\s*$"
 )
