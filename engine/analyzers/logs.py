@@ -38,6 +38,10 @@ _GO_PANIC = re.compile(r"^(?:panic: |fatal error: )")
 _BARE_ERROR = re.compile(
     r"^(?:[\w./-]+: )?(?:error|fatal|failed|failure|panic|cannot|could not|unable to|unhandled|uncaught|abort|exec )\b", re.IGNORECASE
 )
+_STRUCTURED = re.compile(r"^\{|^\d{4}[-/]\d\d|^time=|^\[?(?:INFO|WARN|ERROR|DEBUG)")
+_RECOVERED = re.compile(
+    r"\b(?:(?:re-?)?connected|ready|recovered|established|succe(?:ss\w*|eded)|accepting|listening|started|healthy)\b", re.IGNORECASE
+)
 _TAG = re.compile(r"^\[[\w.:-]{2,40}\] (?!directive)")
 _LEVELS = {
     "trace": "debug", "debug": "debug", "info": "info", "notice": "info", "log": "info", "hint": "info", "detail": "info",
@@ -152,6 +156,8 @@ def entries(lines: Iterable[str]) -> list[Entry]:
 
 
 def _continues(last: Entry, line: str) -> bool:
+    if "validation error" in last.text and len(last.lines) < 40:
+        return bool(line) and not _STRUCTURED.match(line)  # the fields that failed stand on the lines below
     if last.trace:
         if last.text.startswith("Traceback") and line and not line[0].isspace():
             return True
@@ -167,6 +173,9 @@ def _continues(last: Entry, line: str) -> bool:
 
 
 def _absorb(entry: Entry, line: str) -> None:
+    if "validation error" in entry.text:
+        entry.text += f" {line.strip()}"
+        return
     if entry.text.startswith("Traceback") and line and not line[0].isspace():
         entry.text = line
     elif line.startswith("Caused by: "):
@@ -185,7 +194,7 @@ def _parse(line: str) -> tuple[str, str]:
     if (klog := _KLOG.match(line)) is not None:
         return {"I": "info", "W": "warn", "E": "error", "F": "fatal"}[klog[1]], klog[2]
     if "level=" in line or "lvl=" in line or "severity=" in line:
-        pairs = {key: value.strip('"').replace('\\"', '"') for key, value in _LOGFMT.findall(line)}
+        pairs = {k: v[1:-1].replace('\\"', '"') if v[:1] == '"' and len(v) > 1 else v for k, v in _LOGFMT.findall(line)}
         level = _LEVELS.get((pairs.get("level") or pairs.get("lvl") or pairs.get("severity") or "").lower(), "")
         message = pairs.get("msg") or pairs.get("message") or ""
         cause = pairs.get("err") or pairs.get("error") or pairs.get("exception") or pairs.get("reason") or ""
@@ -284,10 +293,11 @@ def explain(lines: Sequence[str], *, ended: bool, now: datetime | None = None) -
         return None
     end = max((e.last_index for e in found), default=0)
     newest = max((e.when for e in found if e.when), default=None)
+    recovered = max((e.last_index for e in found if e.level == "info" and _RECOVERED.search(e.text)), default=-1)
     best: tuple[float, Story] | None = None
     for entry in found:
         hit = match(entry) if entry.level not in ("debug",) else None
-        if not ended and not _still(entry, newest, end, now):
+        if not ended and (entry.last_index < recovered or not _still(entry, newest, end, now)):
             continue
         if hit is None:
             if entry.level not in ("error", "fatal"):
