@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-_WORD = re.compile(r"[A-Za-z0-9_]+(?:[-./][A-Za-z0-9_]+)*")
+_WORD = re.compile(r"\w+(?:[-./]\w+)*")
 _PART = re.compile(r"[^-./_]+")
 _HUMP = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+")
 _PLURAL_ACRONYM = re.compile(r"[A-Z]{2,}s$")
@@ -102,7 +102,7 @@ def _part_terms(part: str) -> Iterator[str]:
         return
     yield stem(lower)
     humps = _HUMP.findall(part)
-    if len(humps) > 1 and part.isalpha() and not part.isupper():
+    if len(humps) > 1 and part.isalpha() and part.isascii() and not part.isupper():
         for hump in humps:
             if len(hump) > 1:
                 yield stem(hump.lower())

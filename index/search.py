@@ -127,7 +127,7 @@ def commands(passage: Passage) -> list[str]:
 def matches(text: str, analysis: Analysis, question: str) -> list[tuple[int, int]]:
     """Where a text matches a question: spans of characters, to mark in a snippet."""
     wanted = set(analysis.question(question))
-    return [m.span() for m in re.finditer(r"[A-Za-z0-9_]+", text) if wanted & set(analysis.terms(m[0]))]
+    return [m.span() for m in re.finditer(r"\w+", text) if wanted & set(analysis.terms(m[0]))]
 
 
 def snippet(text: str, analysis: Analysis, question: str, lines: int = 3) -> str:
