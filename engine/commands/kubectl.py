@@ -61,7 +61,8 @@ def flag_table(verb: str) -> Table:
 
 
 @functools.cache
-def _accepted(verb: str) -> frozenset[str]:
+def accepted(verb: str) -> frozenset[str]:
+    """Names of the flags that a verb of the rules' table may have."""
     rules = table("kubectl_rules")
     row = rules["verbs"][verb]
     words = f"{rules['global']} {row['flags']}".replace("$print", rules["print"]).replace("$write", rules["write"])
@@ -179,9 +180,9 @@ def _check_names(call: Call, contexts: Sequence[str]) -> None:
 
 def _check_flags(call: Call, verb: str, allowed: Sequence[str]) -> None:
     rules = table("kubectl_rules")
-    accepted = _accepted(verb)
+    known_safe = accepted(verb)
     for name, value in (*call.before.flags, *call.parsed.flags):
-        if name not in accepted and f"--{name}" not in allowed:
+        if name not in known_safe and f"--{name}" not in allowed:
             why = rules["refused"].get(name, "it is not among the flags that are known to be safe for this command")
             raise refusal(f"kubectl.flag.{name}", f"--{name} is not accepted on `kubectl {verb}`: {why}.")
         if name == "v" and not (value or "").isdigit():

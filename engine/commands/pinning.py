@@ -8,7 +8,18 @@ from engine.commands import kubectl, kubectl_objects
 from engine.commands.kubectl import Call
 from engine.commands.lexer import Refused, Script, Stage
 
-_NO_CLUSTER = frozenset(["help", "options", "completion", "plugin list", "config current-context", "config get-contexts", "config get-clusters", "config get-users"])
+_NO_CLUSTER = frozenset(
+    [
+        "help",
+        "options",
+        "completion",
+        "plugin list",
+        "config current-context",
+        "config get-contexts",
+        "config get-clusters",
+        "config get-users",
+    ]
+)
 _NO_NAMESPACE = _NO_CLUSTER | frozenset(
     "config view|api-resources|api-versions|version|cluster-info|explain|top|top node|cordon|uncordon|drain|taint|certificate deny|auth whoami|"
     "create namespace|create clusterrole|create priorityclass|rollout|auth|config".split("|")
@@ -22,14 +33,19 @@ def pin(script: Script, context: str, namespace: str) -> Script:
     An empty context adds none; an empty namespace means all of them, so `-A` is added where nothing is named. What cannot be
     read stays as it is, since the policy refuses it.
     """
-    parts = tuple(dataclasses.replace(part, stages=tuple(_pin(stage, context, namespace) for stage in part.stages)) for part in script.parts)
+    parts = tuple(
+        dataclasses.replace(part, stages=tuple(_pin(stage, context, namespace) for stage in part.stages)) for part in script.parts
+    )
     return Script(parts)
 
 
 def _pin(stage: Stage, context: str, namespace: str) -> Stage:
     program = stage.argv[0]
     if program == "helm":
-        return _append(stage, [*_unless(stage, ("--kube-context",), context), *_unless(stage, ("-n", "--namespace", "-A", "--all-namespaces"), namespace)])
+        return _append(
+            stage,
+            [*_unless(stage, ("--kube-context",), context), *_unless(stage, ("-n", "--namespace", "-A", "--all-namespaces"), namespace)],
+        )
     if program not in ("kubectl", "oc"):
         return stage
     argv = stage.argv if program == "kubectl" else ("kubectl", *(stage.argv[2:] if stage.argv[1:2] == ("adm",) else stage.argv[1:]))
