@@ -28,6 +28,8 @@ _IMAGE = re.compile(
     r"(?<![\w./-])(?:(?:[a-z0-9-]+\.)+[a-z]+(?::\d+)?/[\w./-]*\w(?::[\w.-]*\w|@sha256:[0-9a-f]+)?"
     r"|(?:[\w-]+/)+[\w.-]*\w:[\w.-]*\w|[a-z][a-z0-9-]*:(?:v?\d[\w.-]*\w|v?\d|latest))"
 )
+_PORT = re.compile(r"([a-z0-9.-]+):(\d{2,5})")
+_EFFECT = re.compile(r":(?:NoSchedule|NoExecute|PreferNoSchedule)$")
 _SLASHED = re.compile(rf"(?i:(?<![\w/.-])(?:{_KINDS})s?)/({_NAME})")
 _SPOKEN = re.compile(rf"(?i:\b(?:{_KINDS}))s?\s+[`\"']?({_NAME})")
 _SPACE = re.compile(rf"\bnamespaces?:?\s+[`\"']?({_NAME})|\bin the ({_NAME}) namespace\b")
@@ -120,7 +122,7 @@ class _Seen:
         self._text = _plain("\n".join(pieces))
         self._numbers = set(_DIGITS.findall(self._text))
         self._commands = [_tokens(c) for c in known]
-        self._commands += [_tokens(m.group().rstrip(" .,;:)")) for m in _COMMAND.finditer("\n".join(pieces))]
+        self._commands += [_tokens(_command_in(m.group())) for m in _COMMAND.finditer("\n".join(pieces))]
 
     def has(self, claim: _Claim) -> bool:
         match claim.kind:
@@ -132,6 +134,8 @@ class _Seen:
                 return self._has_command(claim.text)
             case "object":
                 return re.search(rf"(?<![a-z0-9-]){re.escape(claim.text.lower())}(?![a-z0-9])", self._text) is not None
+            case "image" if (port := _PORT.fullmatch(claim.text)) is not None:
+                return self.has(_Claim("object", port.group(1), 0, 0)) and port.group(2) in self._numbers
             case "image":
                 return re.search(rf"(?<![a-z0-9-]){re.escape(claim.text.lower())}(?![\w.-]*\w)", self._text) is not None
             case _:
@@ -170,13 +174,14 @@ def _claims(text: str) -> Iterator[_Claim]:
         if free(match.start(), match.end()):
             yield _Claim("quotation", words, match.start(), match.end())
     for match in _COMMAND.finditer(text):
-        command = match.group().rstrip(" .,;:)")
+        command = _command_in(match.group())
         end = match.start() + len(command)
         if free(match.start(), end):
             yield _Claim("command", command, match.start(), end)
     for match in _IMAGE.finditer(text):
+        kind = "quotation" if _EFFECT.search(match.group()) else "image"
         if free(match.start(), match.end()):
-            yield _Claim("image", match.group(), match.start(), match.end())
+            yield _Claim(kind, match.group(), match.start(), match.end())
     for pattern in (_SLASHED, _SPACE, _SPOKEN, _HASHED):
         for match in pattern.finditer(text):
             group = next((n for n in range(1, (match.re.groups or 0) + 1) if match.group(n)), 0)
@@ -224,6 +229,11 @@ def _kind_of(code: str) -> ClaimKind | None:
 def _bare(code: str, kind: ClaimKind) -> str:
     match = _SLASHED.fullmatch(code.strip()) if kind == "object" else None
     return match.group(1) if match else code.strip()
+
+
+def _command_in(line: str) -> str:
+    """The command at the beginning of a line, without a remark behind it."""
+    return re.split(r"\s{2,}|\s[(#]", line)[0].rstrip(" .,;:)")
 
 
 def _plain(text: str) -> str:

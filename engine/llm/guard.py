@@ -16,7 +16,12 @@ _ENGLISH = frozenset(
     "does do can because then there they you your more than after".split()
 )
 _WORD = re.compile(r"[^\W\d_]+")
-_SALIENT = re.compile(r"[A-Z][A-Z0-9]*_[A-Z0-9_]+|[A-Z][a-z]+(?:[A-Z][a-z]+)+|[a-z0-9]+(?:[-./:][a-z0-9]+)+|\b\d+(?:[A-Za-z%]+)?\b")
+_TOKEN = re.compile(r"[\w./:@-]+")
+_ADDRESS = re.compile(r"\d+(?:\.\d+){3}(?::\d+)?(?:/.*)?")
+_KIND = re.compile(
+    r"Pod|Deployment|ReplicaSet|StatefulSet|DaemonSet|Job|CronJob|Service|ServiceAccount|ConfigMap|Secret|Node|Namespace|Ingress|NetworkPolicy|"
+    r"PersistentVolume(?:Claim)?|StorageClass|(?:Cluster)?Role(?:Binding)?|HorizontalPodAutoscaler|PodDisruptionBudget|ResourceQuota|LimitRange"
+)
 LOOP_CHARS = 160
 
 
@@ -58,7 +63,7 @@ def bad_start(text: str) -> str:
 def unfit(text: str, *, about: str = "", query: str = "") -> str:
     """Why a finished answer is not fit to be shown ("" when it is).
 
-    `about` is what the answer has to be about (the result that it words): half of the telling words of its first lines must come back.
+    `about` is what the answer has to be about (the result that it words): two in five of its first telling words must come back.
     Another language than the question's is no answer either, as far as English can be told from it.
     """
     if len(_WORD.findall(text)) < 3:
@@ -73,7 +78,7 @@ def unfit(text: str, *, about: str = "", query: str = "") -> str:
     if len(words) >= 12 and sum(w in _ENGLISH for w in words) < len(words) * 0.08 and english(query or about):
         return "it wrote in another language, or no sentences"
     told = telling(about)
-    if told and sum(word in text for word in told) * 2 < len(told):
+    if told and sum(word in text for word in told) * 5 < len(told) * 2:
         return "it left out what was found"
     return ""
 
@@ -85,10 +90,16 @@ def english(text: str) -> bool:
 
 
 def telling(text: str) -> tuple[str, ...]:
-    """Names, constants and numbers in the first two lines of a result: what an answer about it cannot do without."""
+    """Names, constants, paths and amounts at the beginning of a result, six at most: an answer about it cannot do without most of them."""
     lines = [line for line in text.splitlines() if line.strip()][:2]
-    found = _SALIENT.findall(re.sub(r"\[[ED]\d+\]", "", "\n".join(lines)))
-    return tuple(dict.fromkeys(found))[:12]
+    found: list[str] = []
+    for word in _TOKEN.findall(re.sub(r"\[[ED]\d+\]", "", "\n".join(lines))):
+        kind, slash, name = word.partition("/")
+        bare = (name if slash and _KIND.fullmatch(kind) else word).strip("./:-@")
+        named = re.search(r"[a-z0-9]-[a-z0-9]|[A-Z]_|\w[./]\w|[a-z][A-Z]", bare) or (len(bare) > 1 and bare[:1].isdigit())
+        if named and not _KIND.fullmatch(bare) and not _ADDRESS.fullmatch(bare):
+            found.append(bare)
+    return tuple(dict.fromkeys(found))[:6]
 
 
 def _repeats(tail: str, period: int) -> bool:

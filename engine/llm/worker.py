@@ -45,7 +45,7 @@ class Worker:
         if cancel is not None:
             cancel.check()
         inbox: queue.SimpleQueue[T | _End] = queue.SimpleQueue()
-        job = _Job(self._running(), work, inbox)
+        job = self._begin(work, inbox)
         forget = cancel.on_cancel(job.stop) if cancel is not None else lambda: None
         try:
             while True:
@@ -105,8 +105,8 @@ class Worker:
         loop.call_soon_threadsafe(lambda: keep.append(loop.create_task(wind_up())))
         thread.join(2.0)
 
-    def _running(self) -> asyncio.AbstractEventLoop:
-        with self._lock:
+    def _begin(self, work: Callable[[Callable[[T], None]], Awaitable[None]], inbox: queue.SimpleQueue[T | _End]) -> _Job[T]:
+        with self._lock:  # under the lock, so that `close` comes either before it or after its start, and no job is ever forgotten
             if self._closed:
                 raise Cancelled("the model was closed")
             if self._loop is None:
@@ -114,7 +114,7 @@ class Worker:
                 self._thread = threading.Thread(target=_serve, args=(loop,), name=self._name, daemon=True)
                 self._thread.start()
                 self._loop = loop
-            return self._loop
+            return _Job(self._loop, work, inbox)
 
 
 class _Job(Generic[T]):

@@ -58,6 +58,8 @@ class OllamaServer(ScriptedServer):
             self._show(exchange)
         elif path == "/api/pull":
             self._pull(exchange)
+        elif path == "/api/embed":
+            self._embed(exchange)
         elif path == "/api/chat":
             self._chat(exchange)
         else:
@@ -82,6 +84,13 @@ class OllamaServer(ScriptedServer):
             return
         facts = {"general.architecture": "llama", "llama.context_length": self.context_length}
         exchange.reply_json({"modified_at": AT, "details": _DETAILS, "model_info": facts, "capabilities": self.capabilities})
+
+    def _embed(self, exchange: Exchange) -> None:
+        if "embedding" not in self.capabilities:
+            exchange.reply_json({"error": "this model does not support embeddings"}, 400)
+            return
+        texts = exchange.request.body["input"]
+        exchange.reply_json({"model": exchange.request.body["model"], "embeddings": [[float(len(t)), 1.0] for t in texts]})
 
     def _pull(self, exchange: Exchange) -> None:
         exchange.begin("application/x-ndjson")

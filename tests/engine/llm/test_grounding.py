@@ -106,6 +106,7 @@ def test_the_result_of_the_checks_and_the_question_count_as_seen():
 
 def test_a_command_that_the_result_names_in_a_sentence_is_known():
     assert flagged("Run `kubectl uncordon node-1`.", trusted="Fix: kubectl uncordon node-1.") == ()
+    assert flagged("Run kubectl uncordon node-1 (it changes the node).", trusted="     kubectl uncordon node-1   (mutate)") == ()
 
 
 def test_manifests_and_programs_are_not_claims():

@@ -323,6 +323,13 @@ def test_a_name_without_a_tag_means_latest(connect):
         assert connect(server, name="phi4").health().ok
 
 
+def test_texts_become_vectors_where_the_model_can(connect):
+    with OllamaServer(capabilities=("embedding",)) as server:
+        assert connect(server).embed(["pod", "service"]) == [[3.0, 1.0], [7.0, 1.0]]
+    with OllamaServer() as server, pytest.raises(CapabilityMissing):
+        connect(server).embed(["pod"])
+
+
 def test_pull_reports_its_progress(connect):
     steps = [
         {"status": "pulling manifest"},
