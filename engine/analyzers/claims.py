@@ -102,7 +102,7 @@ def _no_class(view: ClusterView, claim: Obj, failed: Obj | None) -> Finding | No
 
 def _unknown_class(view: ClusterView, claim: Obj, name: str, failed: Obj | None) -> Finding | None:
     static = _candidates(view, claim, name)
-    if static:
+    if (name == "" and static) or any(v.text("status", "phase") != "Bound" for v, _ in static):
         return _no_match(view, claim, name, static, failed)
     if name == "":
         return _finding(
@@ -118,6 +118,8 @@ def _unknown_class(view: ClusterView, claim: Obj, name: str, failed: Obj | None)
     known = sorted(c.name for c in view.all("storageclasses.storage.k8s.io"))
     guess = nearest(name, known)
     hint = f"; did you mean {guess}?" if guess else (f" (there are: {listed(known)})" if known else " (there is no StorageClass at all)")
+    if static:
+        hint += f"; the volumes of that class are all taken ({_refusals(static)})"
     return _finding(
         view,
         claim,
@@ -255,9 +257,10 @@ def _no_match(view: ClusterView, claim: Obj, name: str, static: list[tuple[Obj, 
 
 
 def _candidates(view: ClusterView, claim: Obj, name: str) -> list[tuple[Obj, list[str]]]:
-    """Volumes of a class that are not simply in use elsewhere, each with the reasons why it does not fit."""
+    """The volumes of a class, each with the reasons why it does not fit."""
     volumes = [v for v in view.all("persistentvolumes") if v.text("spec", "storageClassName") == name]
-    return [(v, _misfits(claim, v, name)) for v in volumes if v.text("status", "phase") != "Bound"]
+    free_first = sorted(volumes, key=lambda v: v.text("status", "phase") == "Bound")
+    return [(v, _misfits(claim, v, name)) for v in free_first]
 
 
 def _misfits(claim: Obj, volume: Obj, name: str) -> list[str]:

@@ -14,7 +14,7 @@ from engine.analyzers.servicefacts import network_finding, slices_of
 from engine.analyzers.serviceports import mixed_pods, port_findings
 from engine.analyzers.view import ClusterView
 from engine.cluster.objects import Obj, labels_at
-from engine.facts import Finding, Remedy
+from engine.facts import Finding, Remedy, Severity
 
 _NEEDS = ("services", "pods", "endpointslices.discovery.k8s.io", "deployments.apps", "statefulsets.apps", "daemonsets.apps")
 _PROVISIONING_SECONDS = 60.0
@@ -66,7 +66,7 @@ def _nobody(view: ClusterView, service: Obj, selector: Mapping[str, str], pods: 
         yield network_finding(
             owner if zero else service,
             "ServiceWithoutPods",
-            "warning" if zero and not complaints and not clients.calling(service) else "critical",
+            _severity(zero, bool(complaints), bool(clients.calling(service))),
             f"Service {service.name} has no endpoints: {owner.kind} {owner.name} behind it {why}",
             (field(owner, "spec", "replicas"), *said),
             confidence([RELATION, *([LOG] if said else [])]),
@@ -107,6 +107,13 @@ def _nobody(view: ClusterView, service: Obj, selector: Mapping[str, str], pods: 
         confidence([RELATION, *([STATE] if guess else []), *([LOG] if said else [])]),
         (remedy,),
     )
+
+
+def _severity(zero: bool, complained: bool, called: bool) -> Severity:
+    """A workload at zero replicas is somebody's decision: a fault only for those who call it."""
+    if not zero or complained:
+        return "critical"
+    return "warning" if called else "info"
 
 
 def _meant(view: ClusterView, service: Obj, selector: Mapping[str, str], pods: list[Obj]) -> tuple[Obj, list[str]] | None:
