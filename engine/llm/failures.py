@@ -54,7 +54,7 @@ class Failures:
         if "certificate" in text.lower() or "ssl" in text.lower():
             return ModelDown(
                 f"The TLS certificate of {self._where.url} is not trusted here.",
-                "Name the certificate authority's file in [model] ca_file.",
+                "Name the file of its certificate authority in SSL_CERT_FILE.",
             )
         if self._where.port_guessed:
             remedy = f"A host written as http://{self._where.host} means port 80; Ollama listens on http://{self._where.host}:11434."

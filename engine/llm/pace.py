@@ -44,7 +44,7 @@ class Pace:
             if whole.expired():
                 raise ModelStalled(
                     f"{self._settings.name} was not done after {self._settings.total_seconds:g} s.",
-                    "Take a smaller model with /model, or raise [model] total_seconds.",
+                    "Take a smaller model with /model.",
                 ) from None
             if silence.expired():
                 raise self._silent() from None
@@ -86,7 +86,7 @@ class Pace:
         if self.state == "loading":
             return ModelStalled(
                 f"{self._server} did not finish loading {name} within {self._allowed:g} s.",
-                "See what the server is doing (ollama ps), take a smaller model with /model, or raise [model] load_seconds.",
+                "See what the server is doing (ollama ps), or take a smaller model with /model.",
             )
         if self.state == "reading":
             return ModelStalled(

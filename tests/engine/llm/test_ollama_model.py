@@ -217,19 +217,21 @@ def test_a_server_that_dies_while_it_writes_is_a_broken_stream(connect):
 
 
 @pytest.mark.parametrize(
-    ("reply", "settings", "word"),
+    ("reply", "settings", "said"),
     [
-        ([Wait()], ModelSettings(first_token_seconds=0.05), "first_token_seconds"),
-        ([Say("It "), Wait()], ModelSettings(stall_seconds=0.05), "stall_seconds"),
-        ([Say("It "), Wait()], ModelSettings(total_seconds=0.2), "total_seconds"),
+        ([Wait()], ModelSettings(first_token_seconds=0.05), r"wrote nothing for 0\.05 s"),
+        ([Say("It "), Wait()], ModelSettings(stall_seconds=0.05), "in the middle of its answer"),
+        ([Say("It "), Wait()], ModelSettings(total_seconds=0.2), r"not done after 0\.2 s"),
     ],
     ids=["before the first word", "between words", "as a whole"],
 )
-def test_silence_ends_by_the_limit_that_was_passed(connect, reply, settings, word):
+def test_silence_ends_by_the_limit_that_was_passed(connect, reply, settings, said):
     with OllamaServer(reply) as server:
-        with pytest.raises(ModelStalled) as caught:
-            list(connect(server, settings).stream(ASK))
-        assert word in caught.value.remedy
+        model = connect(server, settings)
+        model.info()
+        with pytest.raises(ModelStalled, match=said) as caught:
+            list(model.stream(ASK))
+        assert "/model" in caught.value.remedy or "stall_seconds" in caught.value.remedy
         assert server.chats[0].gone.wait(5)
 
 
