@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from engine.cluster.apiserver.wire import ApiError
+from engine.cluster.controllers.refusals import refusal
 from engine.cluster.controllers.store import digest
 from engine.cluster.objects import at, int_at, labels_at, map_at, maps_at, text_at
 from engine.cluster.overlay import Overlay
@@ -46,6 +47,8 @@ def prepare_create(overlay: Overlay, kind: ResourceType, namespace: str, obj: Ra
     made.pop("status", None)
     _default(overlay, kind, made)
     _validate(kind, made)
+    if kind.name == "pods" and (why := refusal(overlay, namespace, name, made.get("spec", {}))):
+        raise ApiError(403, why.replace(f'"{name}-"', f'"{name}"'), details={"name": name, "kind": "pods"})
     return made
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from engine.cluster.controllers.endpoints import sync_endpoints
-from engine.cluster.controllers.pods import on_dead_node, start_pod
+from engine.cluster.controllers.pods import on_dead_node, place_waiting_pods, start_pod
 from engine.cluster.controllers.rollout import DEPLOYMENTS, REPLICA_SETS, sync_deployment, sync_replica_set
 from engine.cluster.controllers.sets import DAEMON_SETS, JOBS, STATEFUL_SETS, sync_daemon_set, sync_job, sync_stateful_set
 from engine.cluster.controllers.store import Store, StoredChange, controller_of, found, listed, name_of, namespace_of, uid_of
-from engine.cluster.objects import at, list_at, maps_at, text_at
+from engine.cluster.objects import at, int_at, list_at, maps_at, text_at
 from engine.cluster.source import RawObject
 
 OWNED = ("pods", REPLICA_SETS, JOBS, "controllerrevisions.apps", "endpoints", "endpointslices.discovery.k8s.io")
@@ -37,6 +37,10 @@ IN_NAMESPACES = (
     "rolebindings.rbac.authorization.k8s.io",
     "events",
 )
+PLACES = ("nodes", "persistentvolumeclaims")
+"""The kinds that decide where pods may run."""
+PERMITTING = ("namespaces", "serviceaccounts", "resourcequotas")
+"""The kinds that decide whether pods may be created."""
 BY_KIND = {
     "Deployment": DEPLOYMENTS,
     "ReplicaSet": REPLICA_SETS,
@@ -66,12 +70,18 @@ class Controllers:
                 return
         if change.resource == "pods" and change.before is None and not at(obj, "status", "conditions"):
             start_pod(self._store, obj)
+        if change.resource in PLACES:
+            self._place()
+        if change.resource == "namespaces" and change.before is None:
+            self._furnish(name_of(obj))
+        if change.resource in PERMITTING:
+            self._try_again(namespace or name_of(obj))
         if change.resource in BY_KIND.values() and change.after is not None:
             self._sync(change.resource, namespace, name_of(obj), [])
         if change.resource == "pods" and (change.after is None or at(change.after, "metadata", "deletionTimestamp")):
             self._replace(obj)
-        if change.resource in ("pods", "services", *BY_KIND.values()):
-            sync_endpoints(self._store, namespace)
+        if change.resource in ("pods", "services", *PERMITTING, *BY_KIND.values()):
+            sync_endpoints(self._store, namespace or name_of(obj))
 
     def held_back(self, resource: str, obj: RawObject, *, force: bool) -> bool:
         """Whether a deleted object stays for now: finalizers hold it, or its node cannot confirm that the pod is gone."""
@@ -100,6 +110,26 @@ class Controllers:
         resource = BY_KIND.get(text_at(owner, "kind"))
         if resource:
             self._sync(resource, namespace_of(pod), text_at(owner, "name"), [pod])
+
+    def _place(self) -> None:
+        """Have waiting pods look for a node again, and count anew where one was found."""
+        for namespace in sorted(place_waiting_pods(self._store)):
+            for resource in BY_KIND.values():
+                for obj in listed(self._store, resource, namespace):
+                    self._sync(resource, namespace, name_of(obj), [])
+            sync_endpoints(self._store, namespace)
+
+    def _furnish(self, namespace: str) -> None:
+        """Give a new namespace its default service account."""
+        metadata = {"name": "default", "namespace": namespace}
+        self._store.write("serviceaccounts", {"kind": "ServiceAccount", "apiVersion": "v1", "metadata": metadata})
+
+    def _try_again(self, namespace: str) -> None:
+        """Have workloads that lack pods try to make them, now that what may refuse them has changed."""
+        for resource in (REPLICA_SETS, STATEFUL_SETS, JOBS):
+            for obj in listed(self._store, resource, namespace):
+                if int_at(obj, "status", "replicas") < int_at(obj, "spec", "replicas") or resource == JOBS:
+                    self._sync(resource, namespace, name_of(obj), [])
 
     def _collect(self, owner: RawObject) -> None:
         """Remove what a deleted object owned, and what that owned in turn."""

@@ -10,11 +10,11 @@ import copy
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from engine.cluster.controllers.scheduling import judges, schedule
 from engine.cluster.controllers.store import Store, condition, digest, emit_event, found, listed, name_of, namespace_of
 from engine.cluster.objects import at, labels_at, map_at, maps_at, text_at
 from engine.cluster.source import RawObject
 
-NODE_TAINTS = ("NoSchedule", "NoExecute")
 CONDITIONS = ("PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled")
 
 
@@ -57,7 +57,7 @@ def create_pod(
     if annotations := labels_at(template, "metadata", "annotations"):
         metadata["annotations"] = annotations
     pod: RawObject = {"kind": "Pod", "apiVersion": "v1", "metadata": metadata, "spec": spec}
-    host = node or schedule(store, spec, text_at(sibling, "spec", "nodeName"))
+    host = node or schedule(store, spec, namespace, text_at(sibling, "spec", "nodeName"))
     failing = sibling is not None and not is_ready(sibling)
     if sibling is not None and failing:
         pod["status"] = _same_failure(store, sibling)
@@ -78,7 +78,7 @@ def create_pod(
 def start_pod(store: Store, pod: RawObject) -> None:
     """Let a pod that nobody controls come up on a node that takes it, or wait for one."""
     spec = dict(map_at(pod, "spec"))
-    host = text_at(spec, "nodeName") or schedule(store, spec, "")
+    host = text_at(spec, "nodeName") or schedule(store, spec, namespace_of(pod))
     if not host:
         store.write("pods", {**pod, "status": _unschedulable(store)})
         return
@@ -86,6 +86,19 @@ def start_pod(store: Store, pod: RawObject) -> None:
     store.write("pods", {**pod, "spec": {**spec, "nodeName": host}, "status": status})
     message = f"Successfully assigned {namespace_of(pod)}/{name_of(pod)} to {host}"
     emit_event(store, pod, "Scheduled", message, "default-scheduler")
+
+
+def place_waiting_pods(store: Store) -> set[str]:
+    """Let pods that wait for a node come up where there now is one; the answer is the namespaces that have such pods."""
+    placed = set()
+    for pod in listed(store, "pods"):
+        spec = map_at(pod, "spec")
+        if not is_active(pod) or text_at(spec, "nodeName") or text_at(pod, "status", "phase") != "Pending":
+            continue
+        if judges(spec) and schedule(store, spec, namespace_of(pod)):
+            start_pod(store, pod)
+            placed.add(namespace_of(pod))
+    return placed
 
 
 def _newest_alike(siblings: Sequence[RawObject], template: Mapping[str, Any]) -> RawObject | None:
@@ -109,31 +122,6 @@ def _own_parts(containers: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         part = {key: value for key, value in container.items() if key != "volumeMounts"}
         own.append(part | ({"volumeMounts": mounts} if mounts else {}))
     return own
-
-
-def schedule(store: Store, spec: Mapping[str, Any], preferred: str) -> str:
-    """The name of a node that would take the pod (the preferred one, if it would), or ""."""
-    names = [name_of(node) for node in listed(store, "nodes") if _takes(node, spec)]
-    return preferred if preferred in names else names[0] if names else ""
-
-
-def _takes(node: RawObject, spec: Mapping[str, Any]) -> bool:
-    if at(node, "spec", "unschedulable") or condition(node, "Ready").get("status") != "True":
-        return False
-    labels = labels_at(node, "metadata", "labels")
-    if any(labels.get(key) != value for key, value in labels_at(spec, "nodeSelector").items()):
-        return False
-    taints = [taint for taint in maps_at(node, "spec", "taints") if text_at(taint, "effect") in NODE_TAINTS]
-    return all(any(_tolerates(toleration, taint) for toleration in maps_at(spec, "tolerations")) for taint in taints)
-
-
-def _tolerates(toleration: Mapping[str, Any], taint: Mapping[str, Any]) -> bool:
-    effect, key = text_at(toleration, "effect"), text_at(toleration, "key")
-    if effect and effect != text_at(taint, "effect"):
-        return False
-    if text_at(toleration, "operator") == "Exists":
-        return not key or key == text_at(taint, "key")
-    return key == text_at(taint, "key") and text_at(toleration, "value") == text_at(taint, "value")
 
 
 def _running(store: Store, pod: RawObject, host: str, sibling: RawObject | None) -> dict[str, Any]:
