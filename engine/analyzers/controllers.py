@@ -202,7 +202,10 @@ def _governing_service(view: ClusterView, workload: Obj) -> Iterator[Finding]:
     service = view.find("services", workload.namespace, name)
     if service is not None:
         return
-    close = cite.nearest(name, [s.name for s in view.within("services", workload.namespace)])
+    services = view.within("services", workload.namespace)
+    labels = labels_at(workload.raw, "spec", "template", "metadata", "labels")
+    selecting = [s.name for s in services if (chosen := labels_at(s.raw, "spec", "selector")) and all(labels.get(k) == v for k, v in chosen.items())]
+    close = cite.nearest(name, [s.name for s in services]) or next(iter(selecting), "")
     yield Finding(
         code="StatefulSetServiceMissing",
         severity="warning",

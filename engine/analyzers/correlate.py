@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 
 from engine.analyzers.callees import Callee, Callees
 from engine.analyzers.causes import waits_on_others
-from engine.analyzers.containers import pod_template
+from engine.analyzers.containers import is_ready, pod_template
 from engine.analyzers.view import ClusterView
 from engine.cluster.objects import Obj, labels_at, maps_at, text_at
 from engine.facts import Finding, ObjectRef
@@ -172,11 +172,22 @@ def _service(view: ClusterView, graph: Graph, callees: Callees, effect: Finding)
     if effect.object.kind != "Service":
         return
     service = view.find_ref(effect.object)
-    if service is None or not re.search(r"NotReady|NoEndpoint|NoReady|Endpoints", effect.code):
+    if service is None:
+        return
+    if not re.search(r"NotReady|NoEndpoint|NoReady|Endpoints", effect.code) and not (
+        "Port" in effect.code and _nobody_ready(view, service)
+    ):
         return
     for cause in _behind(graph, callees, service):
         if cause.object.kind != "Service" and cause.code != "NetworkPolicy":
             graph.explains(cause, effect)
+
+
+def _nobody_ready(view: ClusterView, service: Obj) -> bool:
+    """Whether no pod behind a Service is Ready, so that a refused connection proves nothing about its ports."""
+    selector = labels_at(service.raw, "spec", "selector")
+    pods = [p for p in view.within("pods", service.namespace) if selector and all(p.labels.get(k) == v for k, v in selector.items())]
+    return not any(is_ready(p) for p in pods)
 
 
 def _ingress(view: ClusterView, graph: Graph, effect: Finding) -> None:

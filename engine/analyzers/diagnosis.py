@@ -241,6 +241,7 @@ def _root(
         if score > best:
             best, symptom = score, effect
     path = [by_id[i] for i in _path(finding.id, symptom.id, by_id)] or [finding]
+    path = [f for i, f in enumerate(path) if i == 0 or f.code not in SHORTAGES] if len(path) > 2 else path
     chain = tuple(_sentence(f) for f in path) if len(path) > 1 else ()
     return Root(finding, chain, symptom, tuple(path))
 
