@@ -74,9 +74,11 @@ def read_synonyms(text: str) -> dict[str, tuple[str, ...]]:
 
 
 def fingerprint() -> str:
-    """Eight hex digits that change when the analysis of documents does."""
-    source = Path(__file__).read_bytes()
-    return hashlib.sha1(source, usedforsecurity=False).hexdigest()[:8]
+    """Eight hex digits that change whenever this version would index a document otherwise than another one did."""
+    digest = hashlib.sha1(usedforsecurity=False)
+    for name in ("analyzer.py", "markdown.py", "build.py"):
+        digest.update(Path(__file__).with_name(name).read_bytes())
+    return digest.hexdigest()[:8]
 
 
 def _terms(text: str) -> Iterator[str]:

@@ -104,7 +104,7 @@ def add_document(writer: Any, key: str, corpus: str, document: Document) -> None
                 "lines": chunk.lines,
                 "text": chunk.text,
                 "sha": chunk.sha,
-                "weight": prior * (0.5 if is_stub(chunk, body) else 1.0),
+                "weight": prior * (0.35 if is_stub(chunk, body) else 1.0),
                 "kinds": tuple(k.lower() for k in document.kinds),
                 "sketch": sketch(body),
             },

@@ -6,6 +6,7 @@ Works for a sentence, for pasted kubectl output (of which the rarest terms are t
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -14,7 +15,8 @@ from index.markdown import SHELL_LANGUAGES, code_blocks
 from index.passage import Passage
 
 RAREST_TERMS = 12
-QUESTION_CHARACTERS = 20_000
+QUESTION_CHARACTERS = 60_000
+TABLE_LINES = 20
 CANDIDATES = 60
 CHUNKS_PER_FILE = 2
 NEAR_DUPLICATE = 0.7
@@ -39,9 +41,11 @@ def find(
     from whoosh.query import Or, Term
 
     reader = searcher.reader()
-    chosen = _rarest(reader, analysis.question(text[:QUESTION_CHARACTERS]))
+    text = text[:QUESTION_CHARACTERS]
+    columns = _columns(text, analysis)
+    chosen = _rarest(reader, {t: w for t, w in analysis.question(text).items() if t not in columns})
     clauses = [Term(field, term, boost=weight) for term, weight in chosen.items() for field in ("body", "head")]
-    named = [c for c in dict.fromkeys(_CODE.findall(text[:QUESTION_CHARACTERS])) if c not in codes]
+    named = [c for c in dict.fromkeys(_CODE.findall(text)) if c not in codes]
     clauses += [Term("codes", code.lower(), boost=CODE_BOOST) for code in dict.fromkeys(codes)]
     clauses += [Term("codes", code.lower(), boost=NAMED_CODE_BOOST) for code in named[:RAREST_TERMS]]
     if not clauses:
@@ -63,6 +67,15 @@ def weighting() -> Any:
     from whoosh.scoring import BM25F
 
     return BM25F(B=0.5, K1=0.8)
+
+
+def _columns(text: str, analysis: Analysis) -> set[str]:
+    """The terms of a long paste that say nothing: a table's columns stand in a quarter of all lines, its figures everywhere."""
+    lines = [line for line in text.split("\n") if line.strip()]
+    if len(lines) <= TABLE_LINES:
+        return set()
+    counts = Counter(term for line in lines for term in set(analysis.terms(line)))
+    return {term for term, count in counts.items() if count > len(lines) / 4 or term.isdigit()}
 
 
 def _rarest(reader: Any, weights: Mapping[str, float]) -> dict[str, float]:
