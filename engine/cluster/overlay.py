@@ -15,7 +15,7 @@ from typing import Any, Literal, Protocol
 
 from engine.cancel import CancelToken
 from engine.cluster.controllers import Controllers
-from engine.cluster.objects import text_at
+from engine.cluster.objects import list_at, text_at
 from engine.cluster.source import (
     ClusterError,
     ClusterSource,
@@ -230,11 +230,12 @@ class Overlay:
         with self._lock:
             first = self._revision
             change = self.write(resource, obj)
+            if _released(change):
+                change = self.drop(resource, *key_of(obj))
             self._controllers.follow(change)
             made = [c for c in self._changes if c.revision > first]
             callbacks = list(self._callbacks)
-            key = key_of(obj)
-            latest = self._objects[resource].get(key) or obj
+            latest = self._objects[resource].get(key_of(obj)) or change.after or obj
         self._tell(callbacks, made)
         return latest
 
@@ -336,6 +337,12 @@ class Overlay:
         for change in changes:
             for callback in callbacks:
                 callback(change)
+
+
+def _released(change: Change) -> bool:
+    """Whether the last finalizer of an object that was being deleted has gone."""
+    held = list_at(change.before, "metadata", "finalizers")
+    return bool(held and text_at(change.after, "metadata", "deletionTimestamp")) and not list_at(change.after, "metadata", "finalizers")
 
 
 def key_of(obj: RawObject) -> Key:

@@ -87,6 +87,8 @@ class Controllers:
         """Whether a deleted object stays for now: finalizers hold it, or its node cannot confirm that the pod is gone."""
         if list_at(obj, "metadata", "finalizers"):
             return True
+        if resource == "namespaces" and at(obj, "metadata", "deletionTimestamp"):
+            return True  # it was recorded while something kept it from going
         return resource == "pods" and not force and on_dead_node(self._store, obj)
 
     def _sync(self, resource: str, namespace: str, name: str, gone: list[RawObject]) -> None:
