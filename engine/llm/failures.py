@@ -95,7 +95,7 @@ class Failures:
         if status in (401, 403):
             key = f"Put a valid key into ${self._key_env}." if self._key_env else "Name the key's variable in [model] api_key_env."
             return ModelError(f"{self._where.url} refused the key (HTTP {status}).", key)
-        if status == 404 and ("model" in low or self._provider == "ollama"):
+        if status == 404 and "model" in low:
             return self.missing()
         if status in (429, 503) and "loading" not in low:
             return ModelBusy(f"{self._where.url} is busy: {said}", "Wait a moment and ask again.")

@@ -15,6 +15,7 @@ _ENGLISH = frozenset(
     "the a an is are was be to of in on for and or not no it its this that with has have by from as at so which when why cause fix because "
     "does do can because then there they you your more than after".split()
 )
+_BLOCK = re.compile(r"```.*?(?:```|\Z)", re.DOTALL)
 _WORD = re.compile(r"[^\W\d_]+")
 _TOKEN = re.compile(r"[\w./:@-]+")
 _ADDRESS = re.compile(r"\d+(?:\.\d+){3}(?::\d+)?(?:/.*)?")
@@ -35,15 +36,15 @@ class LoopGuard:
         self._since = 0
 
     def feed(self, text: str) -> bool:
-        """True once the end repeats one unit over 160 characters, or one long line came four times."""
+        """True once the end repeats one unit over 160 characters, or one long line came six times."""
         self._tail = (self._tail + text)[-4 * LOOP_CHARS :]
         self._since += len(text)
         *whole, self._line = (self._line + text).split("\n")
         for line in whole:
             key = line.strip()
-            if len(key) >= 16:
+            if len(key) >= 24:
                 self._lines[key] = self._lines.get(key, 0) + 1
-                if self._lines[key] >= 4:
+                if self._lines[key] >= 6:
                     return True
         if self._since < 32 or len(self._tail) < LOOP_CHARS:
             return False
@@ -74,7 +75,7 @@ def unfit(text: str, *, about: str = "", query: str = "") -> str:
     letters = [c for c in text if c.isalpha()]
     if sum(not c.isascii() for c in letters) > len(letters) * 0.3 and (query or about).isascii():
         return "it wrote in another language"
-    words = [w.lower() for w in _WORD.findall(text)]
+    words = [w.lower() for w in _WORD.findall(_BLOCK.sub("", text))]
     if len(words) >= 12 and sum(w in _ENGLISH for w in words) < len(words) * 0.08 and english(query or about):
         return "it wrote in another language, or no sentences"
     told = telling(about)

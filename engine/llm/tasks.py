@@ -32,6 +32,7 @@ HELD_CHARS = 40
 """So much of an answer is looked at before any of it is shown."""
 _QUERY_TOKENS = 400
 _EVIDENCE_TOKENS = 2500
+_PAGE_TOKENS = 350
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +171,7 @@ def word_answer(
     question, result = _short(model, query or "what is wrong?"), cut(frame, max(200, room // 3), count)
     room -= count(question) + count(result)
     pieces = fit_evidence(evidence, min(_EVIDENCE_TOKENS, room * 3 // 4), count)
-    pages = fit_passages(passages, min(600, room - count(pieces)), count)
+    pages = fit_passages(passages, min(_PAGE_TOKENS, room - count(pieces)), count, most=2)
     messages = prompt("diagnose", fence, query=question, result=result, evidence=pieces, passages=pages)
     return write(model, "diagnose", messages, on_text, cancel, budget, about=frame, query=query, deadline=deadline, on_problem=on_problem)
 

@@ -161,6 +161,7 @@ def test_closing_the_model_ends_a_stream_and_its_thread(connect):
 FAILURES = [
     ([Fail(503, "server busy, please try again. maximum pending requests exceeded")], ModelBusy, "again"),
     ([Fail(400, "registry.ollama.ai/library/llama3.1:8b does not support chat")], CapabilityMissing, "/model"),
+    ([Fail(404, "404 page not found")], ModelError, "provider"),
     ([Fail(400, "input length exceeds maximum context length")], ContextTooLong, "num_ctx"),
     ([Fail(500, "model requires more system memory (9.1 GiB) than is available (4.0 GiB)")], ModelError, "smaller model"),
     ([Say("It "), Cut()], StreamBroken, "Ask again"),

@@ -112,6 +112,13 @@ def test_other_beginnings_are_fine(text):
     assert bad_start(text) == ""
 
 
+def test_code_is_no_foreign_language_and_like_lines_in_it_are_no_loop():
+    container = "      - name: c{0}\n        image: example.com/team/c{0}:1.0\n        imagePullPolicy: IfNotPresent\n"
+    block = "```yaml\nkind: Pod\nspec:\n    containers:\n" + "".join(container.format(n) for n in range(4)) + "```"
+    assert unfit(block, query="write a pod with four containers for me") == ""
+    assert not LoopGuard().feed(block)
+
+
 def test_a_question_in_another_language_may_be_answered_in_it():
     text = "Die Ursache liegt darin, dass der Container ohne die Variable startet und deshalb sofort wieder stirbt."
     assert unfit(text, query="Warum startet der Container immer wieder neu, obwohl alles läuft?") == ""

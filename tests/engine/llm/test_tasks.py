@@ -123,6 +123,7 @@ def test_every_task_fences_what_comes_from_outside(connect):
         write_code(model, "q", "kubectl", canary, lambda _: None)
         optimise(model, "Deployment/a", canary, lambda _: None)
         first_tries = [r for r in server.chats if r.body["messages"][-1]["content"].count("<<<")]
+        assert {r.body["options"]["num_ctx"] for r in server.chats} == {8192}, "another window would load the model anew"
     assert len(first_tries) == 9
     for request in first_tries:
         assert canary in request.prompt
