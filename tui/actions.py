@@ -72,7 +72,9 @@ ACTIONS: tuple[Action, ...] = (
         footer="stop",
         palette=False,
     ),
-    Action("help", "Help", "Keys and commands, those of the focused pane first", "help", "f1", footer="help", slash=("help",)),
+    Action(
+        "help", "Help", "Keys and commands, those of the focused pane first", "help", "f1,question_mark", footer="help", slash=("help",)
+    ),
     Action("palette", "All commands", "Search everything that can be done", "command_palette", "ctrl+p", footer="palette", palette=False),
     Action(
         "context",
@@ -107,10 +109,8 @@ ACTIONS: tuple[Action, ...] = (
     Action("copy-answer", "Copy last answer", "Copy the last answer as text", "copy_answer"),
     Action("copy-command", "Copy last command", "Copy the last command that ran", "copy_command"),
     Action("resend", "Edit last question", "Bring the last question back into the prompt", "edit_last"),
+    Action("bar", "Command bar", "Type a command such as :ns, :ctx, :nodes, :events, :q", "command_bar", "colon", ":", palette=False),
     # panes
-    Action(
-        "bar", "Command bar", "Type a command such as :ns, :ctx, :nodes, :events, :q", "command_bar", "colon", ":", "cluster", palette=False
-    ),
     Action(
         "filter",
         "Filter",
@@ -206,15 +206,20 @@ CLUSTER_WORDS = {
 
 def key_text(action: Action) -> str:
     """The action's first key as people write it: ^n, f1, enter."""
-    key = action.shown or action.keys.split(",")[0]
-    return key.replace("ctrl+", "^") if not action.shown else action.shown
+    return action.shown or key_name(action.keys.split(",")[0])
+
+
+def key_name(key: str) -> str:
+    """Textual's name of a key as people write it."""
+    return {"question_mark": "?", "slash": "/", "colon": ":"}.get(key, key.replace("ctrl+", "^"))
 
 
 def bindings(where: Where, *, priority: bool = False) -> list[Binding]:
-    """Textual bindings of the actions that belong to a place and have an action to run."""
+    """Textual bindings of the actions that belong to a place and have an action to run; a key that types a character never has priority."""
     return [
-        Binding(action.keys, action.run, action.title, show=False, priority=priority, id=action.id)
+        Binding(key, action.run, action.title, show=False, priority=priority and key.startswith(("ctrl+", "f")), id=action.id)
         for action in ACTIONS
+        for key in action.keys.split(",")
         if action.where == where and action.keys and action.run
     ]
 

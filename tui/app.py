@@ -28,6 +28,7 @@ from engine.events import (
 from engine.facts import Decision
 from tui.actions import bindings, footer
 from tui.approvals import ApprovalQueue
+from tui.bridge import FRAME
 from tui.palette import ActionProvider
 from tui.panes.chat import FixCommand
 from tui.panes.cluster import ClusterPane
@@ -50,7 +51,8 @@ BEAT = 0.12
 
 class K8sAgentApp(SessionApp):
     """The full-screen session on an `Agent`. `clock` counts seconds; `folder` is where history and
-    saved outputs go (None: beside the session's transcripts, nowhere when those are not kept). `moving=False` stops spinner and blinking.
+    saved outputs go (None: beside the session's transcripts, nowhere when those are not kept). `moving=False` stops spinner and blinking;
+    `frame` is the least time in seconds between two paints of what came in.
     """
 
     TITLE = "K8sAgent"
@@ -59,7 +61,6 @@ class K8sAgentApp(SessionApp):
     BINDINGS: ClassVar[list[BindingType]] = [
         *bindings("everywhere", priority=True),
         Binding("escape", "peel", show=False),
-        Binding("question_mark", "help", show=False),
     ]
 
     def __init__(
@@ -70,8 +71,9 @@ class K8sAgentApp(SessionApp):
         clock: Callable[[], float] = time.monotonic,
         folder: Path | None = None,
         moving: bool = True,
+        frame: float = FRAME,
     ) -> None:
-        super().__init__(agent, settings, clock, folder, self._deliver)
+        super().__init__(agent, settings, clock, folder, self._deliver, frame)
         self.moving = moving
         self.approvals = ApprovalQueue(clock)
         self._unsubscribe: Callable[[], None] = lambda: None
@@ -333,6 +335,7 @@ DIALOG_BLOCKS = frozenset(
         "health",
         "model",
         "edit_last",
+        "command_bar",
         "peel",
         "next_mode",
     }

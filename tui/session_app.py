@@ -50,7 +50,13 @@ class SessionApp(App[None]):
     """The actions of the table by their Textual names, and the state that they share."""
 
     def __init__(
-        self, agent: Agent, settings: Settings, clock: Callable[[], float], folder: Path | None, deliver: Callable[[list[Event]], None]
+        self,
+        agent: Agent,
+        settings: Settings,
+        clock: Callable[[], float],
+        folder: Path | None,
+        deliver: Callable[[list[Event]], None],
+        frame: float,
     ) -> None:
         super().__init__()
         self.agent = agent
@@ -59,7 +65,7 @@ class SessionApp(App[None]):
         if folder is None and agent.sessions.folder is not None:
             folder = agent.sessions.folder.parent
         self.folder = folder
-        self.bridge = Bridge(deliver, self.dropped)
+        self.bridge = Bridge(deliver, self.dropped, frame=frame)
         self.background = Background(self.bridge)
         self.header = Header()
         self.workspace = Workspace()

@@ -112,8 +112,7 @@ class Workspace(Vertical):
             target = self.query_one("#output LogView", LogView)
         elif name != "chat":
             target = self.query_one(f"#{name} RowList", RowList)
-        if target.display:
-            target.focus()
+        target.focus()
 
     def pane_of(self, widget: Widget | None) -> Where | None:
         """Which pane a widget belongs to."""

@@ -15,11 +15,12 @@ from engine.facts import Finding, Remedy
 from tui.actions import bindings
 from tui.panes import answer as shape
 from tui.run_view import RunView
-from tui.text import one_line, plain
+from tui.text import cut, one_line, plain
 from tui.widgets.flow import Flow, Para, blank
 from tui.widgets.prose import GrowingProse, link_to
 
 TURNS_KEPT = 60
+SUMMARY_SHOWN = 110
 
 
 class FixCommand(Flow, can_focus=True):
@@ -135,8 +136,7 @@ class Turn(Vertical):
     @property
     def plain(self) -> str:
         """The answer as text."""
-        paras = shape.whole(self.view, 0.0)
-        return "\n".join(f"{p.lead.plain}{p.body.plain}".rstrip() for p in paras)
+        return "\n".join(para.plain for para in shape.whole(self.view, 0.0))
 
 
 class ChatPane(VerticalScroll):
@@ -255,7 +255,7 @@ class ChatPane(VerticalScroll):
                     glyph = ("✗", "$bad") if finding.severity == "critical" else ("!", "$wait")
                     name = Content(f"{plain(about.name)} ").stylize("bold $strong").stylize(link_to("start", str(number)))
                     lead = Content.assemble((f" {number} ", "bold $place"), (f"{glyph[0]} ", glyph[1]))
-                    paras.append(Para(Content.assemble(name, (one_line(finding.summary), "$quiet")), lead))
+                    paras.append(Para(Content.assemble(name, (cut(one_line(finding.summary), SUMMARY_SHOWN), "$quiet")), lead))
         paras.extend(
             [
                 blank(),

@@ -118,7 +118,7 @@ class ClusterPane(Vertical):
         failing = sum(pod.trouble == "broken" for pod in pods)
         facts: list[Part] = [(f"{len(pods)} pod{'' if len(pods) == 1 else 's'}", "$quiet")]
         if failing:
-            facts.extend([(", ", "$quiet"), (f"{failing} failing", "$bad")])
+            facts.append((f"{failing} failing", "$bad"))
         return facts
 
     def _matches(self, row: Row) -> bool:

@@ -49,16 +49,11 @@ class OutputPane(Vertical):
     def compose(self) -> list[Widget]:
         return [
             TitleBar("output"),
-            Static(EMPTY, id="output-empty", markup=False),
-            LogView(id="log"),
+            LogView(id="log", empty=EMPTY),
             FilterBar(),
             Static("", id="output-state", markup=False),
             KeyBar(footer("output"), classes="-quiet keys"),
         ]
-
-    def on_mount(self) -> None:
-        """Nothing ran yet."""
-        self.query_one(LogView).display = False
 
     # events in
 
@@ -115,10 +110,7 @@ class OutputPane(Vertical):
         if key not in self.buffers:
             return
         self.shown = key
-        self.query_one("#output-empty").display = False
-        log = self.query_one(LogView)
-        log.display = True
-        log.show(self.buffers[key])
+        self.query_one(LogView).show(self.buffers[key])
         self._title()
         self._state()
 
@@ -127,10 +119,7 @@ class OutputPane(Vertical):
         self.buffers.clear()
         self.endings.clear()
         self.shown = ""
-        log = self.query_one(LogView)
-        log.show(LogBuffer())
-        log.display = False
-        self.query_one("#output-empty").display = True
+        self.query_one(LogView).show(LogBuffer())
         self._title()
         self._state()
 

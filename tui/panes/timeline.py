@@ -70,7 +70,7 @@ class TimelinePane(Vertical):
 
     def _facts(self, view: RunView, now: float) -> list[Part]:
         facts: list[Part] = [(f"{seconds(view.took(now))} s", "")]
-        facts.extend((f"  {kind} {seconds(spent)}", "$quiet") for kind in ("model", "kubectl", "search") if (spent := view.spent(kind)) > 0)
+        facts.extend((f"{kind} {seconds(spent)}", "$quiet") for kind in ("model", "kubectl", "search") if (spent := view.spent(kind)) > 0)
         return facts
 
     def _rows(self, view: RunView, now: float) -> list[Row]:

@@ -75,8 +75,8 @@ class Details(Dialog[str | None]):
     def action_tab(self, tab: str) -> None:
         """Turn to a tab; what was read stays."""
         self._tab = tab
-        place = f"  {plain(self.ref.namespace)}" if self.ref.namespace else ""
-        self.query_one(TitleBar).set([(place, "$quiet")], TABS, TABS.index(tab))
+        place = [(plain(self.ref.namespace), "$quiet")] if self.ref.namespace else []
+        self.query_one(TitleBar).set(place, TABS, TABS.index(tab))
         if tab not in self._buffers:
             buffer = self._buffers[tab] = LogBuffer(tab)
             buffer.follow = False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from textual.content import Content
 
-from tui.actions import ACTIONS, Action, Where, key_text
+from tui.actions import ACTIONS, Action, Where, key_name, key_text
 from tui.screens.dialog import Reader
 from tui.widgets.flow import Para, blank
 
@@ -43,7 +43,7 @@ def help_screen(focused: Where) -> Reader:
 
 def _key(action: Action) -> Para:
     other = [key for key in action.keys.split(",")[1:] if not action.shown]
-    keys = " ".join([key_text(action), *(key.replace("ctrl+", "^") for key in other)])
+    keys = " ".join([key_text(action), *map(key_name, other)])
     return _line(keys, action.help)
 
 

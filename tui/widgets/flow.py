@@ -26,6 +26,11 @@ class Para:
     ground: str = ""
     tail: Content = EMPTY
 
+    @property
+    def plain(self) -> str:
+        """The text without layout."""
+        return f"{self.lead.plain}{self.body.plain}{self.tail.plain}".rstrip()
+
     def lines(self, width: int) -> list[Content]:
         """The paragraph's lines within a width."""
         hang = cell_len(self.lead.plain)
@@ -92,4 +97,4 @@ class Flow(Widget):
     @property
     def plain(self) -> str:
         """The text without layout, for copying."""
-        return "\n".join(f"{para.lead.plain}{para.body.plain}".rstrip() for para in self._paras)
+        return "\n".join(para.plain for para in self._paras)

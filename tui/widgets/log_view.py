@@ -14,6 +14,7 @@ from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 from textual.binding import Binding, BindingType
+from textual.content import Content
 from textual.geometry import Region, Size
 from textual.message import Message
 from textual.reactive import Reactive
@@ -63,9 +64,10 @@ class LogView(ScrollView, can_focus=True):
     class Changed(Message):
         """Follow, search, wrap or the number of new lines changed."""
 
-    def __init__(self, buffer: LogBuffer | None = None, *, id: str | None = None, classes: str | None = None) -> None:
+    def __init__(self, *, id: str | None = None, classes: str | None = None, empty: str = "") -> None:
         super().__init__(id=id, classes=classes)
-        self.buffer = buffer or LogBuffer()
+        self.empty = empty
+        self.buffer = LogBuffer()
         self.needle = ""
         self.matches: list[int] = []
         self.current = -1
@@ -96,6 +98,7 @@ class LogView(ScrollView, can_focus=True):
         """The buffer got lines (or lost old ones): follow them, or stay and count."""
         buffer = self.buffer
         gone = buffer.first - self._first
+        top = self.scroll_y
         added = gone + len(buffer) - self._length
         if gone:
             self._rows = []
@@ -108,7 +111,7 @@ class LogView(ScrollView, can_focus=True):
         else:
             self.new_lines += added
             if gone:
-                self.scroll_to(y=max(self.scroll_y - gone, 0), animate=False, force=True)
+                self.scroll_to(y=max(top - gone, 0), animate=False, force=True)
         self.refresh()
         self.post_message(self.Changed())
 
@@ -157,6 +160,10 @@ class LogView(ScrollView, can_focus=True):
         width = self.scrollable_content_region.width
         base = self._paint.get("") or self.rich_style
         row = top + y
+        if not len(self.buffer):
+            lines = Content(self.empty).wrap(max(width - 1, 8))
+            text = lines[y].plain if y < len(lines) else ""
+            return Strip([Segment(text, base + self._paint.get("head", base))]).adjust_cell_length(width, base)
         if self.buffer.wrap and self._rows:
             index = bisect_right(self._rows, row)
             if index >= len(self.buffer):

@@ -45,7 +45,8 @@ class RowList(ScrollView, can_focus=True):
     """Rows with a cursor; keeps the cursor on its key when the rows change."""
 
     virtual_size: Reactive[Size] = Reactive(Size(0, 0), layout=False)
-    LEAST_LEFT: ClassVar[int] = 14
+    LEAST_LEFT: ClassVar[int] = 24
+    LEAST_RIGHT: ClassVar[int] = 9
 
     DEFAULT_CSS = """
     RowList {
@@ -182,17 +183,26 @@ class RowList(ScrollView, can_focus=True):
         return strip.extend_cell_length(width, style.rich_style).apply_offsets(0, y)
 
     def content_of(self, row: Row, width: int) -> Content:
-        """A row laid out for a width: columns at the right while there is room for them, names cut in the middle."""
+        """A row laid out for a width: the first two columns at the right give way last, names are cut in the middle."""
         room = width - 2
         columns = list(range(len(row.right)))
-        taken = sum(self._widths[i] + 2 for i in columns)
-        while columns and room - taken < self.LEAST_LEFT:
-            taken -= self._widths[columns.pop()] + 2
+        widths = list(self._widths)
+        least = min(self.LEAST_LEFT, room // 2)
+        while len(columns) > 2 and room - sum(widths[i] + 2 for i in columns) < least:
+            columns.pop()
+        for i in columns:
+            lacking = least - room + sum(widths[k] + 2 for k in columns)
+            if lacking > 0:
+                widths[i] -= min(lacking, max(widths[i] - self.LEAST_RIGHT, 0))
+        while columns and room - sum(widths[i] + 2 for i in columns) < min(least, 8):
+            columns.pop()
+        taken = sum(widths[i] + 2 for i in columns)
         left = _fit(row, room - taken)
         parts: list[Part] = [(" ", ""), *left, (" " * (room - taken - sum(cell_len(t) for t, _ in left)), "")]
         for i in columns:
             text, look, *side = row.right[i]
-            gap = " " * (self._widths[i] - cell_len(text))
+            text = cut(text, widths[i])
+            gap = " " * (widths[i] - cell_len(text))
             parts.append(("  ", ""))
             parts.extend([(gap, ""), (text, look)] if side else [(text, look), (gap, "")])
         return Content.assemble(*parts, strip_control_codes=False)
@@ -241,6 +251,7 @@ class RowList(ScrollView, can_focus=True):
         """A click puts the cursor; a second one on the same row chooses it."""
         index = self.scroll_offset.y + event.y
         if event.chain >= 2 and index == self.cursor:
+            event.prevent_default()  # else the second click selects all text
             self.action_choose()
         else:
             self.move_to(index)

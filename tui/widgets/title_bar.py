@@ -53,7 +53,7 @@ class TitleBar(Widget):
         used = cell_len(parts[0][0])
         facts = list(self._facts)
         wanted = sum(cell_len(title) + 2 for title in self._tabs)
-        while wanted and used + 2 + sum(cell_len(text) for text, _ in facts) + wanted > width:
+        while wanted and used + sum(cell_len(text) + 2 for text, _ in facts) + wanted > width:
             quiet = next((i for i, (_, look) in enumerate(facts) if look == "$quiet"), -1)
             if quiet < 0:
                 break
@@ -61,7 +61,7 @@ class TitleBar(Widget):
         for text, look in facts:
             if used + 2 < width:
                 text = cut(text, width - used - 2)
-                parts.append(("  " if used == cell_len(parts[0][0]) else "", ""))
+                parts.append(("  ", ""))
                 parts.append((text, look))
                 used = sum(cell_len(t) for t, _ in parts)
         self._spots = []

@@ -1,0 +1,77 @@
+"""The action table: every action once, with something to run and a word of help."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tui.actions import ACTIONS, BY_ID, SLASH, Action, Where, bindings, footer, key_text
+from tui.app import K8sAgentApp
+from tui.panes.chat import FixCommand
+from tui.panes.cluster import ClusterPane
+from tui.panes.output import OutputPane
+from tui.panes.timeline import TimelinePane
+from tui.screens.help import help_paras
+
+OWNERS: dict[str, type] = {
+    "everywhere": K8sAgentApp,
+    "cluster": ClusterPane,
+    "timeline": TimelinePane,
+    "output": OutputPane,
+    "chat": FixCommand,
+}
+
+
+def test_ids_and_words_are_unique() -> None:
+    assert len(BY_ID) == len(ACTIONS)
+    words = [word for action in ACTIONS for word in action.slash]
+    assert len(words) == len(set(words)) == len(SLASH)
+
+
+def test_no_key_means_two_things_in_one_place() -> None:
+    for where in OWNERS:
+        keys = [key for action in ACTIONS if action.where == where for key in action.keys.split(",") if key]
+        assert len(keys) == len(set(keys)), where
+
+
+@pytest.mark.parametrize("action", [a for a in ACTIONS if a.run], ids=lambda a: a.id)
+def test_every_action_can_be_run_where_it_belongs(action: Action) -> None:
+    method = re.split(r"\(", action.run)[0]
+    owner = OWNERS.get(action.where, K8sAgentApp)
+    assert hasattr(owner, f"action_{method}")
+    if action.where != "prompt":
+        assert action.where in OWNERS
+
+
+@pytest.mark.parametrize("action", ACTIONS, ids=lambda a: a.id)
+def test_every_action_has_a_title_and_help(action: Action) -> None:
+    assert action.title
+    assert action.help[0].isupper() or action.help[0].isdigit()
+    assert not action.help.endswith(".")
+
+
+def test_bindings_carry_the_ids_by_which_keys_are_remapped() -> None:
+    for where in ("everywhere", "cluster", "output"):
+        assert all(binding.id in BY_ID for binding in bindings(where))  # type: ignore[arg-type]
+
+
+def test_the_footer_begins_with_what_a_newcomer_needs() -> None:
+    keys = footer("prompt", "everywhere")
+    assert keys[:6] == [("enter", "send"), ("^j", "newline"), ("^n", "namespace"), ("esc esc", "stop"), ("f1", "help"), ("^p", "palette")]
+
+
+def test_help_names_every_key_and_word() -> None:
+    text = "\n".join(f"{para.lead.plain}{para.body.plain}" for para in help_paras("cluster"))
+    for action in ACTIONS:
+        if action.keys:
+            assert key_text(action) in text, action.id
+        for word in action.slash:
+            assert f"/{word}" in text
+
+
+@pytest.mark.parametrize("where", ["chat", "cluster", "timeline", "output", "prompt"])
+def test_help_begins_with_the_focused_place(where: Where) -> None:
+    first = help_paras(where)[0].body.plain
+    assert first in ("on a command of a fix", "cluster pane", "timeline", "output", "while typing")
+    assert where in first or where in ("chat", "prompt")
