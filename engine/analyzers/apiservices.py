@@ -38,7 +38,7 @@ def apiservices(view: ClusterView) -> Iterator[Finding]:
         causes: tuple[str, ...] = ()
         if service is not None:
             pods = [p for p in view.within("pods", namespace) if p.namespace == namespace and not is_finished(p)]
-            causes = tuple(f.id for f in judge(view, service, pods) if f.severity != "info")
+            causes = tuple(f.id for f in judge(view, service, pods, needed=True) if f.severity != "info")
         group, version = api.text("spec", "group"), api.text("spec", "version")
         used = view.namespace in (None, namespace) or (group == "metrics.k8s.io" and bool(view.all("horizontalpodautoscalers.autoscaling")))
         ending = [n.name for n in view.within("namespaces", None) if n.deleting_since is not None and view.namespace in (None, n.name)]

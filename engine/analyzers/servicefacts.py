@@ -16,7 +16,8 @@ from engine.facts import Evidence, Finding, ObjectRef, Remedy, Severity
 PROBES = ("readinessProbe", "livenessProbe", "startupProbe")
 HANDLERS = ("httpGet", "tcpSocket", "grpc")
 _LISTENS = re.compile(
-    r"(?:\blisten\w*|\bstart(?:ed|ing)|\bserving|\bbound|\brunning|\bmode=\w+)\b[^\n]{0,70}?(?:\bport\W{1,3}|[\w.\]*]:)(\d{2,5})\b(?![.:]\d)",
+    r"(?:\blisten\w*|\bstart(?:ed|ing)|\bserving|\bbound|\brunning|\bmode=\w+)\b[^\n]{0,70}?"
+    r"(?:\bport(?:\(s\))?\W{1,3}|(?:^|[\s\w.*\]])(?<!:\d\d):)([1-9]\d{1,4})\b(?![.:]\d)",
     re.IGNORECASE,
 )
 _HEAD = 200

@@ -30,8 +30,8 @@ def services(view: ClusterView) -> Iterator[Finding]:
         yield from judge(view, service, pods_by_namespace.get(service.namespace, []))
 
 
-def judge(view: ClusterView, service: Obj, pods: list[Obj]) -> Iterator[Finding]:
-    """What is wrong with one Service, given the pods of its namespace."""
+def judge(view: ClusterView, service: Obj, pods: list[Obj], *, needed: bool = False) -> Iterator[Finding]:
+    """What is wrong with one Service, given the pods of its namespace; `needed`: somebody relies on it who is not among the workloads."""
     yield from _load_balancer(view, service)
     if service.text("spec", "type") == "ExternalName":
         yield from external_name(view, service)
@@ -43,7 +43,7 @@ def judge(view: ClusterView, service: Obj, pods: list[Obj]) -> Iterator[Finding]
     living = [p for p in pods if not is_finished(p)]
     behind = [p for p in living if all(p.labels.get(k) == v for k, v in selector.items())]
     if not behind:
-        yield from _nobody(view, service, selector, living)
+        yield from _nobody(view, service, selector, living, needed)
         return
     ready = [p for p in behind if is_ready(p) and p.deleting_since is None]
     if not ready and not service.flag("spec", "publishNotReadyAddresses"):
@@ -52,7 +52,7 @@ def judge(view: ClusterView, service: Obj, pods: list[Obj]) -> Iterator[Finding]
     yield from mixed_pods(view, service, ready)
 
 
-def _nobody(view: ClusterView, service: Obj, selector: Mapping[str, str], pods: list[Obj]) -> Iterator[Finding]:
+def _nobody(view: ClusterView, service: Obj, selector: Mapping[str, str], pods: list[Obj], needed: bool) -> Iterator[Finding]:
     """No pod has the labels: either its workload has no pods, or the selector means other labels."""
     clients = Clients.of(view)
     complaints = clients.complaints(service)
@@ -66,7 +66,7 @@ def _nobody(view: ClusterView, service: Obj, selector: Mapping[str, str], pods: 
         yield network_finding(
             owner if zero else service,
             "ServiceWithoutPods",
-            _severity(zero, bool(complaints), bool(clients.calling(service))),
+            _severity(zero, needed or bool(complaints), bool(clients.calling(service))),
             f"Service {service.name} has no endpoints: {owner.kind} {owner.name} behind it {why}",
             (field(owner, "spec", "replicas"), *said),
             confidence([RELATION, *([LOG] if said else [])]),

@@ -77,9 +77,7 @@ def webhook_failure(view: ClusterView, message: str) -> WebhookFailure | None:
         field(configuration, "webhooks", index, "failurePolicy"),
         field(configuration, "webhooks", index, "clientConfig", "service"),
     )
-    return WebhookFailure(
-        code, configuration.ref, text, evidence, _remedies(configuration, text_at(service, "namespace")), causes
-    )
+    return WebhookFailure(code, configuration.ref, text, evidence, _remedies(configuration, text_at(service, "namespace")), causes)
 
 
 @analyzer("webhooks", speciality="security", needs=(*CONFIGURATIONS, "services", "pods"))
@@ -104,7 +102,7 @@ def _judge(view: ClusterView, configuration: Obj, index: int, name: str) -> Iter
         causes: tuple[str, ...] = ()
     else:
         pods = [p for p in view.within("pods", namespace) if p.namespace == namespace and not is_finished(p)]
-        broken = [f for f in judge(view, found, pods) if f.severity != "info"]
+        broken = [f for f in judge(view, found, pods, needed=True) if f.severity != "info"]
         ports = [p.get("port") for p in found.maps("spec", "ports")]
         wanted = service.get("port") or 443
         if not broken and wanted in ports:
@@ -160,7 +158,7 @@ def _causes(view: ClusterView, namespace: str, name: str) -> tuple[str, ...]:
     if service is None:
         return ()
     pods = [p for p in view.within("pods", namespace) if p.namespace == namespace]
-    return tuple(f.id for f in judge(view, service, pods) if f.severity != "info")
+    return tuple(f.id for f in judge(view, service, pods, needed=True) if f.severity != "info")
 
 
 def _remedies(configuration: Obj, namespace: str) -> tuple[Remedy, ...]:
