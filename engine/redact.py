@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import threading
 from collections import Counter
 from collections.abc import Iterable
@@ -17,6 +18,9 @@ from engine.redaction.triggers import may_hold_secret
 
 if TYPE_CHECKING:
     from engine.redaction.structure import StructureReader
+
+
+_PLACEHOLDER = re.compile(r"\[redacted:[a-z-]+#\d+\]")
 
 
 class Redactor:
@@ -46,6 +50,8 @@ class Redactor:
 
     def mark(self, kind: str, secret: str) -> str:
         """The placeholder of a secret: `[redacted:token#1]`."""
+        if _PLACEHOLDER.fullmatch(secret.strip()):
+            return secret.strip()
         key = hashlib.blake2b(secret.strip().encode("utf-8", "replace"), key=self._salt, digest_size=16).digest()
         with self._lock:
             self.counts[kind] += 1

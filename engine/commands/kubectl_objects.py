@@ -90,10 +90,10 @@ def _check_file(file: str, workspace: str, dry_run: bool) -> None:
     if "://" in file:
         raise refusal("kubectl.file", "Manifests are not fetched from the network; save it as a file, read it, and give its name with -f.")
     parts = file.split("/")
-    if ".." in parts or any(part.startswith(".") and part != "." for part in parts):
-        raise refusal("kubectl.file", "The path leaves its folder or names a hidden file; give a plain path to a manifest.")
-    if workspace and file.startswith(workspace.rstrip("/") + "/"):
+    if ".." not in parts and workspace and file.startswith(workspace.rstrip("/") + "/"):
         return
+    if any(part.startswith(".") and part != "." for part in parts):
+        raise refusal("kubectl.file", "The path leaves its folder or names a hidden file; give a plain path to a manifest.")
     if file.startswith("/") and (dry_run or not _MANIFEST.search(file) or file.startswith(tuple(rules["manifest_forbidden_roots"]))):
         raise refusal("kubectl.file", f"{file!r} is outside of the session's folder; copy the manifest beside you and name it there.")
 

@@ -86,7 +86,9 @@ def _doubt(path: Path) -> str:
         status = each.stat()
         if status.st_uid not in (0, os.getuid()):
             return f"{each} belongs to another user, so it is not run; install the program as root or as yourself."
-        if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        # A group of the user's own, with the user's number, holds nobody else.
+        private = status.st_uid == os.getuid() and status.st_gid == status.st_uid
+        if status.st_mode & (stat.S_IWOTH if private else stat.S_IWGRP | stat.S_IWOTH):
             return f"{each} can be changed by others, so it is not run; remove the write permission of group and others."
     folder = target.parent.stat()
     if folder.st_mode & stat.S_IWOTH and not folder.st_mode & stat.S_ISVTX:

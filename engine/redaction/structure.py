@@ -48,6 +48,7 @@ class StructureReader:
         self._held: list[str] = []
         self._held_bytes = 0
         self._held_indent = -1
+        self._decided = ""
         self._block = -1
         self._value_indent = -1
         self._env_indent = -1
@@ -144,7 +145,7 @@ class StructureReader:
                 yield self._secret_line(line, match)
                 return
             self._block = self._value_indent = -1
-        if line.startswith("---") or (match is None and line.strip() and not line.strip(" \t{}[],") == "" and indent == 0):
+        if line.startswith("---") or (match is None and line.strip(" \t{}[],") and indent == 0):
             self._kinds.clear()
         if match is None:
             yield self._leaf(line)
@@ -157,8 +158,8 @@ class StructureReader:
         if key == "kind" and value:
             self._kinds[at] = value
         if (
-            key in ("data", "stringData")
-            and match["value"] in ("", "{", "|", ">")
+            (key in ("data", "stringData")
+            and match["value"] in ("", "{", "|", ">"))
             or (key in ("data", "stringData") and match["value"].startswith("{"))
         ):
             yield from self._open_data(line, at, match)
@@ -166,7 +167,9 @@ class StructureReader:
         yield self._env(line, at, key, value, match)
 
     def _open_data(self, line: str, at: int, match: re.Match[str]) -> Iterator[str]:
-        kind = "Secret" if match["key"] == "stringData" else self._kinds.get(at)
+        kind = "Secret" if match["key"] == "stringData" else self._decided or self._kinds.get(at)
+        if self._decided:
+            self._kinds[at], self._decided = self._decided, ""
         if kind is None:
             self._held, self._held_indent, self._held_bytes = [line], at, len(line)
             return
@@ -205,7 +208,7 @@ class StructureReader:
     def _resolve(self, kind: str | None) -> Iterator[str]:
         held, at = self._held, self._held_indent
         self._held, self._held_indent = [], -1
-        self._kinds[at] = kind if kind is not None else ("Secret" if _looks_like_secret_data(held, at) else "unknown")
+        self._decided = kind if kind is not None else ("Secret" if _looks_like_secret_data(held, at) else "unknown")
         for line in held:
             yield from self.feed(line)
 
