@@ -8,6 +8,7 @@ import os
 import random
 import tarfile
 import tracemalloc
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -77,11 +78,19 @@ def test_members_that_no_recording_has_are_refused_by_name(tmp_path: Path, extra
     assert extra.name.split("/")[-1].replace("\\", "")[:4] in str(caught.value).replace("\\", "")
 
 
-@pytest.mark.parametrize("make", [lambda p: p.symlink_to("/etc/passwd"), os.mkfifo], ids=["link", "pipe"])
-def test_a_folder_with_a_link_or_a_pipe_in_it_is_refused(tmp_path: Path, make: object) -> None:
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (lambda path: path.symlink_to("/etc/passwd"), "is a link"),
+        (lambda path: path.symlink_to("/etc", target_is_directory=True), "is a link"),
+        (os.mkfifo, "is neither a file nor a folder"),
+    ],
+    ids=["link to a file", "link to a folder", "pipe"],
+)
+def test_a_folder_with_a_link_or_a_pipe_in_it_is_refused(tmp_path: Path, make: Callable[[Path], None], says: str) -> None:
     write_folder(tmp_path / "r", FILES)
-    make(tmp_path / "r" / "logs" / "shop" / "odd")  # type: ignore[operator]
-    with pytest.raises(BrokenRecording, match="logs/shop/odd is "):
+    make(tmp_path / "r" / "logs" / "shop" / "odd")
+    with pytest.raises(BrokenRecording, match=f"logs/shop/odd {says}"):
         open_archive(tmp_path / "r")
 
 

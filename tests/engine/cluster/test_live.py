@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -268,6 +269,10 @@ def cancelled_within(seconds: float, server: KubeServer, work: Callable[[CancelT
     thread.join(10)
     assert outcome and isinstance(outcome[0], Cancelled | list)
     assert time.monotonic() - began < seconds
+    for reader in threading.enumerate():
+        if reader.name == "cluster-read":
+            reader.join(3)  # less than the read's own time limit: the cancel closed its connection
+            assert not reader.is_alive()
 
 
 @pytest.mark.parametrize("first", [b"", b'{"kind":"PodList","items":['], ids=["before the answer", "in the middle"])
@@ -389,6 +394,20 @@ print(json.dumps({"apiVersion": info["apiVersion"], "kind": "ExecCredential", "s
 """
 
 
+@pytest.fixture
+def typed_keys() -> Iterator[None]:
+    """Standard input holds what somebody is typing meanwhile."""
+    kept, (read, write) = os.dup(0), os.pipe()
+    os.write(write, b"keys for the screen")
+    os.close(write)
+    os.dup2(read, 0)
+    yield
+    os.dup2(kept, 0)
+    for descriptor in (kept, read):
+        os.close(descriptor)
+
+
+@pytest.mark.usefixtures("typed_keys")
 def test_a_credential_plugin_gives_the_token_and_is_asked_again_after_a_401(server: KubeServer, tmp_path: Path) -> None:
     user = plugin(tmp_path, COUNTING.replace("EXPIRES", "None"))
     cluster = LiveCluster.open(kubeconfig=server.kubeconfig(tmp_path / "config", user=user))
@@ -454,6 +473,7 @@ def test_a_plugin_that_waits_for_somebody_ends_with_the_cluster(server: KubeServ
     asking.join(5)
     assert len(errors) == 1
     cluster.close()
+    assert time.monotonic() < deadline
     while Path(f"/proc/{pid.read_text()}").exists():
         assert time.monotonic() < deadline
         threading.Event().wait(0.01)

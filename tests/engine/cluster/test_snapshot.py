@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -71,6 +72,29 @@ def test_secrets_keep_their_keys_and_lose_every_value(cluster: RecordedCluster) 
     assert secret["data"] == {"password": ""}
     assert secret["metadata"] == {"name": "db", "namespace": "shop", "annotations": {"team": "shop"}}
     assert "hunter2" not in json.dumps(cluster.objects("", "v1", "secrets"))
+
+
+def test_certificates_in_secrets_stay_and_keys_beside_them_do_not(tmp_path: Path) -> None:
+    pem = (Path(__file__).parents[2] / "data" / "localhost.pem").read_text()
+    key, certificate = pem[: pem.index("-----BEGIN CERT")], pem[pem.index("-----BEGIN CERT") :]
+    values = {
+        "tls.crt": certificate,
+        "chain": certificate * 2,
+        "tls.key": key,
+        "both": certificate + key,
+        "noted": certificate + "password=x",
+        "text": "x",
+    }
+    data = {name: base64.b64encode(value.encode()).decode() for name, value in values.items()}
+    item = {
+        "metadata": {"name": "tls", "namespace": "shop"},
+        "type": "kubernetes.io/tls",
+        "data": {**data, "odd": "not base64!", "none": None},
+    }
+    found = opened(tmp_path, files_of({"core/v1/secrets/Secret": [item]})).get("secrets", "shop", "tls")["data"]
+    assert {name for name, value in found.items() if value} == {"tls.crt", "chain"}
+    assert found["tls.crt"] == data["tls.crt"]
+    assert set(found) == {*data, "odd", "none"}
 
 
 def test_times_are_moved_so_that_ages_are_those_of_the_day_of_the_recording(tmp_path: Path) -> None:
