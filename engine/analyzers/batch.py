@@ -101,8 +101,8 @@ def _failed(view: ClusterView, job: Obj, reason: str, message: str, pods: Object
     return Finding(
         code="JobFailed" if reason not in ("DeadlineExceeded",) else "DeadlineExceeded",
         severity="critical",
-        object=job.ref,
-        summary=says,
+        object=owner if owner.kind == "CronJob" else job.ref,
+        summary=says if owner.kind != "CronJob" else f"{owner} fails: {says}",
         evidence=tuple(evidence),
         owner=owner,
         remedies=(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
@@ -20,6 +21,9 @@ CONNECTION_CODES = frozenset(
     {"ConnectionRefused", "ConnectionTimeout", "ConnectionReset", "NoRoute", "NameNotResolved", "DnsFailing", "BrokerUnavailable", "UpstreamError", "Waiting"}
 )  # fmt: skip
 """Codes of log lines that speak of another object: they may be explained by what is wrong there."""
+
+
+_REFERENCE = re.compile(r"\$\(([A-Za-z_][A-Za-z0-9_]*)\)")
 
 
 @dataclass(slots=True)
@@ -53,9 +57,23 @@ def from_story(view: ClusterView, container: Container, owner: ObjectRef, story:
     refine = _REFINE.get(story.code)
     if refine is not None:
         refine(view, container, story, cause)
+    _unexpanded(view, container, story, cause)
     if story.pattern is not None and story.message not in cause.says and story.groups.get("error", story.message) not in cause.says:
         cause.says += f" (log: “{story.message}”)"
     return cause
+
+
+def _unexpanded(view: ClusterView, container: Container, story: Story, cause: Cause) -> None:
+    """A reference `$(NAME)` that the kubelet left as it is, since no variable of that name stands before it."""
+    for name in _REFERENCE.findall(" ".join([story.entry.text, *story.entry.lines[:4]])):
+        holder = next((s for s in _all(view, container) if f"$({name})" in s.value), None)
+        if holder is not None:
+            later = any(s.name == name for s in _all(view, container))
+            why = "is defined only after it" if later else "is not defined"
+            cause.says = f"{holder.place} holds $({name}), which is not expanded because variable {name} {why}: {cause.says}"
+            cause.evidence.append(_cite(view, holder, container))
+            cause.weights.append(RELATION)
+            return
 
 
 def _all(view: ClusterView, container: Container) -> list[Setting]:
@@ -167,7 +185,9 @@ def _missing_file(view: ClusterView, container: Container, story: Story, cause: 
         path = posixpath.join(text_at(container.spec, "workingDir") or "/", path) if path else path
     mount = mount_of(container.pod.map("spec"), container.spec, path) if path else None
     if mount is None:
-        if path:
+        if path.startswith("/var/run/secrets/kubernetes.io/serviceaccount"):
+            cause.says += "; the pod gets no ServiceAccount token (automountServiceAccountToken: false)"
+        elif path:
             cause.says += f"; no volume is mounted there, so the image or a mount at {posixpath.dirname(path)} has to bring it"
         return
     name = posixpath.relpath(path, mount.path)

@@ -60,6 +60,21 @@ def _short(workload: Obj, available: int, wanted: int, evidence: list[Evidence],
     )
 
 
+def _settling(deployment: Obj, available: int, wanted: int) -> Finding:
+    seconds = int_at(deployment.raw, "spec", "minReadySeconds")
+    return Finding(
+        code="MinReadySeconds",
+        severity="warning",
+        object=deployment.ref,
+        summary=f"all {wanted} pods of {deployment.ref} are ready, but only {available} count as available: minReadySeconds is {seconds}",
+        evidence=(cite.field(deployment, "spec", "minReadySeconds"), cite.condition(deployment, "Available")),
+        owner=deployment.ref,
+        remedies=(Remedy("lower minReadySeconds, or wait for it", _replace(deployment.ref, "edit"), "mutate"),),
+        confidence=confidence([STATE, RELATION]),
+        docs=("minReadySeconds",),
+    )
+
+
 def _scaled_to_zero(workload: Obj) -> Finding:
     return Finding(
         code="ScaledToZero",
@@ -204,7 +219,9 @@ def _governing_service(view: ClusterView, workload: Obj) -> Iterator[Finding]:
         return
     services = view.within("services", workload.namespace)
     labels = labels_at(workload.raw, "spec", "template", "metadata", "labels")
-    selecting = [s.name for s in services if (chosen := labels_at(s.raw, "spec", "selector")) and all(labels.get(k) == v for k, v in chosen.items())]
+    selecting = [
+        s.name for s in services if (chosen := labels_at(s.raw, "spec", "selector")) and all(labels.get(k) == v for k, v in chosen.items())
+    ]
     close = cite.nearest(name, [s.name for s in services]) or next(iter(selecting), "")
     yield Finding(
         code="StatefulSetServiceMissing",

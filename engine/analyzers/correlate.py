@@ -49,7 +49,7 @@ _ADMISSION_KINDS = frozenset(
 _RBAC_KINDS = frozenset({"Role", "ClusterRole", "RoleBinding", "ClusterRoleBinding", "ServiceAccount"})
 _SERVER_ERROR = re.compile(r"statuscode: 5\d\d|\b50[234]\b|timeout|deadline|refused", re.IGNORECASE)
 _MOST = 400
-"""Findings beyond this number keep only the causes that their analyzers gave them."""
+"""Beyond this number of findings the rules that compare all with all, or read settings, are left out."""
 
 
 class Graph:
@@ -89,17 +89,18 @@ class Graph:
 def correlate(view: ClusterView, findings: list[Finding]) -> list[Finding]:
     """The findings with `causes` filled in; a state that was set on purpose and breaks somebody becomes critical."""
     graph = Graph(findings)
-    if len(findings) <= _MOST:
-        callees = Callees(view)
-        broken = [f for f in graph.by_id.values() if f.severity != "info"]
-        for effect in broken:
-            _shortage(graph, effect)
+    broken = [f for f in graph.by_id.values() if f.severity != "info"]
+    for effect in broken:
+        _shortage(graph, effect)
+        _same_program(graph, effect)
+        if len(broken) <= _MOST:
             _volume(view, graph, effect)
-            _permission(graph, effect)
+    callees = Callees(view) if broken else None
+    if callees is not None:
         for effect in broken:
             _service(view, graph, callees, effect)
             _ingress(view, graph, effect)
-        for effect in broken:
+        for effect in broken[:_MOST]:
             _caller(view, graph, callees, effect)
     needed = {c for f in graph.by_id.values() if f.severity != "info" for c in graph.causes[f.id]}
     done = []
@@ -145,18 +146,23 @@ def _volume(view: ClusterView, graph: Graph, effect: Finding) -> None:
                 graph.explains(cause, effect)
 
 
-def _permission(graph: Graph, effect: Finding) -> None:
-    """A program that fails because it is forbidden something is explained by the role that lacks the rule."""
-    if "forbidden" not in effect.summary.lower() and effect.code != "Forbidden":
+def _same_program(graph: Graph, effect: Finding) -> None:
+    """What a program's log complains of is explained by what is known of its account, its roles and its DNS settings."""
+    text = effect.summary.lower()
+    forbidden = "forbidden" in text or "serviceaccount" in text or effect.code in ("Forbidden", "AuthorizationFailed")
+    unresolved = effect.code in ("NameNotResolved", "DnsFailing")
+    if not forbidden and not unresolved:
         return
-    for cause in graph.by_id.values():
-        if (
-            cause.object.kind in _RBAC_KINDS
-            and cause.owner is not None
-            and cause.owner == (effect.owner or effect.object)
-            and cause.severity != "info"
-        ):
+    for cause in graph.of(effect.owner or effect.object):
+        if cause.severity == "info" or cause.id == effect.id:
+            continue
+        account = cause.object.kind in _RBAC_KINDS or cause.code.startswith(("Rbac", "ServiceAccount", "Forbidden"))
+        if (forbidden and account) or (unresolved and cause.code.startswith("Dns") and cause.code != "DnsFailing"):
             graph.explains(cause, effect)
+    if unresolved:
+        for cause in graph.by_id.values():
+            if cause.code == "ClusterDnsDown" and cause.severity != "info":
+                graph.explains(cause, effect)
 
 
 def _behind(graph: Graph, callees: Callees, service: Obj) -> Iterator[Finding]:

@@ -10,12 +10,12 @@ from datetime import timedelta
 from engine.analyzers import cite
 from engine.analyzers.causes import Cause, from_story, log_lines
 from engine.analyzers.confidence import EVENT, HINT, RELATION, STATE, confidence
-from engine.analyzers.containers import Container, containers, is_finished
-from engine.analyzers.logs import explain
+from engine.analyzers.containers import Container, containers, is_finished, pod_template
+from engine.analyzers.logs import Story, explain
 from engine.analyzers.probes import kill_cause
 from engine.analyzers.registry import analyzer
 from engine.analyzers.view import ClusterView
-from engine.cluster.objects import Obj, text_at
+from engine.cluster.objects import Obj, int_at, maps_at, text_at
 from engine.facts import Finding, ObjectRef, Remedy
 
 RECENT_CRASH = timedelta(minutes=15)
@@ -95,6 +95,7 @@ def is_crashing(view: ClusterView, container: Container) -> bool:
 def finding_of(view: ClusterView, container: Container, owner: ObjectRef) -> Finding:
     """The finding about one crashing container."""
     cause = cause_of(view, container, owner)
+    _since_rollout(view, container, owner, cause)
     how = ending_words(container)
     first = f"{container.label} of {owner}"
     count = f", {container.restarts} restarts" if container.restarts > 1 else ""
@@ -111,6 +112,30 @@ def finding_of(view: ClusterView, container: Container, owner: ObjectRef) -> Fin
         speciality=cause.speciality,
         detail=f"{owner.name}/{container.name}" if cause.object != owner else container.name,
     )
+
+
+def _since_rollout(view: ClusterView, container: Container, owner: ObjectRef, cause: Cause) -> None:
+    """Whether an older revision of the Deployment still runs or ran before this one."""
+    made = container.pod.controller
+    workload = view.find_ref(owner)
+    mine = view.find_ref(made) if made is not None and made.kind == "ReplicaSet" else None
+    if mine is None or workload is None or workload.kind != "Deployment":
+        return
+    number = int_at(mine.annotations, "deployment.kubernetes.io/revision")
+    for other in view.owned_by("replicasets.apps", workload):
+        before = int_at(other.annotations, "deployment.kubernetes.io/revision")
+        image = next(
+            (text_at(c, "image") for c in other.maps("spec", "template", "spec", "containers") if text_at(c, "name") == container.name), ""
+        )
+        if number and before == number - 1 and image:
+            serves = int_at(other.raw, "status", "readyReplicas")
+            changed = f"image {container.image}, before: {image}" if image != container.image else "with the same image"
+            cause.says += f"; this is revision {number} ({changed})" + (
+                f", while revision {before} still serves with {serves} pods" if serves else ""
+            )
+            undo = f"kubectl rollout undo deployment/{owner.name} -n {owner.namespace} --to-revision={before}"
+            cause.remedies.append(Remedy(f"or go back to revision {before}", undo, "mutate"))
+            return
 
 
 def cause_of(view: ClusterView, container: Container, owner: ObjectRef) -> Cause:
@@ -144,10 +169,10 @@ def cause_of(view: ClusterView, container: Container, owner: ObjectRef) -> Cause
     return _exit_code(view, container, owner)
 
 
-def story_of(view: ClusterView, container: Container):  # type: ignore[no-untyped-def]
-    """What the log of the run that ended says: the previous container's where there is a newer one."""
+def story_of(view: ClusterView, container: Container) -> tuple[Story | None, bool]:
+    """What the run that ended says, and whether in the previous log: its log first, then the termination message it left."""
     order = (True, False) if not container.terminated else (False, True)
-    best = None
+    best: tuple[Story, bool] | None = None
     for previous in order:
         lines = log_lines(view, container, previous=previous)
         story = explain(lines, ended=True, now=view.now) if lines else None
@@ -155,6 +180,11 @@ def story_of(view: ClusterView, container: Container):  # type: ignore[no-untype
             best = (story, previous)
         if best is not None and best[0].pattern is not None:
             break
+    message = text_at(container.end, "message")
+    if message and (best is None or best[0].pattern is None):
+        left = explain(message.splitlines(), ended=True, now=view.now)
+        if left is not None and (best is None or left.pattern is not None):
+            return left, not container.terminated
     return best or (None, False)
 
 
@@ -182,6 +212,7 @@ def _out_of_memory(view: ClusterView, container: Container, owner: ObjectRef) ->
         cause.says = f"it needs more memory than its limit of {limit}"
         cause.evidence.append(container.declared("resources", "limits"))
         cause.weights.append(RELATION)
+        _limit_from_range(view, container, owner, cause, limit)
         what = f"{owner.kind.lower()}/{owner.name}"
         command = f"kubectl set resources {what} -n {owner.namespace} -c {container.name} --limits=memory={_double(limit)}"
         cause.remedies.append(
@@ -202,6 +233,24 @@ def _out_of_memory(view: ClusterView, container: Container, owner: ObjectRef) ->
         if lines:
             cause.evidence.append(cite.log_line(container.pod, container.name, lines[-1], previous=not container.terminated))
     return cause
+
+
+def _limit_from_range(view: ClusterView, container: Container, owner: ObjectRef, cause: Cause, limit: str) -> None:
+    """Where the limit stands in no template but is a LimitRange's default, the LimitRange is what to mend."""
+    workload = view.find_ref(owner)
+    if workload is None or owner == container.pod.ref:
+        return
+    own = next((c for c in maps_at(pod_template(workload), "spec", "containers") if text_at(c, "name") == container.name), None)
+    if own is None or text_at(own, "resources", "limits", "memory"):
+        return
+    for limits in view.within("limitranges", container.pod.namespace):
+        for row in limits.maps("spec", "limits"):
+            if text_at(row, "type") == "Container" and text_at(row, "default", "memory") == limit:
+                cause.says += f", which {owner} does not set: it is the default of LimitRange {limits.name}"
+                cause.object = limits.ref
+                cause.evidence.append(cite.field(limits, "spec", "limits"))
+                cause.weights.append(RELATION)
+                return
 
 
 def _settable(owner: ObjectRef) -> bool:

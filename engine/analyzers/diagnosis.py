@@ -16,7 +16,7 @@ from engine.facts import Evidence, Finding, Hypothesis, ObjectRef
 
 _ASKS_HEALTH = re.compile(
     r"\b(?:everything|all|things?|anything|any (?:problems?|issues?|errors?|faults?|trouble))\b.{0,30}\b(?:ok|okay|fine|good|well|healthy|wrong|right|there|running|up|broken)\b"
-    r"|\b(?:is|are|how(?:'s| is| are))\b.{0,40}\b(?:healthy|ok|okay|fine|doing|in good (?:shape|health))\b|\bhealth ?(?:check|y)?\b|\bany (?:problems?|issues?)\b|\bcheck (?:the )?(?:namespace|cluster)\b",
+    r"|\bstill (?:broken|failing|down|wrong|an issue|a problem)\b|\b(?:is|are|how(?:'s| is| are))\b.{0,40}\b(?:healthy|ok|okay|fine|doing|in good (?:shape|health))\b|\bhealth ?(?:check|y)?\b|\bany (?:problems?|issues?)\b|\bcheck (?:the )?(?:namespace|cluster)\b",
     re.IGNORECASE,
 )
 _QUIET = frozenset({"CannotSee", "RestartedBefore"})
@@ -87,8 +87,8 @@ def diagnose(view: ClusterView, query: str, *, pod: str = "", focus: Sequence[Ob
     effects = _effects(candidates)
     asks_health = bool(_ASKS_HEALTH.search(query_text))
     scored = [(_score(f, effects.get(f.id, []), named, near, query_text, view), f) for f in roots]
-    if not asks_health or named:
-        scored += [(s, f) for s, f in _intended(candidates, named, near, query_text, view, effects) if not asks_health or s >= 10]
+    if not asks_health:
+        scored += _intended(candidates, named, near, query_text, view, effects)
     own = [pair for pair in scored if _concerns(pair[1], effects.get(pair[1].id, []), view, near)]
     own = _without_bystanders(own, effects, view, near)
     ranked = [f for _, f in sorted(own, key=lambda pair: (-pair[0], pair[1].id))]

@@ -215,3 +215,42 @@ def _waits_for(view: ClusterView, container: Container, text: str) -> Callee | N
     found += callees.in_text(text, home)
     lost = [c for c in found if c.service is None]
     return next(iter(lost or found), None)
+
+
+@analyzer("slow-endings", speciality="workload", needs=("pods", "events"))
+def slow_endings(view: ClusterView) -> Iterable[Finding]:
+    """Pods within a long grace period: what they wait for before they may go."""
+    for pod in view.all("pods"):
+        since = pod.deleting_since
+        grace = int_at(pod.raw, "metadata", "deletionGracePeriodSeconds")
+        if since is None or since <= view.now or grace <= 60 or pod.texts("metadata", "finalizers"):
+            continue
+        owner = view.workload_of(pod)
+        asked = grace - int((since - view.now).total_seconds())
+        hook = next((c for c in containers(pod) if c.spec.get("lifecycle") and "preStop" in str(c.spec["lifecycle"])), None)
+        evidence = [cite.field(pod, "metadata", "deletionTimestamp"), cite.field(pod, "spec", "terminationGracePeriodSeconds")]
+        if hook is not None:
+            evidence.append(hook.declared("lifecycle", "preStop", "exec", "command"))
+        held = (
+            f"the preStop hook of container {hook.name} still runs, or its program does not end on SIGTERM"
+            if hook
+            else "its program does not end on SIGTERM"
+        )
+        yield Finding(
+            code="LongGracePeriod",
+            severity="warning",
+            object=owner,
+            summary=f"{pod.ref} has been Terminating for {max(asked, 0)} s and may stay so: terminationGracePeriodSeconds is {grace} and {held}",
+            evidence=tuple(evidence),
+            owner=owner,
+            remedies=(
+                Remedy(
+                    "lower terminationGracePeriodSeconds, or let program and preStop hook end in time",
+                    f"kubectl edit {owner.kind.lower()}/{owner.name} -n {owner.namespace}",
+                    "mutate",
+                ),
+            ),
+            confidence=confidence([STATE, RELATION]),
+            docs=("terminationGracePeriodSeconds", "preStop"),
+            detail=pod.name,
+        )

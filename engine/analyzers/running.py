@@ -39,7 +39,7 @@ def log_errors(view: ClusterView) -> Iterable[Finding]:
             times = f" ({story.entry.count} times)" if story.entry.count > 1 else ""
             yield Finding(
                 code=told.code,
-                severity="warning",
+                severity="warning" if story.pattern is not None else "info",
                 object=told.object,
                 summary=f"{container.label} of {owner} is ready, but keeps logging a fault{times}: {told.says}",
                 evidence=tuple(told.evidence),

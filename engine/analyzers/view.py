@@ -79,6 +79,7 @@ class ClusterView:
         self._lists: dict[tuple[str, str | None], Objects] = {}
         self._by_name: dict[tuple[str, str | None], dict[tuple[str, str], Obj]] = {}
         self._events: dict[str | None, dict[str, Objects]] = {}
+        self._owned: dict[tuple[str, str | None], dict[str, Objects]] = {}
         self._logs: dict[tuple[str, str, str, bool], list[str]] = {}
         self.now = now
         self.namespace = namespace
@@ -171,7 +172,19 @@ class ClusterView:
 
     def owned_by(self, resource: str, owner: Obj) -> Objects:
         """The objects of a resource whose controller is this owner (by uid where both have one, else by kind and name)."""
-        return [o for o in self.within(resource, owner.namespace) if _owned(o, owner)]
+        scope = None if self.namespace is None else owner.namespace
+        key = (resource, scope)
+        if key not in self._owned:
+            index: dict[str, Objects] = {}
+            for obj in self.within(resource, scope):
+                for reference in obj.maps("metadata", "ownerReferences"):
+                    for name in (reference.get("uid"), f"{obj.namespace}/{reference.get('kind')}/{reference.get('name')}"):
+                        if isinstance(name, str) and name:
+                            index.setdefault(name, []).append(obj)
+            self._owned[key] = index
+        index = self._owned[key]
+        named = [*index.get(owner.uid, []), *index.get(f"{owner.namespace}/{owner.kind}/{owner.name}", [])]
+        return [o for o in {id(o): o for o in named}.values() if _owned(o, owner)]
 
     def workload_of(self, obj: Obj) -> ObjectRef:
         """The object at the top of the owner chain (a Deployment for its pod); the object itself where nobody owns it."""
