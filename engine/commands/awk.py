@@ -12,11 +12,17 @@ _TOKEN = re.compile(
 )
 _REGEX = re.compile(r"/(?:\\.|\[\^?\]?(?:\\.|\[:\w+:\]|[^\]\\])*\]|[^/\\\[])+/")
 _FUNCTIONS = frozenset(
-    "length substr index split sub gsub match sprintf toupper tolower int sqrt log exp sin cos atan2 rand srand strftime systime mktime gensub asort asorti strtonum and or xor".split()
+    (
+        "length substr index split sub gsub match sprintf toupper tolower int sqrt log exp sin cos atan2 rand "
+        "srand strftime systime mktime gensub asort asorti strtonum and or xor"
+    ).split()
 )
 _KEYWORDS = frozenset("if else while for do break continue next exit in delete print printf BEGIN END".split())
 _REFUSED = frozenset(
-    "system getline ENVIRON PROCINFO ARGV ARGC ARGIND SYMTAB FUNCTAB close fflush function func nextfile return BEGINFILE ENDFILE include load namespace".split()
+    (
+        "system getline ENVIRON PROCINFO ARGV ARGC ARGIND SYMTAB FUNCTAB close fflush function func nextfile "
+        "return BEGINFILE ENDFILE include load namespace"
+    ).split()
 )
 _VALUE_BEFORE = frozenset([")", "]", "$"])
 

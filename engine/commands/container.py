@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
+
 from engine.commands.flags import read_getopt
 from engine.commands.judging import refusal, row_flags, table
 from engine.facts import Risk
@@ -45,10 +46,8 @@ def judge(argv: Sequence[str]) -> tuple[Risk, str]:
         raise refusal("container.secret", f"{secret!r} looks like a place of credentials, which are never read.")
     if program in rules["destructive"]:
         return "destructive", rules["destructive"][program]
-    if (
-        program not in rules["inspect"].split()
-        or program != argv[0]
-        and not argv[0].startswith(("/bin/", "/usr/bin/", "/usr/local/bin/", "/sbin/", "/usr/sbin/"))
+    if program not in rules["inspect"].split() or (
+        program != argv[0] and not argv[0].startswith(("/bin/", "/usr/bin/", "/usr/local/bin/", "/sbin/", "/usr/sbin/"))
     ):
         raise refusal(
             "container.program", f"{argv[0]!r} is in no table, so what it does is not known; allow it in [policy] if it is harmless."

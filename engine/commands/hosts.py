@@ -14,7 +14,10 @@ from engine.facts import Risk, Verdict
 _WORD = re.compile(r"^[A-Za-z0-9_.:,/@%+=*()!<>&|\[\]{}\" -]*$")
 _IP_SHOW = frozenset(["s", "sh", "sho", "show", "l", "ls", "li", "list", "lst", "g", "get", "showdump"])
 _IP_OBJECTS = frozenset(
-    "a ad addr address r ro rou route l li link n ne nei neigh neighbor neighbour ru rule m maddr tunnel ntable netns nexthop vrf mroute token tcpmetrics".split()
+    (
+        "a ad addr address r ro rou route l li link n ne nei neigh neighbor neighbour ru rule m maddr tunnel "
+        "ntable netns nexthop vrf mroute token tcpmetrics"
+    ).split()
 )
 
 
@@ -310,10 +313,16 @@ def _dig(program: str, words: Sequence[str], row: Mapping[str, Any]) -> Verdict:
 
 
 _FIND_ALONE = frozenset(
-    "-print -ls -empty -xdev -mount -not -o -a -or -and ! ( ) -daystart -nouser -nogroup -prune -print0 -depth -readable -writable -executable -L -P -H".split()
+    (
+        "-print -ls -empty -xdev -mount -not -o -a -or -and ! ( ) -daystart -nouser -nogroup -prune -print0 "
+        "-depth -readable -writable -executable -L -P -H"
+    ).split()
 )
 _FIND_VALUE = frozenset(
-    "-name -iname -path -ipath -type -size -mtime -mmin -atime -amin -ctime -cmin -maxdepth -mindepth -newer -newermt -perm -user -group -uid -gid -links -inum -regex -iregex -fstype -printf -lname".split()
+    (
+        "-name -iname -path -ipath -type -size -mtime -mmin -atime -amin -ctime -cmin -maxdepth -mindepth "
+        "-newer -newermt -perm -user -group -uid -gid -links -inum -regex -iregex -fstype -printf -lname"
+    ).split()
 )
 
 

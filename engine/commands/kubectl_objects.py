@@ -115,9 +115,9 @@ def judge_change(call: Call, objects: Objects, row: Mapping[str, Any]) -> tuple[
     kinds = {kind for kind, _ in objects}
     if kinds & set(rules["rbac_kinds"].split()) and call.verb not in ("label", "annotate", "delete"):
         raise refusal("kubectl.rbac", "Rights are not changed from here; let an administrator do this.")
-    if kinds & set(rules["cluster_wide_kinds"].split()) and call.verb in ("patch", "label", "annotate", "scale", "set image"):
-        if call.verb == "patch" or any("pod-security" in word for word in call.operands):
-            risk, reasons = "destructive", [*reasons, "it changes an object that the whole cluster depends on"]
+    wide = kinds & set(rules["cluster_wide_kinds"].split())
+    if wide and (call.verb == "patch" or (call.verb in ("label", "annotate") and any("pod-security" in word for word in call.operands))):
+        risk, reasons = "destructive", [*reasons, "it changes an object that the whole cluster depends on"]
     checks = {
         "delete": _delete,
         "scale": _scale,

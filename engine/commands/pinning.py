@@ -9,16 +9,7 @@ from engine.commands.kubectl import Call
 from engine.commands.lexer import Refused, Script, Stage
 
 _NO_CLUSTER = frozenset(
-    [
-        "help",
-        "options",
-        "completion",
-        "plugin list",
-        "config current-context",
-        "config get-contexts",
-        "config get-clusters",
-        "config get-users",
-    ]
+    "help|options|completion|plugin list|config current-context|config get-contexts|config get-clusters|config get-users".split("|")
 )
 _NO_NAMESPACE = _NO_CLUSTER | frozenset(
     "config view|api-resources|api-versions|version|cluster-info|explain|top|top node|cordon|uncordon|drain|taint|certificate deny|auth whoami|"

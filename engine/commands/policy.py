@@ -95,7 +95,8 @@ class Policy:
             return Verdict(
                 "forbidden",
                 "policy.alone",
-                f"A command that changes something stands alone, so that it can be judged and approved: run it by itself. ({verdict.reason})",
+                "A command that changes something stands alone, so that it can be judged and approved: run it by itself. "
+                f"({verdict.reason})",
             )
         if self.settings.read_only:
             return Verdict(
@@ -167,7 +168,8 @@ def _check_secrets(stage: Stage) -> None:
     if Redactor().holds_secret(line):
         raise Refused(
             "policy.secret",
-            "The command itself holds what looks like a secret; it would end up in the history and in the audit. Use a manifest or the settings.",
+            "The command itself holds what looks like a secret; it would end up in the history and in the audit. "
+            "Use a manifest or the settings.",
         )
 
 

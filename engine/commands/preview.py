@@ -179,7 +179,8 @@ def undo_sentence(call: Call, objects: Sequence[Mapping[str, Any]], secret: bool
     if verb == "delete":
         owners = first.get("metadata", {}).get("ownerReferences") if first else None
         if owners:
-            return f"{owners[0].get('kind', 'Its controller')} {owners[0].get('name', '')} makes another one; the deleted one does not come back."
+            owner = f"{owners[0].get('kind', 'Its controller')} {owners[0].get('name', '')}"
+            return f"{owner} makes another one; the deleted one does not come back."
         return "The objects are saved before, without what the server filled in; /undo creates them again. Data of volumes is not saved."
     if verb.split()[0] in _CREATES:
         return f"Delete it again: kubectl delete {_created(call)}{where}"

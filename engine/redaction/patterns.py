@@ -27,15 +27,15 @@ _TOKENS: tuple[tuple[str, re.Pattern[str]], ...] = (
     (
         "api-key",
         re.compile(
-            _B
-            + r"(?:sk-ant-[\w-]{16,}|sk-(?:proj|svcacct|admin|or)-[\w-]{16,}|sk-[A-Za-z0-9]{20,}|hf_[A-Za-z0-9]{20,}|gsk_\w{20,}|nvapi-[\w-]{20,}|r8_\w{20,}|xai-\w{20,}|pplx-\w{20,})"
+            _B + r"(?:sk-ant-[\w-]{16,}|sk-(?:proj|svcacct|admin|or)-[\w-]{16,}|sk-[A-Za-z0-9]{20,}|hf_[A-Za-z0-9]{20,}"
+            r"|gsk_\w{20,}|nvapi-[\w-]{20,}|r8_\w{20,}|xai-\w{20,}|pplx-\w{20,})"
         ),
     ),
     (
         "api-key",
         re.compile(
-            _B
-            + r"(?:[sr]k_(?:live|test)_[A-Za-z0-9]{10,}|whsec_[A-Za-z0-9+/=]{16,}|SG\.[\w-]{16,}\.[\w-]{16,}|key-[0-9a-f]{32}|SK[0-9a-f]{32})(?![A-Za-z0-9])"
+            _B + r"(?:[sr]k_(?:live|test)_[A-Za-z0-9]{10,}|whsec_[A-Za-z0-9+/=]{16,}|SG\.[\w-]{16,}\.[\w-]{16,}"
+            r"|key-[0-9a-f]{32}|SK[0-9a-f]{32})(?![A-Za-z0-9])"
         ),
     ),
     (
@@ -48,8 +48,8 @@ _TOKENS: tuple[tuple[str, re.Pattern[str]], ...] = (
     (
         "cloud-token",
         re.compile(
-            _B
-            + r"(?:dop_v1_[0-9a-f]{32,}|hv[sbr]\.[\w-]{20,}|dapi[0-9a-f]{32}|shp(?:at|ss|ca|pa)_[0-9a-fA-F]{32}|sq0(?:atp|csp)-[\w-]{20,}|ATATT3x[\w=-]{20,}|lin_api_\w{20,}|glsa_\w{20,}|AGE-SECRET-KEY-1[0-9A-Z]{20,})"
+            _B + r"(?:dop_v1_[0-9a-f]{32,}|hv[sbr]\.[\w-]{20,}|dapi[0-9a-f]{32}|shp(?:at|ss|ca|pa)_[0-9a-fA-F]{32}"
+            r"|sq0(?:atp|csp)-[\w-]{20,}|ATATT3x[\w=-]{20,}|lin_api_\w{20,}|glsa_\w{20,}|AGE-SECRET-KEY-1[0-9A-Z]{20,})"
         ),
     ),
     ("azure-secret", re.compile(_B + r"[A-Za-z0-9_~.-]{3}[78]Q~[A-Za-z0-9_~.-]{31,34}(?![\w~-])")),
@@ -66,11 +66,13 @@ _URL_TOKEN = re.compile(r"(https?://)([A-Za-z0-9_-]{20,})@(?=[\w.-])")
 _DSN_TCP = re.compile(r"(\b[\w.-]+):([^\s\"'@]+)@(?=(?:tcp|unix)\()")
 
 _HEADER = re.compile(
-    r"((?:proxy-)?authorization\\*[\"']?\s*[:=]\s*\\*[\"']?(?:\[?)(?:bearer|basic|token|digest|negotiate|apikey|aws4-hmac-sha256)\s+)([^\s\"'\\,\]]+)",
+    r"((?:proxy-)?authorization\\*[\"']?\s*[:=]\s*\\*[\"']?(?:\[?)(?:bearer|basic|token|digest|negotiate|apikey|"
+    r"aws4-hmac-sha256)\s+)([^\s\"'\\,\]]+)",
     re.IGNORECASE,
 )
 _RAW_HEADER = re.compile(
-    r"((?<![\w-])(?:(?:proxy-)?authorization|x-api-key|x-auth-token|x-vault-token|private-token|x-amz-security-token|api-key)\\*[\"']?\s*[:=]\s*\\*[\"']?\[?)"
+    r"((?<![\w-])(?:(?:proxy-)?authorization|x-api-key|x-auth-token|x-vault-token|private-token|"
+    r"x-amz-security-token|api-key)\\*[\"']?\s*[:=]\s*\\*[\"']?\[?)"
     r"(?!(?:bearer|basic|token|digest|negotiate|apikey|aws4-hmac-sha256)\b|\\*[\"'<])([^\s\"'\\,\]]{6,})",
     re.IGNORECASE,
 )
@@ -79,19 +81,23 @@ _COOKIE = re.compile(r"((?:set-)?cookie\\*[\"']?\s*:\s*)([^\r\n\"']+)", re.IGNOR
 _COOKIE_PAIR = re.compile(r"([\w.-]+=)([^;\s]{6,})")
 
 _OPTION = re.compile(
-    r"((?<![\w-])--?(?:[\w-]*(?:password|passwd|passphrase|secret|token|api-?key|secret-key|access-key|requirepass))[ =]+[\"']?)((?![-<$\[/{])[^\s\"']+)",
+    r"((?<![\w-])--?(?:[\w-]*(?:password|passwd|passphrase|secret|token|api-?key|secret-key|access-key|"
+    r"requirepass))[ =]+[\"']?)((?![-<$\[/{])[^\s\"']+)",
     re.IGNORECASE,
 )
 _LOGIN = re.compile(
-    r"(\b(?:docker|podman|nerdctl|helm|buildah|skopeo|crane|oc|az|sshpass|ctr|oras)\b[^|;\n]*?\s(?:-p|--password)[ =]?)(?![-<$\[])([^\s\"']+)"
+    r"(\b(?:docker|podman|nerdctl|helm|buildah|skopeo|crane|oc|az|sshpass|ctr|oras)\b[^|;\n]*?\s(?:-p|"
+    r"--password)[ =]?)(?![-<$\[])([^\s\"']+)"
 )
 _USER_PASS = re.compile(r"(\b(?:curl|wget|http|skopeo|crictl|ctr)\b[^|;\n]*?\s(?:-u|--user|--creds)[ =]?[\"']?[^\s:\"'/]+:)([^\s\"']+)")
 _MYSQL = re.compile(r"(\b(?:mysql|mysqldump|mysqladmin|mariadb|mariadb-dump)\b[^|;\n]*?\s-p)([^\s\"']+)")
 _REDIS = re.compile(r"(\bredis-cli\b[^|;\n]*?\s(?:-a|--pass)[ =]?)([^\s\"']+)")
 
 _KEY_NAME = (
-    r"(?:[\w.-]*(?:password|passwd|passphrase|secret[_-]?key(?:[_-]?base)?|secret[_-]?access[_-]?key|client[_-]?secret|api[_-]?key|apikey|access[_-]?key|private[_-]?key|"
-    r"account[_-]?key|shared[_-]?access[_-]?key|signing[_-]?key|encryption[_-]?key|master[_-]?key|auth[_-]?key|license[_-]?key|jwt[_-]?key|app[_-]?key|client-key-data|client-certificate-data|"
+    r"(?:[\w.-]*(?:password|passwd|passphrase|secret[_-]?key(?:[_-]?base)?|secret[_-]?access[_-]?key|"
+    r"client[_-]?secret|api[_-]?key|apikey|access[_-]?key|private[_-]?key|"
+    r"account[_-]?key|shared[_-]?access[_-]?key|signing[_-]?key|encryption[_-]?key|master[_-]?key|auth[_-]?key|"
+    r"license[_-]?key|jwt[_-]?key|app[_-]?key|client-key-data|client-certificate-data|"
     r"token|secret|credentials?|htpasswd|dockerconfigjson|dockercfg|_auth|authtoken|shared[_-]?key|webhook[_-]?url|secret[_-]?id|sas)|"
     r"(?:[\w.-]*[_.-])?(?:pass|pwd|pw)|[a-z]+(?:Pass|Pwd)|sig|requirepass|masterauth|pgpassword)"
 )
@@ -103,7 +109,8 @@ _ASSIGN = re.compile(
 _ENV_LINE = re.compile(r"^(\s*(?:export\s+|[-+]\s+)?[\"']?)(" + _KEY_NAME + r")=(?![\"'])(.+?)([\"']?)$", re.IGNORECASE)
 _SENSITIVE_NAME = re.compile("^" + _KEY_NAME + "$", re.IGNORECASE)
 _NO_SECRET = re.compile(
-    r"^(?:|true|false|null|none|nil|~|yes|no|string|opaque|undefined|\*+|x{3,}|<.*|\[redacted:.*|\[?redacted\]?.*|data\+omitted|omitted|masked|\(.*\)|\$.*|%\(?\w+.*s|\{\{.*|\{|\[|\[\]|\{\}|\||>|\|-|>-|&\w+|!.*|"
+    r"^(?:|true|false|null|none|nil|~|yes|no|string|opaque|undefined|\*+|x{3,}|<.*|\[redacted:.*|\[?redacted\]?.*|"
+    r"data\+omitted|omitted|masked|\(.*\)|\$.*|%\(?\w+.*s|\{\{.*|\{|\[|\[\]|\{\}|\||>|\|-|>-|&\w+|!.*|"
     r"\d+ bytes.*|(?:/[\w.{}$-]+)+/?|[\w.-]+(?:keyRef|Ref)|https?://[^:@\s]*)[,;]?$",
     re.IGNORECASE,
 )

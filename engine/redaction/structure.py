@@ -29,7 +29,8 @@ _ENV_INLINE = re.compile(
 )
 _AUTH_INLINE = re.compile(r"((?P<q>\\*\")(?:auth|identitytoken|registrytoken)(?P=q)\s*:\s*(?P=q))(?P<value>[A-Za-z0-9+/=_.-]{8,})(?P=q)")
 _GET_SECRET = re.compile(
-    r"\b(?:kubectl|oc|k)\b.*\bget\b.*\bsecrets?\b.*(?:-o|--output|--template)[ =]?(?:jsonpath|go-template|template|custom-columns|\{|['\"]?\{)"
+    r"\b(?:kubectl|oc|k)\b.*\bget\b.*\bsecrets?\b.*"
+    r"(?:-o|--output|--template)[ =]?(?:jsonpath|go-template|template|custom-columns|\{|['\"]?\{)"
 )
 _BEGIN_KEY = re.compile(r"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----|(?<!-----END )(?:[A-Z]+ )?PRIVATE KEY-----$")
 _END_KEY = re.compile(r"-----END (?:[A-Z0-9]+ )*PRIVATE KEY")
@@ -157,10 +158,8 @@ class StructureReader:
         key, value = match["key"], match["value"].strip("\"' ")
         if key == "kind" and value:
             self._kinds[at] = value
-        if (
-            (key in ("data", "stringData")
-            and match["value"] in ("", "{", "|", ">"))
-            or (key in ("data", "stringData") and match["value"].startswith("{"))
+        if (key in ("data", "stringData") and match["value"] in ("", "{", "|", ">")) or (
+            key in ("data", "stringData") and match["value"].startswith("{")
         ):
             yield from self._open_data(line, at, match)
             return
