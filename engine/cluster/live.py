@@ -17,6 +17,7 @@ from engine.cluster.credentials import Plugins, client_of
 from engine.cluster.discovery import from_aggregated, from_resource_list, preferred
 from engine.cluster.kubeconfig import Kubeconfig, load
 from engine.cluster.objects import maps_at, text_at
+from engine.cluster.secretvalues import drop_values
 from engine.cluster.source import (
     Lines,
     NotFound,
@@ -37,7 +38,6 @@ PAGE = 500
 _LOG_BYTES = 16 * 1024 * 1024
 _AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json"
 _METADATA = "application/json;as=PartialObjectMetadata{list};g=meta.k8s.io;v=v1"
-_LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 _NO_LOG = "unable to retrieve container logs for "
 
 
@@ -271,12 +271,8 @@ def _object(item: Mapping[str, Any], kind: ResourceType) -> RawObject:
     metadata = obj.get("metadata")
     if isinstance(metadata, dict):
         metadata.pop("managedFields", None)
-        annotations = metadata.get("annotations")
-        if _is_secret(kind) and isinstance(annotations, dict):
-            annotations.pop(_LAST_APPLIED, None)
     if _is_secret(kind):
-        obj.pop("data", None)
-        obj.pop("stringData", None)
+        drop_values(obj)
     return obj
 
 

@@ -5,8 +5,6 @@ Resource lists are parsed when first asked for and then kept; whoever gets objec
 
 from __future__ import annotations
 
-import base64
-import re
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +17,7 @@ from engine.cluster.archive import Archive, BrokenRecording, open_archive
 from engine.cluster.discovery import from_aggregated, from_resource_list, preferred, version_rank
 from engine.cluster.inventory import Inventory, inventory_of
 from engine.cluster.objects import int_at, maps_at, parse_time, text_at
+from engine.cluster.secretvalues import empty_values
 from engine.cluster.source import (
     ContextInfo,
     Forbidden,
@@ -38,7 +37,6 @@ __all__ = ["BrokenRecording", "Inventory", "RecordedCluster", "RecordedList", "i
 
 FORMAT = 1
 _NO_LOG = "unable to retrieve container logs for "
-_LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 Key = tuple[str, str, str]
 """group, version, plural"""
 
@@ -404,35 +402,8 @@ def _object(item: Mapping[str, Any], row: RecordedList, api_version: str) -> Raw
     if isinstance(metadata, dict):
         metadata.pop("managedFields", None)
     if row.kind == "Secret" and not row.group:
-        _strip_values(obj)
+        empty_values(obj)
     return obj
-
-
-def _strip_values(secret: RawObject) -> None:
-    """Keep which keys a Secret has, not what they hold: not in data, not in the manifest that kubectl apply leaves behind.
-
-    Certificates stay, since they are public (every TLS handshake shows them) and their dates explain failures.
-    """
-    for part in ("data", "stringData"):
-        held = secret.get(part)
-        if isinstance(held, dict):
-            secret[part] = {key: value if part == "data" and _is_certificate(value) else "" for key, value in held.items()}
-    annotations = secret.get("metadata", {}).get("annotations") if isinstance(secret.get("metadata"), dict) else None
-    if isinstance(annotations, dict):
-        annotations.pop(_LAST_APPLIED, None)
-
-
-_CERTIFICATES = re.compile(rb"(?:-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----\s*)+")
-
-
-def _is_certificate(value: object) -> bool:
-    """Whether a Secret's value is PEM certificates and nothing else (no key beside them, no text between them)."""
-    if not isinstance(value, str):
-        return False
-    try:
-        return _CERTIFICATES.fullmatch(base64.b64decode(value, validate=True)) is not None
-    except ValueError:
-        return False
 
 
 def _log_name(namespace: str, pod: str, container: str, previous: bool) -> str:
