@@ -115,7 +115,7 @@ class Overlay:
                 recorded = []
             merged: dict[Key, RawObject | None] = {key_of(obj): obj for obj in recorded}
             merged |= {key: obj for key, obj in changed.items() if namespace is None or key[0] == namespace}
-            return [obj for _, obj in sorted(merged.items()) if obj is not None]
+            return [obj for _, obj in sorted(merged.items(), key=lambda pair: "/".join(pair[0])) if obj is not None]
 
     def get(self, resource: str, namespace: str, name: str, *, cancel: CancelToken | None = None) -> RawObject:
         """One object as it is now. Raises NotFound for one that was deleted."""

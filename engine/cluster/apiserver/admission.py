@@ -86,6 +86,20 @@ def prepare_update(overlay: Overlay, kind: ResourceType, before: RawObject, afte
     return made
 
 
+def in_kept_version(overlay: Overlay, kind: ResourceType, obj: RawObject) -> RawObject:
+    """The object in the version that the cluster keeps its kind in: an autoscaler of version 1 becomes one of version 2."""
+    kept = next((t for t in overlay.resources() if t.name == kind.name), kind)
+    if kept.version == kind.version:
+        return obj
+    converted = {**obj, "apiVersion": f"{kept.group}/{kept.version}" if kept.group else kept.version}
+    percent = at(obj, "spec", "targetCPUUtilizationPercentage")
+    if kind.name == "horizontalpodautoscalers.autoscaling" and isinstance(percent, int):
+        target = {"type": "Utilization", "averageUtilization": percent}
+        spec = {key: value for key, value in obj["spec"].items() if key != "targetCPUUtilizationPercentage"}
+        converted["spec"] = {**spec, "metrics": [{"type": "Resource", "resource": {"name": "cpu", "target": target}}]}
+    return converted
+
+
 def invalid(kind: ResourceType, name: str, field: str, why: str) -> ApiError:
     """The Invalid error for one field."""
     title = f"{kind.kind}.{kind.group}" if kind.group else kind.kind

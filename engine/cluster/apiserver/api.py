@@ -13,7 +13,7 @@ from engine.cluster.apiserver.routing import Target, parse_path
 from engine.cluster.apiserver.wire import TEXT, ApiError, Reply, Request, json_reply, no_such_resource
 from engine.cluster.apiserver.write import Writer, scale_of
 from engine.cluster.overlay import Overlay
-from engine.cluster.source import ClusterSource
+from engine.cluster.source import ClusterError, ClusterSource
 
 NEEDS_A_NODE = {
     "exec": "exec needs a running container",
@@ -42,6 +42,10 @@ class Api:
             return self._answer(request)
         except ApiError as error:
             return error.reply()
+        except ClusterError as error:
+            return ApiError(500, str(error)).reply()
+        except Exception as error:  # noqa: BLE001 - a client that gets no answer at all would only see a broken connection
+            return ApiError(500, f"the stand-in failed at {request.method} {request.path}: {type(error).__name__}: {error}").reply()
 
     def _answer(self, request: Request) -> Reply:
         target = parse_path(request.path)

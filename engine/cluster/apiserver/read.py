@@ -20,9 +20,10 @@ from engine.cluster.source import ClusterError, ClusterSource, Forbidden, NotFou
 POLL = 0.1
 """Seconds after which a watch looks whether it is to end."""
 DEPRECATED = {
-    "endpoints": "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice",
-    "componentstatuses": "v1 ComponentStatus is deprecated in v1.19+",
+    "endpoints": (33, "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice"),
+    "componentstatuses": (19, "v1 ComponentStatus is deprecated in v1.19+"),
 }
+"""The minor version from which on a server warns, and its words."""
 
 
 class Reader:
@@ -40,7 +41,7 @@ class Reader:
         kind = self.catalogue.find(target.group, target.version, target.plural)
         if target.name and not request.flag("watch"):
             obj = self.object(kind, target)
-            return json_reply(self._in_form(kind, obj, request), warning=DEPRECATED.get(kind.name, ""))
+            return json_reply(self._in_form(kind, obj, request), warning=self._warning(kind))
         if request.flag("watch"):
             return self._watch(kind, target, request)
         return self._list(kind, target, request)
@@ -144,7 +145,13 @@ class Reader:
             now=self.cluster.now(),
             definition=self._definition(kind),
         )
-        return json_reply(document, warning=DEPRECATED.get(kind.name, ""))
+        return json_reply(document, warning=self._warning(kind))
+
+    def _warning(self, kind: ResourceType) -> str:
+        since, words = DEPRECATED.get(kind.name, (0, ""))
+        parts = self.cluster.server_version().removeprefix("v").split(".")
+        minor = int(parts[1]) if len(parts) > 1 and parts[1].isdigit() else 0
+        return words if minor >= since else ""
 
     def version(self) -> str:
         """The resourceVersion of the whole cluster now."""

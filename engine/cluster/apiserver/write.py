@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from engine.cluster.apiserver.admission import invalid, prepare_create, prepare_update
+from engine.cluster.apiserver.admission import in_kept_version, invalid, prepare_create, prepare_update
 from engine.cluster.apiserver.body import decoded_body
 from engine.cluster.apiserver.patch import json_patch, merge, strategic_merge
 from engine.cluster.apiserver.read import Reader
@@ -67,7 +67,7 @@ class Writer:
             raise ApiError(400, f"the namespace of the object ({inside}) does not match the namespace on the URL ({namespace})")
         made = prepare_create(self._overlay, kind, namespace, given)
         if not request.dry_run:
-            made = self._overlay.put(kind.name, made)
+            made = self._store(kind, made)
         return self._reply(made, request, status=201)
 
     def _update(self, kind: ResourceType, target: Target, request: Request) -> Reply:
@@ -83,7 +83,7 @@ class Writer:
             self._check(kind, after, request)
         made = prepare_update(self._overlay, kind, before, after, subresource=target.subresource)
         if made != before and not request.dry_run:
-            made = self._overlay.put(kind.name, made)
+            made = self._store(kind, made)
         return self._reply(made, request)
 
     def _patched(self, before: RawObject, request: Request) -> Any:
@@ -176,8 +176,15 @@ class Writer:
         after = {**before, "spec": {**before.get("spec", {}), "replicas": replicas}, "metadata": {**before["metadata"]}}
         made = prepare_update(self._overlay, kind, before, after)
         if made != before and not request.dry_run:
-            made = self._overlay.put(kind.name, made)
+            made = self._store(kind, made)
         return json_reply(scale_of(made))
+
+    def _store(self, kind: ResourceType, obj: RawObject) -> RawObject:
+        """Store an object in the version that the cluster keeps its kind in, and answer it in the one it came in."""
+        stored = self._overlay.put(kind.name, in_kept_version(self._overlay, kind, obj))
+        if stored["apiVersion"] == obj["apiVersion"]:
+            return stored
+        return {**obj, "metadata": stored["metadata"]}
 
     def _has(self, kind: ResourceType, target: Target) -> bool:
         try:

@@ -268,6 +268,25 @@ def test_unknown_fields_are_refused_only_when_that_is_asked_for(change: Client) 
     assert change("PATCH", f"{DEPLOYMENT}?fieldValidation=Ignore&dryRun=All", patch, Content_Type=merge)[0] == 200
 
 
+def test_an_autoscaler_of_the_old_version_is_kept_as_a_new_one(change: Client, fresh: Overlay) -> None:
+    path = "/apis/autoscaling/v1/namespaces/shop/horizontalpodautoscalers"
+    target = {"kind": "Deployment", "name": "cart-api", "apiVersion": "apps/v1"}
+    spec = {"scaleTargetRef": target, "maxReplicas": 3, "targetCPUUtilizationPercentage": 60}
+    status, answer = change("POST", path, {"metadata": {"name": "cart-api"}, "spec": spec})
+    assert (status, answer["apiVersion"], answer["spec"]) == (201, "autoscaling/v1", spec)
+    kept = fresh.get("horizontalpodautoscalers.autoscaling", "shop", "cart-api")
+    assert kept["apiVersion"] == "autoscaling/v2"
+    assert kept["spec"]["metrics"][0]["resource"]["target"]["averageUtilization"] == 60
+
+
+def test_a_failure_within_is_answered_too(demo: RecordedCluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    with ApiServer(demo) as server:
+        monkeypatch.setattr(demo, "now", lambda: None)
+        status, answer = Client(server)("GET", PODS, Accept=TABLE)
+    assert (status, answer["reason"]) == (500, "InternalError")
+    assert "the stand-in failed at GET" in answer["message"]
+
+
 def test_an_exhausted_disruption_budget_stops_an_eviction(change: Client, fresh: Overlay) -> None:
     budget = fresh.list("poddisruptionbudgets.policy")[0]
     fresh.put("poddisruptionbudgets.policy", {**budget, "status": {**budget["status"], "disruptionsAllowed": 0}})

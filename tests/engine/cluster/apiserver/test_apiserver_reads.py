@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
-from conftest import Kubectl
+from conftest import Kubectl, kubectls
 
-pytestmark = pytest.mark.kubectl
+from engine.cluster.apiserver import ApiServer
+from engine.cluster.snapshot import RecordedCluster
+
+pytestmark = [pytest.mark.kubectl, pytest.mark.skipif(not kubectls(), reason="no kubectl is installed")]
 
 
 def rows(text: str) -> list[list[str]]:
@@ -129,3 +133,14 @@ def test_a_wait_ends_at_its_time(reading: Kubectl) -> None:
     done = reading("wait", "-n", "shop", "--for=condition=Available", "deploy/checkout-api", "--timeout=1s")
     assert done.returncode == 1
     assert "timed out" in done.stderr
+
+
+def test_a_watch_ends_by_itself(demo: RecordedCluster, tmp_path: Path) -> None:
+    with ApiServer(demo, watch_seconds=0.2) as server:
+        kubectl = Kubectl(kubectls()[0], server.kubeconfig(tmp_path / "config"), tmp_path / "cache")
+        assert len(kubectl.out("get", "pods", "-n", "shop", "-w").splitlines()) == 5
+
+
+def test_an_old_object_is_deprecated_only_where_the_server_says_so(reading: Kubectl) -> None:
+    assert "v1 Endpoints is deprecated" in reading("get", "endpoints", "-n", "shop").stderr
+    assert "deprecated" not in reading("get", "endpointslices", "-n", "shop").stderr
