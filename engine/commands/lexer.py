@@ -23,9 +23,10 @@ _MERGE_STDERR = re.compile(r"2>&1(?=[ |;&]|$)")
 # Characters without a glyph of their own that Unicode files under letters and marks.
 _INVISIBLE = frozenset([0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x2800, 0x3164, 0xFFA0, *range(0x180B, 0x1810), *range(0xFE00, 0xFE10)])
 _KEYWORDS = frozenset(
-    "if then else elif fi for while until do done case esac select function time coproc in [[ ]] eval exec source . alias unalias export "(
-        "declare local typeset readonly set unset shopt trap builtin command cd pushd popd umask ulimit read "
-        "wait exit return break continue shift"
+    (
+        "if then else elif fi for while until do done case esac select function time coproc in [[ ]] eval exec source . alias unalias "
+        "export declare local typeset readonly set unset shopt trap builtin command cd pushd popd umask ulimit read wait exit return "
+        "break continue shift"
     ).split()
 )
 

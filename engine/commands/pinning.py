@@ -12,7 +12,8 @@ _NO_CLUSTER = frozenset(
     "help|options|completion|plugin list|config current-context|config get-contexts|config get-clusters|config get-users".split("|")
 )
 _NO_NAMESPACE = _NO_CLUSTER | frozenset(
-    "config view|api-resources|api-versions|version|cluster-info|explain|top|top node|cordon|uncordon|drain|taint|certificate deny|auth whoami|"
+    "config view|api-resources|api-versions|version|cluster-info|explain|top|top node|cordon|uncordon|drain|taint|"
+    "certificate deny|auth whoami|"
     "create namespace|create clusterrole|create priorityclass|rollout|auth|config".split("|")
 )
 _ALL_NAMESPACES = frozenset(["get", "describe", "events", "top pod"])
