@@ -45,7 +45,8 @@ class Request:
             try:
                 yield from self._told(messages, schema, token)
             except Cancelled:
-                if self.cancel is not None and self.cancel.cancelled:
+                late = token.cancelled and not (self.cancel is not None and self.cancel.cancelled)
+                if not late:
                     raise
                 raise self._late() from None
 

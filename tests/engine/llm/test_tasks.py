@@ -249,6 +249,16 @@ def test_cancel_while_a_decision_is_awaited(connect):
         assert server.chats[0].gone.wait(5)
 
 
+def test_closing_the_model_in_the_middle_is_a_cancel_and_no_lack_of_time(connect):
+    problems: list[ModelError] = []
+    with OllamaServer([Wait()]) as server:
+        model = connect(server)
+        threading.Thread(target=lambda: (server.wait_for_chat(), model.close())).start()
+        with pytest.raises(Cancelled, match="closed"):
+            classify(model, "the thing", deadline=time.monotonic() + 60, on_problem=problems.append)
+    assert problems == []
+
+
 def test_a_query_gets_its_tier_or_none(connect):
     with OllamaServer('{"tier": "troubleshooting"}', '```json\n{"tier": "Action"}\n```', '{"tier": "unclear"}') as server:
         model = connect(server)
