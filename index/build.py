@@ -17,10 +17,11 @@ import threading
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from index.analyzer import Analysis
 from index.markdown import MAX_BYTES, Chunk, Document, NotText, decode, parse
+from index.stop import BuildCancelled, Stop
 from index.watch import Entry, Found, content_sha
 
 SCHEMA_VERSION = 1
@@ -29,19 +30,6 @@ SKETCH_SIZE = 24
 STUB_WORDS = 12
 _LOW = ("reference", "contribute", "contributing", "changelog", "release-notes", "license", "code-of-conduct", "generated")
 _HIGH = ("runbook", "troubleshoot", "debug", "playbook", "incident")
-
-
-class Stop(Protocol):
-    """What a build watches: a cancel token."""
-
-    @property
-    def cancelled(self) -> bool: ...
-
-    def wait(self, seconds: float) -> bool: ...
-
-
-class BuildCancelled(Exception):
-    """The build was stopped before its end; the index is as it was."""
 
 
 def schema() -> Any:

@@ -20,7 +20,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from index.analyzer import fingerprint
-from index.build import SCHEMA_VERSION, Stop
+from index.build import SCHEMA_VERSION
+from index.stop import Stop
 from index.watch import Folder
 
 KEPT_DAYS = 30

@@ -17,11 +17,11 @@ from typing import Any, Literal
 
 from index import build
 from index.analyzer import Analysis, analysis
-from index.build import BuildCancelled, Stop
 from index.markdown import parse, read_text
 from index.passage import Passage
 from index.place import Busy, Place, Untrusted
 from index.search import find, weighting
+from index.stop import BuildCancelled, Closing, Either, Stop
 from index.watch import Changes, Entry, Folder, Found, changes, scan
 
 __all__ = ["Folder", "Library", "Row"]
@@ -74,7 +74,7 @@ class Library:
         self._lock = threading.Lock()
         self._work = threading.RLock()
         self._behind: threading.Thread | None = None
-        self._closing = _Closing()
+        self._closing = Closing()
 
     def open(self, progress: Progress | None = None, cancel: Stop | None = None) -> None:
         """Open the index, or build it first; `progress(done, total)` counts documents. Blocks; a cancel leaves things as they were."""
@@ -165,7 +165,7 @@ class Library:
         return [Passage(key, c.heading, c.lines, c.text, code_blocks=c.code_blocks, corpus=found.corpus) for c in document.chunks]
 
     def close(self) -> None:
-        """Close the index and wait for a build behind, which ends at once."""
+        """Close the index; a build under way, here or behind, ends at once."""
         self._closing.now()
         behind = self._behind
         if behind is not None and behind is not threading.current_thread():
@@ -173,7 +173,7 @@ class Library:
         with self._work:
             self._drop()
             self._state = "closed"
-        self._closing = _Closing()
+        self._closing = Closing()
 
     def list(self) -> list[Row]:
         """Every document, by path."""
@@ -215,10 +215,11 @@ class Library:
 
     def _refresh_behind(self) -> None:
         with self._work, suppress(BuildCancelled):
-            self._bring_up_to_date(None, self._closing)
+            self._bring_up_to_date(None, None)
 
     def _bring_up_to_date(self, progress: Progress | None, cancel: Stop | None, damaged: Path | None = None) -> None:
         """Leave `_shelf` opened and current, on disk where possible, in memory where not; the caller holds `_work`."""
+        cancel = Either(self._closing, cancel) if cancel is not None else self._closing
         self._found = found = scan(self.folders)
         self._looked = time.monotonic()
         if self._shelf is not None and self._shelf.folder is None:
@@ -236,7 +237,7 @@ class Library:
             self._settle("ready")
         except Busy as error:
             self._own["busy"] = f"{error}; this one searches what there is until then"
-            if self._shelf is None and not (cancel is not None and cancel.cancelled):
+            if self._shelf is None and not cancel.cancelled:
                 self._in_memory(found, str(error), progress, cancel)
         except BuildCancelled:
             self._state = "ready" if self._shelf else "closed"
@@ -355,23 +356,6 @@ class Library:
                 shelf.idle.append(searcher)
                 return
         searcher.close()
-
-
-class _Closing:
-    """The library's own token for a build behind."""
-
-    def __init__(self) -> None:
-        self._event = threading.Event()
-
-    @property
-    def cancelled(self) -> bool:
-        return self._event.is_set()
-
-    def wait(self, seconds: float) -> bool:
-        return self._event.wait(seconds)
-
-    def now(self) -> None:
-        self._event.set()
 
 
 def _small(todo: Changes, found: dict[str, Found]) -> bool:

@@ -416,6 +416,21 @@ def test_closing_ends_a_build_behind(library: Make, docs: Path) -> None:
     assert found.state == "closed"
 
 
+def test_closing_from_another_thread_ends_a_first_build(library: Make, docs: Path, cache: Path) -> None:
+    for i in range(400):
+        (docs / f"more-{i}.md").write_text(f"# More {i}\n\n" + f"zebra {i} " * 200)
+    found = library(opened=False)
+    under_way = threading.Event()
+    opening = threading.Thread(target=found.open, args=(lambda *_: under_way.set(),))
+    opening.start()
+    assert under_way.wait(30)
+    found.close()
+    opening.join(30)
+
+    assert (found.state, found.count) == ("closed", 0)
+    assert not list(cache.glob("v*/gen-*"))
+
+
 def test_twenty_threads_search_while_documents_change(library: Make, docs: Path) -> None:
     for i in range(30):
         (docs / f"page-{i}.md").write_text(f"# Page {i}\n\nmarker{i:02}x and common words of this page\n")
