@@ -36,6 +36,9 @@ def argv_groups(argv: tuple[str, ...]) -> list[str]:
     operands: list[str] = []
     while rest:
         word = rest.pop(0)
+        if word == "--":
+            groups.append([word, *rest])
+            break
         if word.startswith("-") and word != "-" and len(word) > 1:
             group = [word]
             if "=" not in word and rest and not rest[0].startswith("-"):
@@ -154,7 +157,7 @@ class ApprovalScreen(Dialog[Decision | None]):
         request = self.request
         choices = [("n", "reject, say why"), ("y", "run once")]
         if request.verdict.risk == "mutate" and not request.protected:
-            choices.append(("s", "allow this exact command for the session"))
+            choices.append(("s", "allow it this session"))
         choices.extend([("e", "edit"), ("esc", "reject")])
         fields: list[Widget] = []
         if self.needs_name:
