@@ -1,4 +1,4 @@
-"""`ground`: every object, number, image, command, quotation and citation of an answer is looked up; what nobody saw is marked."""
+"""`ground`: every object, number, image, command, quotation and citation of an answer is looked up; what nobody saw is marked or struck."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from engine.facts import Evidence, ObjectRef
 
 ClaimKind = Literal["object", "number", "image", "command", "quotation", "citation"]
 MARK = "(not in the evidence)"
+STRUCK = "(a command that nobody checked was left out)"
 
 _KINDS = (
     r"pod|po|deployment|deploy|replicaset|rs|statefulset|sts|daemonset|ds|job|cronjob|cj|service|svc|endpoints|ingress|ing|configmap|cm|secret|"
@@ -67,7 +68,7 @@ class Flag:
 
 @dataclass(frozen=True, slots=True)
 class Grounded:
-    """The answer with a mark behind what was not found, and those claims."""
+    """The answer with a mark behind what was not found, commands left out in place of marked, and those claims."""
 
     text: str
     flagged: tuple[Flag, ...] = ()
@@ -87,20 +88,25 @@ def ground(
 ) -> Grounded:
     """Look up what an answer claims. `trusted` is text of our own making (the result, the question, cited passages); it counts as seen.
 
-    Each claim is marked once, where it first stands. General words are no claims; names, numbers and quotations are.
+    Each claim is marked once, where it first stands; a command is struck wherever it stands, since somebody might copy it.
+    General words are no claims; names, numbers and quotations are.
     """
     seen = _Seen(evidence, known_objects, commands, trusted)
     flags: list[Flag] = []
-    marks: list[tuple[int, str]] = []
+    changes: list[tuple[int, int, str]] = []
     for claim in sorted(_claims(text), key=lambda c: c.start):
-        flag = Flag(claim.kind, claim.text)
-        if seen.has(claim) or flag in flags:
+        if seen.has(claim):
             continue
-        flags.append(flag)
-        marks.append((claim.end, f"  # {MARK[1:-1]}" if claim.in_block else f" {MARK}"))
+        flag = Flag(claim.kind, claim.text)
+        if claim.kind == "command":
+            changes.append((claim.start, claim.end, f"# {STRUCK[1:-1]}" if claim.in_block else STRUCK))
+        elif flag not in flags:
+            changes.append((claim.end, claim.end, f" {MARK}"))
+        if flag not in flags:
+            flags.append(flag)
     out = text
-    for at, mark in reversed(marks):
-        out = out[:at] + mark + out[at:]
+    for start, end, words in reversed(changes):
+        out = out[:start] + words + out[end:]
     return Grounded(out, tuple(flags))
 
 
@@ -208,7 +214,7 @@ def _in_block(block: re.Match[str]) -> Iterator[_Claim]:
     for line in block.group(2).splitlines(keepends=True):
         bare = line.strip().removeprefix("$ ")
         if _COMMAND.match(bare):
-            yield _Claim("command", bare, at + len(line.rstrip("\n")), at + len(line.rstrip("\n")), in_block=True)
+            yield _Claim("command", bare, at, at + len(line.rstrip("\n")), in_block=True)
         at += len(line)
 
 

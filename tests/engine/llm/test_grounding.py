@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from engine.facts import Evidence, ObjectRef
-from engine.llm.grounding import MARK, Flag, ground
+from engine.llm.grounding import MARK, STRUCK, Flag, ground
 
 EVIDENCE = (
     Evidence("log of Pod/checkout-api-7d9f4-x2x", 'KeyError: "STRIPE_API_KEY"\n  exiting with code 1', "E1"),
@@ -52,8 +52,6 @@ INVENTED = [
     ("It restarted 1,204 times.", Flag("number", "1,204")),
     ("It runs ghcr.io/acme/checkout-api:1.5.", Flag("image", "ghcr.io/acme/checkout-api:1.5")),
     ("It runs nginx:latest now.", Flag("image", "nginx:latest")),
-    ("Fix: `kubectl -n shop delete deployment checkout-api`", Flag("command", "kubectl -n shop delete deployment checkout-api")),
-    ("Fix: kubectl -n shop delete deployment checkout-api.", Flag("command", "kubectl -n shop delete deployment checkout-api")),
     ('The log says "connection refused".', Flag("quotation", "connection refused")),
     ("The log says “connection refused”.", Flag("quotation", "connection refused")),
     ("The variable PAYPAL_TOKEN is missing.", Flag("quotation", "PAYPAL_TOKEN")),
@@ -76,9 +74,20 @@ def test_a_prefix_of_another_name_is_not_that_name():
     assert flagged("It runs ghcr.io/acme/checkout-api:1.4.") == (Flag("image", "ghcr.io/acme/checkout-api:1.4"),)
 
 
-def test_a_command_in_a_block_keeps_working_when_it_is_copied_with_its_mark():
-    found = ground("```bash\nkubectl delete ns shop\n```", EVIDENCE)
-    assert found.text == "```bash\nkubectl delete ns shop  # not in the evidence\n```"
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("Fix: `kubectl delete ns shop` now, `kubectl delete ns shop`!", f"Fix: {STRUCK} now, {STRUCK}!"),
+        ("Fix: kubectl delete ns shop.", f"Fix: {STRUCK}."),
+        ("```bash\nkubectl delete ns shop\n```\nDone.", f"```bash\n# {STRUCK[1:-1]}\n```\nDone."),
+        ("```\n$ kubectl delete ns shop\n```", f"```\n# {STRUCK[1:-1]}\n```"),
+    ],
+)
+def test_a_command_that_nobody_checked_is_left_out_wherever_it_stands(text, left):
+    found = ground(text, EVIDENCE, KNOWN, COMMANDS)
+    assert found.text == left
+    assert found.flagged == (Flag("command", found.flagged[0].text),)
+    assert found.flagged[0].text.endswith("kubectl delete ns shop")
 
 
 @pytest.mark.parametrize(
