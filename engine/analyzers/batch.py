@@ -156,7 +156,8 @@ def _never_ends(job: Obj, pods: Objects) -> Iterator[Finding]:
                 code="JobHeldBySidecar",
                 severity="warning",
                 object=job.ref,
-                summary=f"{job.ref} never completes: container {done[0].name} has finished (exit code 0), but container {on[0].name} of the same pod keeps running;"
+                summary=f"{job.ref} never completes: container {done[0].name} has finished (exit code 0), but container "
+                f"{on[0].name} of the same pod keeps running;"
                 " a helper belongs into initContainers with restartPolicy Always (a native sidecar)",
                 evidence=(
                     done[0].ending(),
@@ -210,7 +211,7 @@ def _cron_suspended(view: ClusterView, cron: Obj) -> Finding:
 def bad_schedule(schedule: str) -> str:
     """What is wrong with a cron schedule, in words, or ""."""
     text = schedule.strip()
-    if text.startswith("TZ=") or text.startswith("CRON_TZ="):
+    if text.startswith(("TZ=", "CRON_TZ=")):
         return "a time zone inside the schedule is not allowed (use spec.timeZone)"
     if text.startswith("@"):
         known = ("@yearly", "@annually", "@monthly", "@weekly", "@daily", "@midnight", "@hourly")
@@ -269,7 +270,8 @@ def _held(view: ClusterView, cron: Obj) -> Iterator[Finding]:
             code="JobAlreadyActive",
             severity="critical" if event is not None else "warning",
             object=cron.ref,
-            summary=f"{cron.ref} starts no new Jobs: its concurrencyPolicy is Forbid and Job {oldest.name} has been running for {minutes} minutes without ending",
+            summary=f"{cron.ref} starts no new Jobs: its concurrencyPolicy is Forbid and Job {oldest.name} has been running "
+            f"for {minutes} minutes without ending",
             evidence=(
                 *([cite.event(event)] if event is not None else []),
                 cite.field(cron, "spec", "concurrencyPolicy"),
@@ -291,7 +293,8 @@ def _held(view: ClusterView, cron: Obj) -> Iterator[Finding]:
             code="CronJobPilesUp",
             severity="warning",
             object=cron.ref,
-            summary=f"{len(running)} runs of {cron.ref} are active at once (concurrencyPolicy {policy}), the oldest for {minutes} minutes: runs do not end before the next begins",
+            summary=f"{len(running)} runs of {cron.ref} are active at once (concurrencyPolicy {policy}), the oldest for "
+            f"{minutes} minutes: runs do not end before the next begins",
             evidence=(cite.field(cron, "status", "active"),),
             owner=cron.ref,
             remedies=(

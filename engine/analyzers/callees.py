@@ -19,7 +19,8 @@ _HOSTPORT = re.compile(rf"(?<![\w/.:@-])({_LABEL}(?:\.{_LABEL})*):(\d{{2,5}})(?!
 _QUALIFIED = re.compile(rf"(?<![\w.-])({_LABEL}(?:\.{_LABEL})*\.svc(?:\.{_LABEL})*)\b", re.IGNORECASE)
 _COMMAND = re.compile(
     rf"(?:\b(?:nc|ncat|netcat|telnet|wait-for-it(?:\.sh)?|wait-for(?:\.sh)?)\s+(?:-\S+\s+(?:\d+\s+)?)*|/dev/tcp/|(?:\s-h[ =]?|--host[= ])|"
-    rf"\b(?:nslookup|getent\s+(?:ahosts|hosts)|dig|ping(?:\s+-\S+(?:\s+\d+)?)*|resolve)\s+(?:-\S+\s+|\+\S+\s+)*)({_LABEL}(?:\.{_LABEL})*)(?:[ :/](?:-p[ =]?)?(\d{{2,5}}))?",
+    rf"\b(?:nslookup|getent\s+(?:ahosts|hosts)|dig|ping(?:\s+-\S+(?:\s+\d+)?)*|resolve)\s+(?:-\S+\s+|\+\S+\s+)*)"
+    rf"({_LABEL}(?:\.{_LABEL})*)(?:[ :/](?:-p[ =]?)?(\d{{2,5}}))?",
     re.IGNORECASE,
 )
 _BARE = re.compile(rf"^({_LABEL}(?:\.{_LABEL}){{0,4}})$")

@@ -12,14 +12,24 @@ from engine.analyzers.callees import Address, Callee, Callees, addresses
 from engine.analyzers.confidence import RELATION
 from engine.analyzers.containers import Container
 from engine.analyzers.logs import Story, unstamped
-from engine.analyzers.settings import Setting, keys_of, mount_of, mounted_objects, settings
+from engine.analyzers.settings import Setting, keys_of, mount_of, mounted_objects, mounts, settings
 from engine.analyzers.view import ClusterView
 from engine.cluster.objects import Obj, maps_at, text_at
 from engine.facts import Evidence, ObjectRef, Remedy
 
 CONNECTION_CODES = frozenset(
-    {"ConnectionRefused", "ConnectionTimeout", "ConnectionReset", "NoRoute", "NameNotResolved", "DnsFailing", "BrokerUnavailable", "UpstreamError", "Waiting"}
-)  # fmt: skip
+    {
+        "ConnectionRefused",
+        "ConnectionTimeout",
+        "ConnectionReset",
+        "NoRoute",
+        "NameNotResolved",
+        "DnsFailing",
+        "BrokerUnavailable",
+        "UpstreamError",
+        "Waiting",
+    }
+)
 """Codes of log lines that speak of another object: they may be explained by what is wrong there."""
 
 
@@ -112,7 +122,8 @@ def _missing_variable(view: ClusterView, container: Container, story: Story, cau
     else:
         wanted = declared.get(name, {})
         close = cite.nearest(name, [s.name for s in given])
-        ref = next((f"{k} {text_at(wanted, 'valueFrom', f, 'name')}" for k, f in (("ConfigMap", "configMapKeyRef"), ("Secret", "secretKeyRef")) if text_at(wanted, "valueFrom", f, "name")), "")  # fmt: skip
+        named = {k: text_at(wanted, "valueFrom", f, "name") for k, f in (("ConfigMap", "configMapKeyRef"), ("Secret", "secretKeyRef"))}
+        ref = next((f"{kind} {holder}" for kind, holder in named.items() if holder), "")
         if ref:
             cause.says += f": it is taken from {ref}, which has no such key (optional reference)"
         else:
@@ -249,6 +260,10 @@ def _file_access(view: ClusterView, container: Container, story: Story, cause: C
 def _disk(view: ClusterView, container: Container, story: Story, cause: Cause) -> None:
     path = story.groups.get("path", "")
     mount = mount_of(container.pod.map("spec"), container.spec, path) if path else None
+    if mount is None and not path:
+        writable = ("persistentVolumeClaim", "emptyDir")
+        written = [m for m in mounts(container.pod.map("spec"), container.spec) if m.kind in writable and not m.read_only]
+        mount = written[0] if len(written) == 1 else None
     if mount is None:
         return
     claim = text_at(mount.volume, "persistentVolumeClaim", "claimName")
@@ -439,7 +454,10 @@ def _heap(view: ClusterView, container: Container, story: Story, cause: Cause) -
 def _exec_format(view: ClusterView, container: Container, story: Story, cause: Cause) -> None:
     node = view.find("nodes", "", container.pod.text("spec", "nodeName"))
     arch = node.text("status", "nodeInfo", "architecture") if node else ""
-    cause.says = f"image {container.image} is built for another CPU architecture than the node's{f' ({arch})' if arch else ''}: {story.groups.get('error', 'exec format error')}"
+    cause.says = (
+        f"image {container.image} is built for another CPU architecture than the "
+        f"node's{f' ({arch})' if arch else ''}: {story.groups.get('error', 'exec format error')}"
+    )
     cause.evidence.append(container.declared("image"))
     if node is not None and arch:
         cause.evidence.append(cite.field(node, "status", "nodeInfo", "architecture"))

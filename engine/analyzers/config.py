@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Iterable, Iterator
 
 from engine.analyzers import cite
 from engine.analyzers.confidence import EVENT, RELATION, STATE, confidence
-from engine.analyzers.containers import Container, containers, is_finished, pod_template
+from engine.analyzers.containers import Container, containers, is_finished, is_settled, pod_template
 from engine.analyzers.crash import runtime_cause
 from engine.analyzers.registry import analyzer
 from engine.analyzers.settings import Reference, keys_of, references
@@ -26,7 +27,7 @@ _WORKLOADS = ("deployments.apps", "statefulsets.apps", "daemonsets.apps")
 def configuration(view: ClusterView) -> Iterable[Finding]:
     """Pods held by a missing ConfigMap, Secret or key, or by a security setting that the image does not meet."""
     for pod in view.all("pods"):
-        if pod.deleting_since is not None or is_finished(pod):
+        if pod.deleting_since is not None or is_finished(pod) or is_settled(pod):
             continue
         owner = view.workload_of(pod)
         told: set[tuple[ObjectRef, str]] = set()
@@ -40,6 +41,17 @@ def configuration(view: ClusterView) -> Iterable[Finding]:
     yield from _dangling(view)
 
 
+def _near(name: str, names: Iterable[str]) -> str:
+    """The name that a misspelt one may mean; names that only share their first words (`web-tls`, `web-db`) are not near."""
+    close = cite.nearest(name, names)
+    mine, theirs = re.split(r"[-._]", name.lower()), re.split(r"[-._]", close.lower())
+    if close and len(mine) == len(theirs):
+        apart = [(a, b) for a, b in zip(mine, theirs, strict=True) if a != b]
+        if len(apart) == 1 and difflib.SequenceMatcher(None, *apart[0]).ratio() < 0.5:
+            return ""
+    return close
+
+
 def missing(view: ClusterView, reference: Reference) -> tuple[str, str] | None:
     """(what is missing, what it may have meant) for a reference that leads nowhere; None where it is fine or cannot be seen."""
     ref = reference.object
@@ -48,14 +60,14 @@ def missing(view: ClusterView, reference: Reference) -> tuple[str, str] | None:
         return None
     found = view.find_ref(ref)
     if found is None:
-        close = cite.nearest(ref.name, [o.name for o in view.within(resource, ref.namespace)])
+        close = _near(ref.name, [o.name for o in view.within(resource, ref.namespace)])
         elsewhere = [o.namespace for o in view.within(resource, view.namespace) if o.name == ref.name and o.namespace != ref.namespace]
         hint = f"did you mean {close}?" if close else f"there is one in namespace {elsewhere[0]}" if elsewhere else ""
         return f"{ref.kind} {ref.name} does not exist in namespace {ref.namespace} (not found)", hint
     if reference.key:
         keys = keys_of(view, ref)
         if reference.key not in keys:
-            close = cite.nearest(reference.key, keys)
+            close = _near(reference.key, keys)
             hint = f"it has {close}" if close else f"its keys are {cite.listed(keys)}" if keys else "it has no keys"
             return f"{ref.kind} {ref.name} has no key {reference.key}", hint
     return None
@@ -261,7 +273,8 @@ def _dangling(view: ClusterView) -> Iterator[Finding]:
                     code=f"Missing{reference.object.kind}{'Key' if ' has no key ' in what else ''}",
                     severity="warning",
                     object=reference.object,
-                    summary=f"{what}{f' ({hint})' if hint else ''}, and {workload.ref} names it ({reference.where}): its next pod will not start",
+                    summary=f"{what}{f' ({hint})' if hint else ''}, and {workload.ref} names it ({reference.where}): its next pod "
+                    "will not start",
                     evidence=(cite.field(workload, "spec", "template", "spec", "volumes"),)
                     if reference.where.startswith("volume ") and workload.kind != "CronJob"
                     else (),

@@ -131,6 +131,18 @@ def containers(pod: Obj) -> Iterator[Container]:
             yield Container(pod, kind, spec, by_name.get(name, {}), f"status.{statuses}[{name}]", f"spec.{specs}[{name}]")
 
 
+def is_settled(pod: Obj) -> bool:
+    """Whether every container of a running pod is ready and never restarted, so that nothing about them needs a closer look."""
+    if pod.text("status", "phase") != "Running":
+        return False
+    for key in ("initContainerStatuses", "containerStatuses"):
+        for status in pod.maps("status", key):
+            done = key.startswith("init") and at(status, "state", "terminated", "exitCode") == 0
+            if status.get("restartCount") or not (status.get("ready") is True or done):
+                return False
+    return bool(pod.maps("status", "containerStatuses"))
+
+
 def pod_template(workload: Obj) -> Mapping[str, Any]:
     """The pod template of a workload (with `metadata` and `spec`), of a pod itself, or an empty mapping."""
     if workload.kind == "Pod":

@@ -33,11 +33,13 @@ def deployments(view: ClusterView) -> Iterable[Finding]:
         progressing = deployment.condition("Progressing")
         if progressing.get("reason") == "ProgressDeadlineExceeded":
             yield _stuck_rollout(view, deployment, available, wanted)
+        elif available < wanted <= int_at(deployment.raw, "status", "readyReplicas") and int_at(deployment.raw, "spec", "minReadySeconds"):
+            yield _settling(deployment, available, wanted)
         elif available < wanted:
             yield _short(
                 deployment, available, wanted, [cite.condition(deployment, "Available"), cite.field(deployment, "spec", "replicas")]
             )
-        yield from _no_surge(deployment, available, wanted)
+        yield from _unobserved(deployment)
 
 
 def _replace(ref: ObjectRef, verb: str) -> str:
@@ -147,7 +149,8 @@ def _stuck_rollout(view: ClusterView, deployment: Obj, available: int, wanted: i
         code="ProgressDeadlineExceeded",
         severity="critical" if available < wanted else "warning",
         object=deployment.ref,
-        summary=f"the rollout of {deployment.ref} does not progress ({available} of {wanted} available, {updated} updated): {message[:200]}{keeps}",
+        summary=f"the rollout of {deployment.ref} does not progress ({available} of {wanted} available, {updated} "
+        f"updated): {message[:200]}{keeps}",
         evidence=(cite.condition(deployment, "Progressing"), cite.condition(deployment, "Available")),
         owner=deployment.ref,
         remedies=(Remedy("go back to the revision before", _replace(deployment.ref, "rollout undo"), "mutate"),),
@@ -156,8 +159,8 @@ def _stuck_rollout(view: ClusterView, deployment: Obj, available: int, wanted: i
     )
 
 
-def _no_surge(deployment: Obj, available: int, wanted: int) -> Iterator[Finding]:
-    """A strategy that needs room which is not there: maxUnavailable 0 while the new pod cannot be placed is told by scheduling."""
+def _unobserved(deployment: Obj) -> Iterator[Finding]:
+    """A change that the controller has not looked at."""
     if int_at(deployment.raw, "status", "observedGeneration") >= int_at(deployment.raw, "metadata", "generation"):
         return
     if not deployment.created:
@@ -306,7 +309,8 @@ def daemonsets(view: ClusterView) -> Iterable[Finding]:
                 code="RolloutIncomplete",
                 severity="info",
                 object=workload.ref,
-                summary=f"{workload.ref} has the new template on {stale} of {desired} nodes: its updateStrategy is OnDelete, so old pods stay until deleted",
+                summary=f"{workload.ref} has the new template on {stale} of {desired} nodes: its updateStrategy is OnDelete, so "
+                "old pods stay until deleted",
                 evidence=(cite.field(workload, "spec", "updateStrategy"), cite.field(workload, "status", "updatedNumberScheduled")),
                 owner=workload.ref,
                 confidence=confidence([STATE]),

@@ -87,12 +87,13 @@ class Graph:
 
 
 def correlate(view: ClusterView, findings: list[Finding]) -> list[Finding]:
-    """The findings with `causes` filled in; a state that was set on purpose and breaks somebody becomes critical."""
+    """The findings with `causes` filled in; what was only `info` (set on purpose, elsewhere) and breaks somebody becomes critical."""
     graph = Graph(findings)
     broken = [f for f in graph.by_id.values() if f.severity != "info"]
     for effect in broken:
         _shortage(graph, effect)
         _same_program(graph, effect)
+        _node(view, graph, effect)
         if len(broken) <= _MOST:
             _volume(view, graph, effect)
     callees = Callees(view) if broken else None
@@ -105,13 +106,17 @@ def correlate(view: ClusterView, findings: list[Finding]) -> list[Finding]:
     needed = {c for f in graph.by_id.values() if f.severity != "info" for c in graph.causes[f.id]}
     done = []
     for finding in graph.by_id.values():
-        severity = "critical" if finding.id in needed and finding.code in INTENDED else finding.severity
+        severity = "critical" if finding.id in needed and finding.severity == "info" else finding.severity
         done.append(dataclasses.replace(finding, causes=tuple(graph.causes[finding.id]), severity=severity))
     return done
 
 
 def _shortage(graph: Graph, effect: Finding) -> None:
     """A workload that lacks pods is explained by what is wrong with its pods, their claims, or their admission."""
+    if effect.code.startswith("Service") and effect.object.kind in _WORKLOAD_KINDS:
+        for cause in graph.of(effect.object):
+            if cause.code == "ScaledToZero":
+                graph.explains(cause, effect)
     if effect.code not in SHORTAGES:
         return
     for cause in graph.of(effect.object):
@@ -128,6 +133,24 @@ def _shortage(graph: Graph, effect: Finding) -> None:
         for other in graph.of(effect.object):
             if other.code == "FailedCreate":
                 graph.explains(other, effect)
+
+
+def _node(view: ClusterView, graph: Graph, effect: Finding) -> None:
+    """Missing pods are explained by the nodes that are down under them."""
+    if effect.code not in SHORTAGES or effect.code == "FailedCreate":
+        return
+    nodes = {name for name, about in ((ref.name, found) for ref, found in graph.about.items() if ref.kind == "Node") if about}
+    workload = view.find_ref(effect.object) if nodes else None
+    if workload is None:
+        return
+    makers = view.owned_by("replicasets.apps", workload) if workload.kind == "Deployment" else [workload]
+    for maker in makers:
+        for pod in view.owned_by("pods", maker):
+            name = pod.text("spec", "nodeName")
+            if name in nodes and not is_ready(pod):
+                for cause in graph.of(ObjectRef("Node", "", name)):
+                    if re.search(r"NotReady|Lost|Silent|Unhealthy|Pressure|Network", cause.code):
+                        graph.explains(cause, effect)
 
 
 def _volume(view: ClusterView, graph: Graph, effect: Finding) -> None:
@@ -227,7 +250,9 @@ def _caller(view: ClusterView, graph: Graph, callees: Callees, effect: Finding) 
     )
     own = {_title(s) for s in _services_of(callees, workload)}
     called = [c for c in told if c.service is not None and _title(c.service) not in own and c.namespace != "kube-system"]
-    if not called:
+    if effect.code == "NameNotResolved":
+        called = [c for c in called if c.service is not None and c.service.text("spec", "clusterIP") == "None"]
+    elif not called:
         called = [c for c in callees.in_settings(workload.namespace, pod_template(workload).get("spec")) if c.service is not None]
     for callee in called:
         for cause in _reasons(view, graph, callees, workload, callee):

@@ -10,7 +10,7 @@ from datetime import timedelta
 from engine.analyzers import cite
 from engine.analyzers.causes import Cause, from_story, log_lines
 from engine.analyzers.confidence import EVENT, HINT, RELATION, STATE, confidence
-from engine.analyzers.containers import Container, containers, is_finished, pod_template
+from engine.analyzers.containers import Container, containers, is_finished, is_settled, pod_template
 from engine.analyzers.logs import Story, explain
 from engine.analyzers.probes import kill_cause
 from engine.analyzers.registry import analyzer
@@ -45,6 +45,8 @@ def crashing(view: ClusterView) -> Iterable[Finding]:
     """One finding a container that ends again and again, with what it says, and an info for an old restart that is over."""
     for pod in view.all("pods"):
         if pod.deleting_since is not None or pod.text("status", "reason") in ("Evicted", "Preempting", "Terminated", "NodeShutdown"):
+            continue
+        if is_settled(pod):
             continue
         job = _job_of(view, pod)
         if job is not None and (pod.text("status", "phase") == "Succeeded" or _told_by_job(view, job)):

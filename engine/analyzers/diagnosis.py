@@ -107,11 +107,7 @@ def diagnose(view: ClusterView, query: str, *, pod: str = "", focus: Sequence[Ob
 
 def hygiene(finding: Finding) -> bool:
     """Whether a finding is advice on security, which is never the reason why something does not work."""
-    return (
-        finding.speciality == "security"
-        and finding.severity != "critical"
-        and finding.code.startswith(("Security", "Privileged", "Wildcard", "Host", "Root"))
-    )
+    return finding.speciality == "security" and finding.severity == "info"
 
 
 def _effects(findings: Iterable[Finding]) -> dict[str, list[Finding]]:

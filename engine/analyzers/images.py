@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from engine.analyzers import cite
 from engine.analyzers.confidence import EVENT, RELATION, STATE, confidence
-from engine.analyzers.containers import Container, containers, pod_template
+from engine.analyzers.containers import Container, containers, is_settled, pod_template
 from engine.analyzers.registry import analyzer
 from engine.analyzers.view import ClusterView
 from engine.cluster.objects import maps_at, text_at
@@ -84,7 +84,7 @@ _ANSWERS = (
 def images(view: ClusterView) -> Iterable[Finding]:
     """One finding a container whose image cannot be had."""
     for pod in view.all("pods"):
-        if pod.deleting_since is not None:
+        if pod.deleting_since is not None or is_settled(pod):
             continue
         owner = view.workload_of(pod)
         for container in containers(pod):

@@ -96,7 +96,8 @@ def _refused(view: ClusterView, pod: Obj, reason: str) -> Finding:
         code=code,
         severity="info" if _over(view, pod, owner) else "critical",
         object=owner,
-        summary=f"{what} failed on node {pod.text('spec', 'nodeName') or '(none)'} ({reason}): {why}{f' ({message[:240]})' if message else ''}",
+        summary=f"{what} failed on node {pod.text('spec', 'nodeName') or '(none)'} ({reason}): "
+        f"{why}{f' ({message[:240]})' if message else ''}",
         evidence=tuple(evidence),
         owner=owner,
         remedies=(Remedy("correct what the kubelet refuses in the pod template", edit if owner.kind != "Pod" else "", "mutate"),),
@@ -125,7 +126,8 @@ def _evicted(view: ClusterView, pod: Obj) -> Iterator[Finding]:
         code="Evicted",
         severity="info" if _over(view, pod, owner) else "critical",
         object=owner,
-        summary=f"{f'{count} pods' if count > 1 else 'a pod'} of {owner} {'were' if count > 1 else 'was'} evicted from node {node}, which ran short of {resource}: {message[:260]}{request}",
+        summary=f"{f'{count} pods' if count > 1 else 'a pod'} of {owner} {'were' if count > 1 else 'was'} evicted from "
+        f"node {node}, which ran short of {resource}: {message[:260]}{request}",
         evidence=(cite.field(pod, "status", "message"), Evidence(f"{pod.ref} status.reason", "reason: Evicted", object=pod.ref)),
         owner=owner,
         remedies=(
@@ -194,7 +196,8 @@ def _hang(view: ClusterView, container: Container, minutes: int) -> Finding:
         code="InitContainerHangs",
         severity="critical",
         object=object_,
-        summary=f"{container.label} of {owner} has been running for {minutes} minutes, and the containers after it wait for its end: {says}",
+        summary=f"{container.label} of {owner} has been running for {minutes} minutes, and the containers after it wait "
+        f"for its end: {says}",
         evidence=tuple(evidence),
         owner=owner,
         remedies=(*remedies, Remedy("read its log", f"kubectl logs {pod.name} -n {pod.namespace} -c {container.name}", "read")),
@@ -240,7 +243,8 @@ def slow_endings(view: ClusterView) -> Iterable[Finding]:
             code="LongGracePeriod",
             severity="warning",
             object=owner,
-            summary=f"{pod.ref} has been Terminating for {max(asked, 0)} s and may stay so: terminationGracePeriodSeconds is {grace} and {held}",
+            summary=f"{pod.ref} has been Terminating for {max(asked, 0)} s and may stay so: terminationGracePeriodSeconds is "
+            f"{grace} and {held}",
             evidence=tuple(evidence),
             owner=owner,
             remedies=(

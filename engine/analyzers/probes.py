@@ -10,7 +10,7 @@ from typing import Any
 from engine.analyzers import cite
 from engine.analyzers.causes import Cause, from_story, log_lines
 from engine.analyzers.confidence import EVENT, HINT, RELATION, STATE, confidence
-from engine.analyzers.containers import Container, containers
+from engine.analyzers.containers import Container, containers, is_ready
 from engine.analyzers.logs import explain, unstamped
 from engine.analyzers.registry import analyzer
 from engine.analyzers.view import ClusterView, Objects, event_time
@@ -19,7 +19,8 @@ from engine.facts import Finding, ObjectRef, Remedy
 
 _KILLING = re.compile(r"failed (liveness|startup) probe|(?:postStart|PostStartHook|preStop)", re.IGNORECASE)
 _LISTENS = re.compile(
-    r"(?:listen\w*|serv(?:ing|er (?:is )?(?:running|started))|started on port|bound|running|ready)\b[^\n]{0,60}?(?:port[ =:]*|:)(?P<port>\d{2,5})\b",
+    r"(?:listen\w*|serv(?:ing|er (?:is )?(?:running|started))|started on port|bound|running|ready)\b[^\n]{0,60}?"
+    r"(?:port[ =:]*|:)(?P<port>\d{2,5})\b",
     re.IGNORECASE,
 )
 _GRACE = timedelta(minutes=2)
@@ -171,7 +172,10 @@ def _probe_cause(view: ClusterView, container: Container, owner: ObjectRef, kind
             )
         )
     elif not wrong and "refused" in answer and not map_at(container.spec, "startupProbe") and _died_young(container, allowed):
-        cause.says += f"; it begins {delay} s after the start and gives up after about {allowed} s, while the program does not listen yet: a startup probe is missing"
+        cause.says += (
+            f"; it begins {delay} s after the start and gives up after about {allowed} s, while the program does not "
+            "listen yet: a startup probe is missing"
+        )
         cause.remedies.append(
             Remedy(
                 "add a startupProbe (or a longer initialDelaySeconds)",
@@ -218,6 +222,20 @@ def listening_ports(view: ClusterView, container: Container) -> set[int]:
     return found
 
 
+_LOOPBACK = re.compile(
+    r"(?:listen|serv|start|bound|bind|running)[^\n]{0,60}?(?:127\.0\.0\.1|localhost|\[::1\]):(?P<port>\d{2,5})\b", re.IGNORECASE
+)
+
+
+def loopback_line(view: ClusterView, container: Container) -> tuple[int, str]:
+    """The port that a program says it listens on at the loopback address alone, and the log line; (0, "") where it does not."""
+    for line in log_lines(view, container, previous=False)[:200]:
+        hit = _LOOPBACK.search(unstamped(line)[1])
+        if hit:
+            return int(hit["port"]), line
+    return 0, ""
+
+
 def _probe_mistake(view: ClusterView, container: Container, probe: Mapping[str, Any], answer: str) -> str:
     """What is wrong with the probe itself, in words, or ""."""
     declared = {int_at(p, "containerPort") for p in maps_at(container.spec, "ports") if int_at(p, "containerPort")}
@@ -227,6 +245,11 @@ def _probe_mistake(view: ClusterView, container: Container, probe: Mapping[str, 
         return f"the container has no port named {named}"
     if port is not None and ("refused" in answer or "timeout" in answer or "deadline" in answer or "reset" in answer):
         listens = listening_ports(view, container)
+        if loopback_line(view, container)[0] == port:
+            return (
+                f"the program listens only on 127.0.0.1:{port} (loopback), where neither the kubelet nor other pods reach "
+                "it; it has to listen on 0.0.0.0"
+            )
         if listens and port not in listens:
             return f"the program listens on port {cite.listed(str(p) for p in sorted(listens))}, not on {port}"
         if not listens and declared and port not in declared:
@@ -265,6 +288,8 @@ def not_ready(view: ClusterView) -> Iterable[Finding]:
     """Containers that run but are not ready, with what the probe gets and what the log says."""
     for pod in view.all("pods"):
         if pod.deleting_since is not None or pod.text("status", "phase") != "Running":
+            continue
+        if is_ready(pod):
             continue
         owner = view.workload_of(pod)
         for container in containers(pod):

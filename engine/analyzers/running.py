@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from engine.analyzers import cite
 from engine.analyzers.causes import from_story, log_lines
-from engine.analyzers.confidence import confidence
-from engine.analyzers.containers import containers
+from engine.analyzers.confidence import LOG, RELATION, confidence
+from engine.analyzers.containers import Container, containers
 from engine.analyzers.logs import explain
+from engine.analyzers.probes import loopback_line
 from engine.analyzers.registry import analyzer
 from engine.analyzers.view import ClusterView
-from engine.facts import Finding, Remedy
+from engine.cluster.objects import labels_at, maps_at, text_at
+from engine.facts import Finding, ObjectRef, Remedy
 
 _MOST_CONTAINERS = 60
 _TOLD_ELSEWHERE = ("Forbidden",)
@@ -31,6 +34,7 @@ def log_errors(view: ClusterView) -> Iterable[Finding]:
             if not container.ready or not container.is_running or read >= _MOST_CONTAINERS:
                 continue
             read += 1
+            yield from _loopback(view, container, owner)
             lines = log_lines(view, container, previous=False)
             story = explain(lines, ended=False, now=view.now) if lines else None
             if story is None or story.code in _TOLD_ELSEWHERE or (story.pattern is None and story.entry.count < 5):
@@ -53,3 +57,40 @@ def log_errors(view: ClusterView) -> Iterable[Finding]:
                 speciality=told.speciality,
                 detail=f"{owner.name}/{container.name}" if told.object != owner else container.name,
             )
+
+
+def _loopback(view: ClusterView, container: Container, owner: ObjectRef) -> Iterable[Finding]:
+    """A program that listens at the loopback address alone although a Service sends it clients."""
+    port, line = loopback_line(view, container)
+    pod = container.pod
+    if not port:
+        return
+    for service in view.within("services", pod.namespace):
+        selector = labels_at(service.raw, "spec", "selector")
+        if not selector or any(pod.labels.get(k) != v for k, v in selector.items()):
+            continue
+        named = {text_at(p, "name"): p.get("containerPort") for p in maps_at(container.spec, "ports")}
+        targets = [p.get("targetPort", p.get("port")) for p in service.maps("spec", "ports")]
+        if port not in [named.get(t, t) if isinstance(t, str) else t for t in targets]:
+            continue
+        yield Finding(
+            code="ListensOnLoopback",
+            severity="critical",
+            object=owner,
+            summary=f"{container.label} of {owner} listens only on 127.0.0.1:{port} (loopback), so clients of Service "
+            f"{service.name} are refused; it has to listen on 0.0.0.0",
+            evidence=(cite.log_line(pod, container.name, line), cite.field(service, "spec", "ports")),
+            owner=owner,
+            remedies=(
+                Remedy(
+                    "let the program listen on 0.0.0.0 (or the pod's address)",
+                    f"kubectl edit {owner.kind.lower()}/{owner.name} -n {owner.namespace}",
+                    "mutate",
+                ),
+            ),
+            confidence=confidence([LOG, RELATION]),
+            docs=("connection refused", "listen address"),
+            speciality="network",
+            detail=container.name,
+        )
+        return
