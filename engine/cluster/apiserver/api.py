@@ -68,6 +68,8 @@ class Api:
             return Reply(b"ok", content_type=TEXT)
         if (found := self.catalogue.reply(request)) is not None:
             return found
+        if name == "openapi/v2" and "proto-openapi" in request.accept and "json" not in request.accept:
+            raise ApiError(406, "this recorded cluster has its OpenAPI v2 as JSON only; use kubectl 1.29 or newer, or --validate=false")
         for reader in ("openapi", "raw"):
             read = getattr(self.cluster, reader, None)
             data = read(path) if read else None

@@ -52,7 +52,7 @@ class Catalogue:
         parts = request.path.strip("/").split("/")
         if parts[0] not in ("api", "apis") or len(parts) > (2 if parts[0] == "api" else 3):
             return None
-        if len(parts) == 1 and "as=APIGroupDiscoveryList" in request.accept:
+        if len(parts) == 1 and AGGREGATED.removeprefix("application/json;") in request.accept:
             data = self.recorded(request.path, aggregated=True) or encode(self._aggregated(core=parts[0] == "api"))
             return Reply(data, content_type=AGGREGATED)
         document = self.recorded(request.path)

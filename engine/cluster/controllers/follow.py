@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from engine.cluster.controllers.configuration import KINDS, start_configured_pods
 from engine.cluster.controllers.endpoints import sync_endpoints
 from engine.cluster.controllers.pods import on_dead_node, place_waiting_pods, start_pod
 from engine.cluster.controllers.rollout import DEPLOYMENTS, REPLICA_SETS, sync_deployment, sync_replica_set
@@ -70,8 +71,12 @@ class Controllers:
                 return
         if change.resource == "pods" and change.before is None and not at(obj, "status", "conditions"):
             start_pod(self._store, obj)
+        if change.resource == "nodes" and change.after is None:
+            self._clear(name_of(obj))
         if change.resource in PLACES:
             self._place()
+        if change.resource in KINDS and start_configured_pods(self._store, change):
+            self._recount(namespace)
         if change.resource == "namespaces" and change.before is None:
             self._furnish(name_of(obj))
         if change.resource in PERMITTING:
@@ -116,10 +121,21 @@ class Controllers:
     def _place(self) -> None:
         """Have waiting pods look for a node again, and count anew where one was found."""
         for namespace in sorted(place_waiting_pods(self._store)):
-            for resource in BY_KIND.values():
-                for obj in listed(self._store, resource, namespace):
-                    self._sync(resource, namespace, name_of(obj), [])
-            sync_endpoints(self._store, namespace)
+            self._recount(namespace)
+
+    def _recount(self, namespace: str) -> None:
+        for resource in BY_KIND.values():
+            for obj in listed(self._store, resource, namespace):
+                self._sync(resource, namespace, name_of(obj), [])
+        sync_endpoints(self._store, namespace)
+
+    def _clear(self, node: str) -> None:
+        """Take away the pods of a node that is gone."""
+        for pod in listed(self._store, "pods"):
+            if text_at(pod, "spec", "nodeName") == node:
+                self._store.drop("pods", namespace_of(pod), name_of(pod))
+                self._replace(pod)
+                sync_endpoints(self._store, namespace_of(pod))
 
     def _furnish(self, namespace: str) -> None:
         """Give a new namespace its default service account."""

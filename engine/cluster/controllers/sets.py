@@ -121,7 +121,8 @@ def sync_daemon_set(store: Store, namespace: str, name: str, gone: RawObjects) -
         emit_event(store, owner, "SuccessfulCreate", f"Created pod: {name_of(pod)}", "daemonset-controller")
     pods = [pod for pod in owned(store, "pods", owner) if is_active(pod)]
     ready = sum(is_ready(pod) and not on_dead_node(store, pod) for pod in pods)
-    wanted = int_at(owner, "status", "desiredNumberScheduled") or len(pods)
+    lost = {text_at(pod, "spec", "nodeName") for pod in gone} - {name_of(node) for node in listed(store, "nodes")}
+    wanted = int_at(owner, "status", "desiredNumberScheduled", default=len(pods)) - len(lost)
     status = {
         **{key: value for key, value in map_at(owner, "status").items() if key in ("collisionCount", "conditions")},
         "currentNumberScheduled": len(pods),

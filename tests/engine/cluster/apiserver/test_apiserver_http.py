@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import http.client
 import json
+import socket
 import stat
 import threading
 import time
@@ -124,6 +125,16 @@ def test_errors_are_status_objects(ask: Client, path: str, code: int, words: str
     assert words in answer["message"]
 
 
+@pytest.mark.parametrize("garbage", [b"\x16\x03\x01\x02\x00", b"GET\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"A" * 70000 + b"\r\n\r\n"])
+def test_garbage_hurts_nobody_else(read_only: ApiServer, ask: Client, garbage: bytes) -> None:
+    port = int(read_only.url.rpartition(":")[2])
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as broken:
+        broken.sendall(garbage)
+        broken.shutdown(socket.SHUT_WR)
+        assert ask("GET", "/healthz") == (200, "ok")
+        assert b"HTTP/1.1 200" not in broken.recv(65536)
+
+
 def test_lists_are_paged(ask: Client) -> None:
     status, first = ask("GET", "/api/v1/pods?limit=30")
     assert status == 200
@@ -150,6 +161,8 @@ def test_discovery_comes_in_one_piece_or_in_parts(ask: Client) -> None:
     accept = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json"
     assert ask("GET", "/apis", Accept=accept)[1]["kind"] == "APIGroupDiscoveryList"
     assert ask("GET", "/apis")[1]["kind"] == "APIGroupList"
+    old = accept.replace("v=v2;", "v=v2beta1;")
+    assert ask("GET", "/apis", Accept=old)[1]["kind"] == "APIGroupList", "an older form was asked for"
     resources = ask("GET", "/apis/apps/v1")[1]["resources"]
     assert {"deployments", "deployments/scale"} <= {entry["name"] for entry in resources}
 

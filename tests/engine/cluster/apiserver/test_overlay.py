@@ -9,6 +9,7 @@ import pytest
 from fakes.recordings import files_of, pod, write_folder
 
 from engine.cancel import CancelToken
+from engine.cluster.controllers.configuration import references
 from engine.cluster.overlay import BASE_REVISION, Change, Overlay
 from engine.cluster.snapshot import RecordedCluster, open_recording
 from engine.cluster.source import NotFound
@@ -254,3 +255,57 @@ def test_a_paused_deployment_does_not_roll_out(tmp_path: Any) -> None:
     assert len(overlay.list("replicasets.apps")) == 1
     overlay.put("deployments.apps", {**first, "spec": other["spec"]})
     assert sorted(s["spec"]["replicas"] for s in overlay.list("replicasets.apps")) == [0, 1]
+
+
+def test_a_pod_starts_when_the_last_thing_it_misses_is_there(overlay: Overlay) -> None:
+    """The recorded mailer needs a key of a ConfigMap or Secret that does not exist."""
+    waiting = next(p for p in overlay.list("pods", "mailer"))
+    assert waiting["status"]["containerStatuses"][0]["state"]["waiting"]["reason"] == "CreateContainerConfigError"
+    missing = [
+        r
+        for r in references(waiting["spec"])
+        if not any(r.met_by(o) and r.name == o["metadata"]["name"] for o in overlay.list(r.resource, "mailer"))
+    ]
+    assert len(missing) == 1
+    wanted = missing[0]
+    held = next((o for o in overlay.list(wanted.resource, "mailer") if o["metadata"]["name"] == wanted.name), None)
+    kind = {"configmaps": "ConfigMap", "secrets": "Secret"}[wanted.resource]
+    base = held or {"kind": kind, "apiVersion": "v1", "metadata": {"name": wanted.name, "namespace": "mailer"}}
+    overlay.put(wanted.resource, {**base, "data": {**base.get("data", {}), "another": "x"}})
+    if wanted.key:
+        assert overlay.list("pods", "mailer")[0]["status"]["phase"] == "Pending", "another key does not help"
+        overlay.put(wanted.resource, {**base, "data": {**base.get("data", {}), wanted.key: "x"}})
+    assert overlay.list("pods", "mailer")[0]["status"]["phase"] == "Running"
+    assert overlay.list("deployments.apps", "mailer")[0]["status"]["readyReplicas"] == 1
+
+
+def test_the_pods_of_a_deleted_node_move(overlay: Overlay) -> None:
+    taken = overlay.get("nodes", "", "worker-3")
+    overlay.put("nodes", {**taken, "spec": {k: v for k, v in taken["spec"].items() if k != "taints"}})
+    overlay.remove("nodes", "", "worker-1")
+    assert {p["spec"].get("nodeName") for p in overlay.list("pods", "shop")} <= {"worker-3", None}
+    assert len(overlay.list("pods", "shop")) == 4
+    proxies = overlay.get("daemonsets.apps", "kube-system", "kube-proxy")
+    assert proxies["status"]["desiredNumberScheduled"] == 2
+
+
+def test_many_threads_may_read_and_write(overlay: Overlay) -> None:
+    failures: list[BaseException] = []
+
+    def work(number: int) -> None:
+        try:
+            for round_ in range(5):
+                overlay.put("deployments.apps", scaled(overlay.get("deployments.apps", "shop", "cart-api"), (number + round_) % 4))
+                overlay.list("pods", "shop")
+        except BaseException as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert failures == []
+    deployment = overlay.get("deployments.apps", "shop", "cart-api")
+    here = [p for p in overlay.list("pods", "shop") if p["metadata"]["name"].startswith("cart-api")]
+    assert len(here) == deployment["spec"]["replicas"] == deployment["status"].get("readyReplicas", 0)
