@@ -74,6 +74,9 @@ def _http(program: str, words: Sequence[str]) -> None:
 
     rules = table("container")
     parsed = read_getopt(words, row_flags(rules["http_flags"][program]), program)
+    for value in (*parsed.all("-w"), *parsed.all("--write-out")):
+        if not re.fullmatch(table("files")["write_out"], value):
+            raise refusal("container.argument", "curl's -w takes plain words and %{names} only.")
     for url in parsed.operands:
         parts = urlsplit(url if "://" in url else f"http://{url}")
         host = parts.hostname or ""

@@ -116,6 +116,8 @@ def _check_value(program: str, flag: str, value: str | None, row: Mapping[str, A
         raise refusal("host.flag", f"{flag} takes the socket of the local container runtime only.")
     if flag == row.get("cert") and (not re.fullmatch(table("files")["certificate"], text) or ".." in text.split("/")):
         raise refusal("host.file", f"{text!r} is not a certificate file; only .crt, .cer and .pem are read.")
+    if flag in row.get("written", "").split() and not re.fullmatch(table("files")["write_out"], text):
+        raise refusal("host.flag", f"{flag} of {program} takes plain words and %{{names}} only; it could read or write a file otherwise.")
     limits = row.get("limits", {}).get(flag)
     if limits:
         try:

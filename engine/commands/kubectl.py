@@ -20,8 +20,8 @@ from engine.facts import Risk, Verdict
 _TEMPLATES = ("jsonpath", "jsonpath-as-json", "custom-columns", "go-template", "template")
 _PLAIN_OUTPUTS = ("name", "wide", "json", "yaml", "kyaml")
 _SECRET_OUTPUTS = ("", "name", "wide")
-_CONFIG_SECRETS = re.compile(r"token|password|key-?data|keyData|exec|auth|secret|\.users\[[^\]]*\]\}|\.\.", re.IGNORECASE)
-_NAMESPACE_ONLY = re.compile(r"^\{\.\.namespace\}$")
+_CONFIG_SECRETS = re.compile(r"user|token|password|key-?data|exec|secret|auth-?provider|\.\.|\*\*|\$", re.IGNORECASE)
+_CONFIG_NAMES = re.compile(r"\.users\[[^\]]*\]\.name\b|\.context\.user\b|\{\.\.namespace\}")
 _DURATION = re.compile(r"^\d+(?:\.\d+)?(?:ms|s|m|h)?$")
 
 
@@ -203,7 +203,7 @@ def _check_outputs(call: Call, row: Mapping[str, Any]) -> None:
         if form in (*_PLAIN_OUTPUTS, *extra, "") and not equals:
             continue
         if form in _TEMPLATES and (equals or call.parsed.has("template")):
-            if call.verb == "config view" and _CONFIG_SECRETS.search(body) and not _NAMESPACE_ONLY.match(body):
+            if call.verb == "config view" and _CONFIG_SECRETS.search(_CONFIG_NAMES.sub("", body)):
                 raise refusal(
                     "kubectl.config", "The template reaches for credentials of the kubeconfig; use `kubectl config view --minify` instead."
                 )

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 Objects = tuple[tuple[str, str], ...]
 """(kind as the tables spell it, name or "") pairs."""
 
-_NAME = re.compile(r"^[A-Za-z0-9]([A-Za-z0-9._:-]*[A-Za-z0-9])?$")
+_KIND = re.compile(r"^[A-Za-z][A-Za-z0-9.-]*$")
 _MANIFEST = re.compile(r"\.(?:ya?ml|json)$", re.IGNORECASE)
 _POSITIVE = re.compile(r"^\d+$")
 
@@ -23,6 +23,8 @@ _POSITIVE = re.compile(r"^\d+$")
 def kind_of(word: str) -> str:
     """The plural of a kind as the tables spell it: short names resolved, group and version cut off, case folded."""
     base = word.lower().split(".", 1)[0]
+    if not _KIND.match(word):
+        raise refusal("kubectl.kind", f"{word!r} is not the name of a kind.")
     aliases: Mapping[str, str] = table("kubectl_rules")["kinds"]
     return aliases.get(base, base)
 
@@ -147,7 +149,8 @@ def _assignments(call: Call) -> list[str]:
 
 def _delete(call: Call, objects: Objects) -> tuple[Risk, str]:
     recreated = table("kubectl_rules")["recreated_kinds"].split()
-    if call.parsed.on("force") or call.parsed.on("now") or (call.last("grace-period") or "-1") not in ("-1", "30"):
+    grace = call.last("grace-period") or "30"
+    if call.parsed.on("force") or call.parsed.on("now") or (grace != "-1" and (not grace.isdigit() or int(grace) < 2)):
         return "destructive", "it does not let the object end in order"
     if len(objects) == 1 and objects[0][0] in recreated and objects[0][1]:
         return "mutate", "the pod's controller, if it has one, starts another one"

@@ -20,6 +20,10 @@ from engine.redact import Redactor
 __all__ = ["Judgement", "Policy", "PolicySettings", "pin"]
 
 
+_UNKNOWN = frozenset(["policy.unknown", "kubectl.verb", "oc.verb", "host.command"])
+"""Refusals of what no table knows; only these can be lifted by the settings."""
+
+
 @dataclass(frozen=True, slots=True)
 class PolicySettings:
     """What a person set in `[policy]`, and what is known of the place.
@@ -110,7 +114,8 @@ class Policy:
             _check_secrets(stage)
             verdict = self._program(stage.argv, position)
         except Refused as refused:
-            verdict = self._allowed(stage.argv) or Verdict("forbidden", refused.rule, refused.reason)
+            unknown = refused.rule in _UNKNOWN and position == 0
+            verdict = (self._allowed(stage.argv) if unknown else None) or Verdict("forbidden", refused.rule, refused.reason)
         return verdict
 
     def _program(self, argv: tuple[str, ...], position: int) -> Verdict:

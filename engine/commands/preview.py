@@ -53,9 +53,8 @@ def preview(argv: Sequence[str]) -> Preview:
     if argv[0] != "kubectl":
         return Preview()
     call = kubectl.read(argv)
-    row = kubectl.row(call.verb) or {}
     place = place_of(call)
-    operands = _operands(call, row)
+    operands = named(call)
     secret = any(kubectl_objects.is_secret(kind) for kind, _ in operands)
     bulk = (
         call.parsed.has("selector", "field-selector", "all", "all-namespaces", "filename")
@@ -91,13 +90,15 @@ def place_of(call: Call) -> tuple[str, ...]:
     return tuple(flags)
 
 
-def _operands(call: Call, row: Mapping[str, Any]) -> kubectl_objects.Objects:
+def named(call: Call) -> kubectl_objects.Objects:
+    """The objects that a call names."""
     if call.verb in ("exec", "debug"):
         target = call.operands[0] if call.operands else ""
         kind, slash, name = target.partition("/")
         return ((kubectl_objects.kind_of(kind), name),) if slash else (("pods", target),)
     if call.verb == "set serviceaccount":
         return kubectl_objects.objects(call.verb, call.operands[:-1], "objects")
+    row = kubectl.row(call.verb) or {}
     return kubectl_objects.objects(call.verb, call.operands, str(row.get("operands", "")))
 
 

@@ -21,6 +21,7 @@ from engine.commands import kubectl, kubectl_objects
 from engine.commands.kubectl import Call
 from engine.commands.lexer import Refused
 from engine.commands.manifests import write_manifest
+from engine.commands.preview import named
 from engine.facts import ObjectRef
 
 KEPT_DAYS = 7
@@ -118,9 +119,9 @@ class UndoShelf:
             call = kubectl.read(("kubectl", *entry.argv[1:]))
         except Refused:
             return WayBack("", "There is no undo that is known for this command.")
-        named = _simple(call, entry)
-        if named is not None:
-            return named
+        simple = _simple(call, entry)
+        if simple is not None:
+            return simple
         objects = [strip(item) for item in entry.objects]
         if not objects:
             return WayBack("", "Nothing was saved before this change, so there is no way back from here.")
@@ -154,7 +155,7 @@ def _simple(call: Call, entry: UndoEntry) -> WayBack | None:
     where = _where(entry, call)
     if call.verb in ("exec", "debug"):
         return WayBack("", "What a process did in a container cannot be taken back.")
-    if any(kubectl_objects.is_secret(kind) for kind, _ in kubectl_objects.objects(call.verb, call.operands, "objects")) and not first:
+    if not first and any(kubectl_objects.is_secret(kind) for kind, _ in named(call)):
         return WayBack("", "There is no undo for a Secret: its values are not kept here.")
     if call.verb == "scale" and name:
         return WayBack(

@@ -90,6 +90,14 @@ def test_allowed_words_do_not_reopen_what_a_shell_would_do() -> None:
     assert risk("velero get | sh", policy) == "forbidden"
 
 
+def test_settings_cannot_allow_what_a_table_forbids() -> None:
+    policy = Policy(PolicySettings(allowed=("kubectl", "cat", "oc")))
+    assert risk("kubectl edit deployment web", policy) == "forbidden"
+    assert risk("kubectl proxy", policy) == "forbidden"
+    assert risk("cat /etc/shadow", policy) == "forbidden"
+    assert risk("kubectl neat", policy) == "read"
+
+
 def test_a_context_must_be_one_of_the_kubeconfig() -> None:
     policy = Policy(PolicySettings(contexts=("dev", "prod")))
     assert risk("kubectl get pods --context=prod", policy) == "read"
