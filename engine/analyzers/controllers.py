@@ -267,6 +267,9 @@ def _stale_revision(workload: Obj, pods: list[Obj], wanted: int) -> Iterator[Fin
         broken = next((p for p in reversed(pods) if not is_ready(p)), None)
         if broken is None:
             return
+        if broken in old and workload.text("spec", "podManagementPolicy") != "Parallel":
+            yield _stuck_old_revision(workload, broken)
+            return
         says = f"its rolling update waits for {broken.name}, which is not ready; {cite.listed(p.name for p in old)} keep the old revision"
         evidence = cite.field(workload, "status", "updateRevision")
     stuck = strategy != "OnDelete" and not partition
@@ -280,6 +283,30 @@ def _stale_revision(workload: Obj, pods: list[Obj], wanted: int) -> Iterator[Fin
         remedies=(Remedy("see the rollout", _replace(workload.ref, "rollout status"), "read"),),
         confidence=confidence([STATE * 0.6, RELATION]),
         docs=("StatefulSet update strategy",),
+    )
+
+
+def _stuck_old_revision(workload: Obj, broken: Obj) -> Finding:
+    """A broken pod of an old revision: the controller waits for it to become ready before it replaces it."""
+    revision = broken.labels.get("controller-revision-hash", "")
+    return Finding(
+        code="StuckOldRevision",
+        severity="critical",
+        object=workload.ref,
+        summary=f"{broken.name} still runs the old revision {revision} of {workload.ref} and is not ready; the template "
+        "was changed since, but under "
+        "OrderedReady the controller waits for the broken pod instead of replacing it, so it has to be deleted by hand",
+        evidence=(cite.field(broken, "metadata", "labels"), cite.field(workload, "status", "updateRevision")),
+        owner=workload.ref,
+        remedies=(
+            Remedy(
+                "delete the broken pod, so that it comes back with the new template",
+                f"kubectl delete pod/{broken.name} -n {broken.namespace}",
+                "destructive",
+            ),
+        ),
+        confidence=confidence([STATE, RELATION]),
+        docs=("StatefulSet forced rollback",),
     )
 
 

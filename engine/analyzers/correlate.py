@@ -170,7 +170,15 @@ def _volume(view: ClusterView, graph: Graph, effect: Finding) -> None:
 
 
 def _same_program(graph: Graph, effect: Finding) -> None:
-    """What a program's log complains of is explained by what is known of its account, its roles and its DNS settings."""
+    """What a program's log complains of is explained by its account, its roles and its DNS settings; a refused image by its pull secret."""
+    first = {
+        "ImagePullAuth": ("MissingPullSecret", "WrongPullSecretType"),
+        "ImagePullBackOff": ("MissingPullSecret", "WrongPullSecretType"),
+    }
+    for cause in graph.of(effect.owner or effect.object):
+        held = cause.code == "StuckOldRevision" and effect.code not in SHORTAGES and effect.object.kind == "StatefulSet"
+        if cause.code in first.get(effect.code, ()) or held:
+            graph.explains(cause, effect)
     text = effect.summary.lower()
     forbidden = "forbidden" in text or "serviceaccount" in text or effect.code in ("Forbidden", "AuthorizationFailed")
     unresolved = effect.code in ("NameNotResolved", "DnsFailing")

@@ -119,6 +119,11 @@ def _around(view: ClusterView, callees: Callees | None, ref: ObjectRef) -> Itera
     )
     for reference in references(workload.namespace, spec):
         yield reference.object, 0.6
+    for callee in callees.in_settings(workload.namespace, spec):
+        yield callee.ref, 0.55
+        for behind in callees.behind(callee.service) if callee.service is not None else []:
+            if behind.ref != top:
+                yield behind.ref, 0.5
     for pod in view.within("pods", obj.namespace) if obj.kind != "Pod" else [obj]:
         if view.workload_of(pod) == top:
             yield pod.ref, 0.9

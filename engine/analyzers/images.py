@@ -10,7 +10,7 @@ from engine.analyzers.confidence import EVENT, RELATION, STATE, confidence
 from engine.analyzers.containers import Container, containers, is_settled, pod_template
 from engine.analyzers.registry import analyzer
 from engine.analyzers.view import ClusterView
-from engine.cluster.objects import maps_at, text_at
+from engine.cluster.objects import Obj, maps_at, text_at
 from engine.facts import Evidence, Finding, ObjectRef, Remedy
 
 REASONS = (
@@ -244,17 +244,18 @@ def _remedies(view: ClusterView, container: Container, owner: ObjectRef, code: s
     return (Remedy("see whether the node reaches the registry", f"kubectl describe pod {container.pod.name} -n {ns}", "read"),)
 
 
-def _missing_pull_secret(view: ClusterView, namespace: str, pod: object, owner: ObjectRef) -> Iterator[Finding]:
+def _missing_pull_secret(view: ClusterView, namespace: str, pod: Obj, owner: ObjectRef) -> Iterator[Finding]:
     """Pull secrets that do not exist, named by a pod that waits for its image."""
-    from engine.cluster.objects import Obj
-
-    if not isinstance(pod, Obj) or not view.can_see("secrets"):
+    if not view.can_see("secrets"):
         return
     if not any(c.waiting_reason in ("ErrImagePull", "ImagePullBackOff") for c in containers(pod)):
         return
     for secret in maps_at(pod.raw, "spec", "imagePullSecrets"):
         name = text_at(secret, "name")
-        if not name or view.find("secrets", namespace, name) is not None:
+        found = view.find("secrets", namespace, name) if name else None
+        if found is not None and found.text("type") not in ("kubernetes.io/dockerconfigjson", "kubernetes.io/dockercfg"):
+            yield _wrong_type(found, owner)
+        if not name or found is not None:
             continue
         close = cite.nearest(name, [s.name for s in view.within("secrets", namespace)])
         images_of = sorted({text_at(c, "image") for c in maps_at(pod_template(pod), "spec", "containers")})
@@ -278,3 +279,31 @@ def _missing_pull_secret(view: ClusterView, namespace: str, pod: object, owner: 
             speciality="registry",
             detail=owner.name,
         )
+
+
+def _wrong_type(secret: Obj, owner: ObjectRef) -> Finding:
+    """A pull secret that the kubelet passes over, since it is of another type."""
+    return Finding(
+        code="WrongPullSecretType",
+        severity="critical",
+        object=secret.ref,
+        summary=f"imagePullSecret {secret.name} of {owner} is of type {secret.text('type') or 'Opaque'}, not kubernetes.io/dockerconfigjson, so the kubelet ignores it and pulls without credentials",
+        evidence=(cite.field(secret, "type"),),
+        owner=owner,
+        remedies=(
+            Remedy(
+                "create it again as a registry secret (the type cannot be changed)",
+                f"kubectl delete secret/{secret.name} -n {secret.namespace}",
+                "destructive",
+            ),
+            Remedy(
+                "then",
+                f"kubectl create secret docker-registry {secret.name} -n {secret.namespace} --docker-server=REGISTRY --docker-username=USER --docker-password=TOKEN",
+                "mutate",
+            ),
+        ),
+        confidence=confidence([STATE, RELATION]),
+        docs=("imagePullSecrets",),
+        speciality="registry",
+        detail=owner.name,
+    )

@@ -55,12 +55,34 @@ def pod_states(view: ClusterView) -> Iterable[Finding]:
         if pod.deleting_since is not None:
             continue
         reason = pod.text("status", "reason")
+        yield from _debug_containers(pod, view.workload_of(pod)) if pod.maps("status", "ephemeralContainerStatuses") else ()
         if pod.text("status", "phase") == "Failed" and reason in _REFUSED:
             yield _refused(view, pod, reason)
         elif reason == "Evicted":
             yield from _evicted(view, pod)
         elif pod.text("status", "phase") == "Pending":
             yield from _hanging_init(view, pod)
+
+
+def _debug_containers(pod: Obj, owner: ObjectRef) -> Iterator[Finding]:
+    """Ephemeral containers that do not run: no fault of the workload, but of who debugs it."""
+    for container in containers(pod):
+        if container.role == "ephemeral" and (
+            container.waiting_reason not in ("", "ContainerCreating") or (container.terminated and container.exit_code)
+        ):
+            state = container.waiting_reason or f"exit code {container.exit_code}"
+            yield Finding(
+                code="EphemeralContainerFailed",
+                severity="info",
+                object=pod.ref,
+                summary=f"{container.label} (image {container.image}) of {pod.ref} does not run ({state}); the pod's own "
+                "containers are not touched by it",
+                evidence=(container.wait() if container.waiting_reason else container.ending(),),
+                owner=owner,
+                confidence=confidence([STATE]),
+                docs=("kubectl debug",),
+                detail=container.name,
+            )
 
 
 def _over(view: ClusterView, pod: Obj, owner: ObjectRef) -> bool:

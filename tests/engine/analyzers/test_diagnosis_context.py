@@ -25,6 +25,7 @@ from fakes.manifests import (
     pod,
     replicaset,
     running,
+    secret,
     service,
     view,
     waiting,
@@ -160,7 +161,12 @@ def variable_that_is_not_expanded() -> Case:
     made = workload(container(env=env), statuses=[crash_loop()])
     log = log_of(made[2], 'FATAL could not translate host name "$(DB_HOST)" to address: Name or service not known', previous=True)
     db = workload(container("pg", ports=[{"containerPort": 5432}]), statuses=[running("pg")], name="db")
-    return view(made, db, service("db", port=5432, target=5432), logs=log), "web crashes", "Deployment/web", ["DB_HOST", "DB_URL", "expanded"]
+    return (
+        view(made, db, service("db", port=5432, target=5432), logs=log),
+        "web crashes",
+        "Deployment/web",
+        ["DB_HOST", "DB_URL", "expanded"],
+    )
 
 
 @case
@@ -412,6 +418,64 @@ def init_container_image() -> Case:
         phase="Pending",
     )
     return view(made), "web is stuck in Init:ImagePullBackOff", "Deployment/web", ["prep", "tools:nope", "not found|does not exist"]
+
+
+@case
+def pull_secret_of_the_wrong_type() -> Case:
+    made = workload(
+        container(image="private.example/web:1"),
+        statuses=[
+            waiting(
+                "ImagePullBackOff",
+                'Back-off pulling image "private.example/web:1": ErrImagePull: unexpected status from HEAD request: 401 Unauthorized',
+            )
+        ],
+        phase="Pending",
+        spec={"imagePullSecrets": [{"name": "login"}]},
+    )
+    return view(made, secret("login", "config.json")), "web cannot pull its image", "Secret/login", ["login", "Opaque", "dockerconfigjson"]
+
+
+@case
+def statefulset_waits_for_a_broken_old_pod() -> Case:
+    made = {
+        "apiVersion": "apps/v1",
+        "kind": "StatefulSet",
+        "metadata": meta("db"),
+        "spec": {
+            "replicas": 1,
+            "serviceName": "db",
+            "template": {"metadata": {"labels": {"app": "db"}}, "spec": {"containers": [container(image="db:2")]}},
+        },
+        "status": {"replicas": 1, "currentRevision": "db-aaa", "updateRevision": "db-bbb"},
+    }
+    first = pod(
+        "db-0",
+        container(image="db:nope"),
+        statuses=[waiting("ImagePullBackOff", 'Back-off pulling image "db:nope": ErrImagePull: docker.io/library/db:nope: not found')],
+        owner=("StatefulSet", "db"),
+        labels={"app": "db", "controller-revision-hash": "db-aaa"},
+        phase="Pending",
+    )
+    return (
+        view(made, first, service("db", port=5432)),
+        "I corrected the image but db-0 still cannot pull",
+        "StatefulSet/db",
+        ["db-0", "old revision", "deleted?"],
+    )
+
+
+@case
+def a_quiet_fault_of_what_is_asked_wins_over_a_loud_neighbour() -> Case:
+    loud = workload(container(), statuses=[crash_loop()], name="loadtest")
+    quiet = {
+        "apiVersion": "batch/v1",
+        "kind": "CronJob",
+        "metadata": meta("invoices"),
+        "spec": {"schedule": "0 1 * * *", "suspend": True, "jobTemplate": {"spec": {"template": {"spec": {"containers": [container()]}}}}},
+        "status": {"lastScheduleTime": ago(90000)},
+    }
+    return view(loud, quiet), "no invoices were sent since yesterday", "CronJob/invoices", ["suspend"]
 
 
 @pytest.mark.parametrize("name", CASES)
