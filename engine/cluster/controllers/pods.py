@@ -43,11 +43,19 @@ def create_pod(
     siblings: Sequence[RawObject],
     labels: Mapping[str, str],
     node: str = "",
+    claims: Mapping[str, str] | None = None,
 ) -> RawObject:
-    """Write one pod of a template; `siblings` are pods of the same workload, also ones that were deleted just now."""
+    """Write one pod of a template; `siblings` are pods of the same workload, also ones that were deleted just now.
+
+    `claims` are the pod's own volume claims by the volume that they stand for.
+    """
     sibling = _newest_alike(siblings, template)
     spec = copy.deepcopy(sibling["spec"] if sibling else dict(map_at(template, "spec")))
     spec.pop("nodeName", None)
+    if claims:
+        others = [volume for volume in maps_at(spec, "volumes") if text_at(volume, "name") not in claims]
+        own = [{"name": volume, "persistentVolumeClaim": {"claimName": claim}} for volume, claim in claims.items()]
+        spec["volumes"] = [*own, *others]
     metadata: dict[str, Any] = {
         "name": name,
         "namespace": namespace,

@@ -11,6 +11,7 @@ from engine.cluster.objects import at, int_at, labels_at, map_at, maps_at, text_
 from engine.cluster.source import RawObject, RawObjects
 
 STATEFUL_SETS, DAEMON_SETS, JOBS = "statefulsets.apps", "daemonsets.apps", "jobs.batch"
+CLAIMS = "persistentvolumeclaims"
 REVISION_HASH = "controller-revision-hash"
 
 
@@ -65,6 +66,7 @@ def sync_stateful_set(store: Store, namespace: str, name: str, gone: RawObjects)
                 namespace=namespace,
                 siblings=[*gone, *pods],
                 labels=labels,
+                claims=_claims(store, owner, f"{name}-{number}"),
             )
             message = f"create Pod {name}-{number} in StatefulSet {name} successful"
             emit_event(store, owner, "SuccessfulCreate", message, "statefulset-controller")
@@ -85,6 +87,19 @@ def sync_stateful_set(store: Store, namespace: str, name: str, gone: RawObjects)
         "updateRevision": revision,
     }
     _write_status(store, STATEFUL_SETS, owner, status)
+
+
+def _claims(store: Store, owner: RawObject, pod: str) -> dict[str, str]:
+    """The claims of one pod by volume; a missing one is made and waits, as nothing here provides volumes."""
+    claims = {}
+    for template in maps_at(owner, "spec", "volumeClaimTemplates"):
+        volume, namespace = text_at(template, "metadata", "name"), namespace_of(owner)
+        claims[volume] = f"{volume}-{pod}"
+        if found(store, CLAIMS, namespace, claims[volume]) is None:
+            metadata = {"name": claims[volume], "namespace": namespace, "labels": labels_at(owner, "spec", "selector", "matchLabels")}
+            claim = {"kind": "PersistentVolumeClaim", "apiVersion": "v1", "metadata": metadata, "spec": dict(map_at(template, "spec"))}
+            store.write(CLAIMS, {**claim, "status": {"phase": "Pending"}})
+    return claims
 
 
 def _ordinal(pod: RawObject) -> int:

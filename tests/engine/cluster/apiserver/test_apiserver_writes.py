@@ -209,12 +209,14 @@ def test_created_objects_come_as_protobuf(writing: Kubectl, fresh: Overlay) -> N
 
 
 def test_a_stateful_set_and_a_daemon_set_roll_out(writing: Kubectl, fresh: Overlay) -> None:
-    writing.out("scale", "-n", "blog", "sts/blog-db", "--replicas=2")
-    assert pods(fresh, "blog-db", "blog") == ["blog-db-0", "blog-db-1"]
     old = fresh.get("pods", "blog", "blog-db-0")["metadata"]["uid"]
     writing.out("rollout", "restart", "-n", "blog", "sts/blog-db")
     assert "roll out complete" in writing.out("rollout", "status", "-n", "blog", "sts/blog-db", "--timeout=5s")
     assert fresh.get("pods", "blog", "blog-db-0")["metadata"]["uid"] != old
+    writing.out("scale", "-n", "blog", "sts/blog-db", "--replicas=2")
+    assert pods(fresh, "blog-db", "blog") == ["blog-db-0", "blog-db-1"]
+    assert "Pending" in writing.out("get", "-n", "blog", "pvc", "data-blog-db-1"), "nothing provides its volume"
+    assert "Pending" in writing.out("get", "-n", "blog", "pod", "blog-db-1")
     before = {pod["spec"]["nodeName"] for pod in fresh.list("pods", "kube-system") if pod["metadata"]["name"].startswith("kube-proxy")}
     writing.out("rollout", "restart", "-n", "kube-system", "ds/kube-proxy")
     proxies = [pod for pod in fresh.list("pods", "kube-system") if pod["metadata"]["name"].startswith("kube-proxy")]
