@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from engine.analyzers.view import RESOURCE_OF_KIND, ClusterView
 from engine.cluster.connect import Connection, Opening, contexts
 from engine.cluster.rows import (
+    WORKLOAD_RESOURCES,
     EventRow,
     NamespaceRow,
     NodeRow,
@@ -20,16 +21,6 @@ from engine.cluster.rows import (
 )
 from engine.cluster.source import ClusterError, ContextInfo, Forbidden, NotFound, NotRecorded, RawObjects
 from engine.facts import Finding, ObjectRef
-
-WORKLOAD_RESOURCES = (
-    "pods",
-    "deployments.apps",
-    "replicasets.apps",
-    "statefulsets.apps",
-    "daemonsets.apps",
-    "jobs.batch",
-    "cronjobs.batch",
-)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,8 @@ from engine.cancel import CancelToken
 from engine.cluster.source import ClusterSource
 from engine.commands.approval import Approvals
 from engine.commands.lexer import Refused, Script, parse
-from engine.commands.policy import Judgement, Policy, pin
+from engine.commands.pinning import pin
+from engine.commands.policy import Judgement, Policy
 from engine.commands.runner import CommandResult, Runner
 from engine.events import CommandFinished, CommandOutput, CommandProposed, CommandStarted, Event
 from engine.facts import ApprovalRequest, CommandRecord, Decision, ObjectRef, Verdict

@@ -9,6 +9,7 @@ from engine.answer import informational_answer
 from engine.cluster.source import ClusterError
 from engine.events import AnswerFinished, Notice, PassagesFound
 from engine.facts import Answer, CommandRecord, Evidence
+from engine.flows import without_kubectl
 from engine.flows.tools import Emit, Tools, step
 from engine.flows.words import explain, plan_with_model
 from engine.investigation import Investigation
@@ -51,6 +52,13 @@ def _run_and_answer(query: str, reading: Reading, tools: Tools, emit: Emit) -> s
     for command in reading.commands[:2]:
         outcome = tools.desk.run(command, why="shows what was asked for")
         records += outcome.records
+        if outcome.status == "unavailable" and outcome.verdict.risk == "read":
+            text = without_kubectl.read(outcome.command, tools.source)
+            if text is not None:
+                text = tools.redact(text)
+                tables.append(text)
+                investigation.add(Evidence(source=f"{outcome.command} (read without kubectl)", excerpt=text[:2000]))
+                continue
         if outcome.status != "ran" or outcome.result is None:
             emit(Notice(level="warning", text=outcome.reason))
             if not reading.answer:

@@ -151,7 +151,7 @@ def _test(tested: tuple[Tested, ...], investigation: Investigation, tools: Tools
         hypothesis = one.hypothesis
         if hypothesis.status == "refuted" or not hypothesis.test or hypothesis.test in tried:
             continue
-        if len(records) >= MAX_TESTS or investigation.enough or tools.left() < 1:
+        if len(records) >= MAX_TESTS or (records and investigation.enough) or tools.left() < 1:
             break
         if tools.desk.judge(hypothesis.test).risk != "read":
             continue
