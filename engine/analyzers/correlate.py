@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from engine.analyzers.callees import Callee, Callees
-from engine.analyzers.causes import waits_on_others
+from engine.analyzers.cause import waits_on_others
 from engine.analyzers.containers import is_ready, pod_template
 from engine.analyzers.view import ClusterView
 from engine.cluster.objects import Obj, labels_at, maps_at, text_at
@@ -182,8 +182,8 @@ def _same_program(graph: Graph, effect: Finding) -> None:
     text = effect.summary.lower()
     forbidden = "forbidden" in text or "serviceaccount" in text or effect.code in ("Forbidden", "AuthorizationFailed")
     unresolved = effect.code in ("NameNotResolved", "DnsFailing")
-    if not forbidden and not unresolved:
-        return
+    if (not forbidden and not unresolved) or effect.object.kind in _RBAC_KINDS:
+        return  # a role that lacks a rule is the cause of the program's words, never their effect
     for cause in graph.of(effect.owner or effect.object):
         if cause.severity == "info" or cause.id == effect.id:
             continue
