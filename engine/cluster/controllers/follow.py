@@ -8,6 +8,7 @@ from engine.cluster.controllers.pods import on_dead_node, place_waiting_pods, st
 from engine.cluster.controllers.rollout import DEPLOYMENTS, REPLICA_SETS, sync_deployment, sync_replica_set
 from engine.cluster.controllers.sets import DAEMON_SETS, JOBS, STATEFUL_SETS, sync_daemon_set, sync_job, sync_stateful_set
 from engine.cluster.controllers.store import Store, StoredChange, controller_of, found, listed, name_of, namespace_of, uid_of
+from engine.cluster.controllers.volumes import CLAIMS, VOLUMES, bind_claims
 from engine.cluster.objects import at, int_at, list_at, maps_at, text_at
 from engine.cluster.source import RawObject
 
@@ -38,7 +39,7 @@ IN_NAMESPACES = (
     "rolebindings.rbac.authorization.k8s.io",
     "events",
 )
-PLACES = ("nodes", "persistentvolumeclaims")
+PLACES = ("nodes", CLAIMS, VOLUMES)
 """The kinds that decide where pods may run."""
 PERMITTING = ("namespaces", "serviceaccounts", "resourcequotas")
 """The kinds that decide whether pods may be created."""
@@ -73,6 +74,8 @@ class Controllers:
             start_pod(self._store, obj)
         if change.resource == "nodes" and change.after is None:
             self._clear(name_of(obj))
+        if change.resource in (VOLUMES, CLAIMS):
+            bind_claims(self._store)
         if change.resource in PLACES:
             self._place()
         if change.resource in KINDS and start_configured_pods(self._store, change):

@@ -7,11 +7,11 @@ from typing import Any
 from engine.cluster.controllers.pods import create_pod, end_pod, is_active, is_ready, on_dead_node, same_specification
 from engine.cluster.controllers.refusals import refusal
 from engine.cluster.controllers.store import Store, digest, emit_event, found, listed, name_of, namespace_of, owned, reference_to, uid_of
+from engine.cluster.controllers.volumes import CLAIMS
 from engine.cluster.objects import at, int_at, labels_at, map_at, maps_at, text_at
 from engine.cluster.source import RawObject, RawObjects
 
 STATEFUL_SETS, DAEMON_SETS, JOBS = "statefulsets.apps", "daemonsets.apps", "jobs.batch"
-CLAIMS = "persistentvolumeclaims"
 REVISION_HASH = "controller-revision-hash"
 
 

@@ -309,3 +309,19 @@ def test_many_threads_may_read_and_write(overlay: Overlay) -> None:
     deployment = overlay.get("deployments.apps", "shop", "cart-api")
     here = [p for p in overlay.list("pods", "shop") if p["metadata"]["name"].startswith("cart-api")]
     assert len(here) == deployment["spec"]["replicas"] == deployment["status"].get("readyReplicas", 0)
+
+
+@pytest.mark.parametrize(
+    ("size", "modes", "starts"), [("1Ti", ["ReadWriteOnce"], True), ("1Mi", ["ReadWriteOnce"], False), ("1Ti", [], False)]
+)
+def test_a_suiting_volume_lets_a_waiting_pod_start(overlay: Overlay, size: str, modes: list[str], starts: bool) -> None:
+    claim = overlay.get("persistentvolumeclaims", "warehouse", "data-warehouse-db-0")
+    volume = {"kind": "PersistentVolume", "apiVersion": "v1", "metadata": {"name": "given"}}
+    asked = {"capacity": {"storage": size}, "accessModes": modes, "storageClassName": claim["spec"]["storageClassName"]}
+    overlay.put("persistentvolumes", {**volume, "spec": asked})
+    pod_now = overlay.get("pods", "warehouse", "warehouse-db-0")
+    assert pod_now["status"]["phase"] == ("Running" if starts else "Pending")
+    assert overlay.get("persistentvolumes", "", "given")["status"]["phase"] == ("Bound" if starts else "Available")
+    if starts:
+        assert overlay.get("persistentvolumeclaims", "warehouse", "data-warehouse-db-0")["spec"]["volumeName"] == "given"
+        assert overlay.get("statefulsets.apps", "warehouse", "warehouse-db")["status"]["readyReplicas"] == 1
