@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from datetime import timedelta
 
 from engine.analyzers import cite
-from engine.analyzers.causes import Cause
+from engine.analyzers.cause import Cause
 from engine.analyzers.confidence import EVENT, HINT, RELATION, STATE, confidence
 from engine.analyzers.containers import Container, containers
 from engine.analyzers.crash import cause_of

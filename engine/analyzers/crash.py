@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator
 from datetime import timedelta
 
 from engine.analyzers import cite
-from engine.analyzers.causes import Cause, from_story, log_lines
+from engine.analyzers.cause import Cause, log_lines
+from engine.analyzers.causes import from_story
 from engine.analyzers.confidence import EVENT, HINT, RELATION, STATE, confidence
 from engine.analyzers.containers import Container, containers, is_finished, is_settled, pod_template
 from engine.analyzers.logs import Story, explain

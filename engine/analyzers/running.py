@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from engine.analyzers import cite
-from engine.analyzers.causes import from_story, log_lines
+from engine.analyzers.cause import log_lines
+from engine.analyzers.causes import from_story
 from engine.analyzers.confidence import LOG, RELATION, confidence
 from engine.analyzers.containers import Container, containers
 from engine.analyzers.logs import explain

@@ -1,0 +1,133 @@
+"""Refinements of a story about files: what is mounted there, who may write, what the image holds."""
+
+from __future__ import annotations
+
+import posixpath
+
+from engine.analyzers import cite
+from engine.analyzers.cause import Cause, edit_command
+from engine.analyzers.confidence import RELATION
+from engine.analyzers.containers import Container
+from engine.analyzers.logs import Story
+from engine.analyzers.settings import keys_of, mount_of, mounted_objects, mounts
+from engine.analyzers.view import ClusterView
+from engine.cluster.objects import text_at
+from engine.facts import Evidence, ObjectRef, Remedy
+
+
+def missing_file(view: ClusterView, container: Container, story: Story, cause: Cause) -> None:
+    """Say what is mounted where the file is missing, and which keys the mounted object has."""
+    path = story.groups.get("path", "").rstrip(".")
+    if not path.startswith("/"):
+        path = posixpath.join(text_at(container.spec, "workingDir") or "/", path) if path else path
+    mount = mount_of(container.pod.map("spec"), container.spec, path) if path else None
+    if mount is None:
+        if path.startswith("/var/run/secrets/kubernetes.io/serviceaccount"):
+            cause.says += "; the pod gets no ServiceAccount token (automountServiceAccountToken: false)"
+        elif path:
+            cause.says += f"; no volume is mounted there, so the image or a mount at {posixpath.dirname(path)} has to bring it"
+        return
+    name = posixpath.relpath(path, mount.path)
+    for kind, holder, items in mounted_objects(mount.volume):
+        ref = ObjectRef(kind, container.pod.namespace, holder)
+        keys = [text_at(i, "path") for i in items] or keys_of(view, ref)
+        if not view.can_see("configmaps" if kind == "ConfigMap" else "secrets"):
+            continue
+        close = cite.nearest(name, keys)
+        listed = f"its keys are {cite.listed(keys)}" if keys else "it has no keys"
+        hint = f", {close} is close" if close else ""
+        cause.says += f": {ref}, mounted at {mount.path}, has no key {name} ({listed}{hint})"
+        source = view.find_ref(ref)
+        if source is not None and kind == "ConfigMap":
+            cause.evidence.append(Evidence(f"{ref} data", "\n".join(f"{k}:" for k in keys)[:300], object=ref))
+        cause.weights.append(RELATION)
+        cause.remedies.append(
+            Remedy(f"add the key {name} to {ref}" + (f" (or rename {close})" if close else ""), edit_command(ref), "mutate")
+        )
+        return
+    cause.says += f"; the {mount.kind or 'volume'} {text_at(mount.volume, 'name')} mounted at {mount.path} does not hold it"
+
+
+def file_access(view: ClusterView, container: Container, story: Story, cause: Cause) -> None:
+    """Say why the path cannot be written or entered: read-only root, read-only mount, user, fsGroup."""
+    path = story.groups.get("path", "").rstrip(".")
+    mount = mount_of(container.pod.map("spec"), container.spec, path) if path else None
+    context = f"{container.spec_where}.securityContext"
+    read_only = container.spec.get("securityContext", {}) if isinstance(container.spec.get("securityContext"), dict) else {}
+    pod_context = container.pod.map("spec", "securityContext")
+    user = read_only.get("runAsUser", pod_context.get("runAsUser"))
+    if story.code == "ReadOnlyFileSystem":
+        if mount is not None and mount.read_only:
+            cause.says += f"; the volume at {mount.path} is mounted with readOnly: true"
+            cause.weights.append(RELATION)
+        elif mount is not None and mount.kind in ("configMap", "secret", "projected", "downwardAPI"):
+            cause.says += f"; {mount.path} is a {mount.kind} volume, which is always read-only"
+            cause.weights.append(RELATION)
+        elif read_only.get("readOnlyRootFilesystem") is True:
+            folder = posixpath.dirname(path) if path else "the path it writes to"
+            cause.says += f": readOnlyRootFilesystem is true and no writable volume is mounted at {folder}"
+            cause.evidence.append(Evidence(f"{container.pod.ref} {context}", "readOnlyRootFilesystem: true", object=container.pod.ref))
+            cause.weights.append(RELATION)
+            cause.remedies.append(Remedy(f"mount an emptyDir at {folder}", edit_command(cause.object), "mutate"))
+    elif story.code in ("PermissionDenied", "PrivilegedPort"):
+        if story.code == "PrivilegedPort":
+            cause.says = f"it may not listen on port {story.groups.get('port', '')}, which is below 1024, as its user"
+        if user is not None:
+            cause.says += f" (it runs as user {user})"
+            cause.weights.append(RELATION)
+        if mount is not None:
+            group = pod_context.get("fsGroup")
+            told = f"fsGroup is {group}" if group is not None else "no fsGroup is set"
+            cause.says += f"; {mount.path} is a {mount.kind} volume and {told}"
+            cause.remedies.append(
+                Remedy(
+                    "set spec.securityContext.fsGroup so that the volume belongs to the container's group",
+                    edit_command(cause.object),
+                    "mutate",
+                )
+            )
+
+
+def disk_full(view: ClusterView, container: Container, story: Story, cause: Cause) -> None:
+    """Find the volume that is full."""
+    path = story.groups.get("path", "")
+    mount = mount_of(container.pod.map("spec"), container.spec, path) if path else None
+    if mount is None and not path:
+        writable = ("persistentVolumeClaim", "emptyDir")
+        written = [m for m in mounts(container.pod.map("spec"), container.spec) if m.kind in writable and not m.read_only]
+        mount = written[0] if len(written) == 1 else None
+    if mount is None:
+        return
+    claim = text_at(mount.volume, "persistentVolumeClaim", "claimName")
+    if claim:
+        cause.object = ObjectRef("PersistentVolumeClaim", container.pod.namespace, claim)
+        cause.says += f"; {mount.path} is the claim {claim}"
+        found = view.find("persistentvolumeclaims", container.pod.namespace, claim)
+        if found is not None:
+            size = found.text("status", "capacity", "storage")
+            cause.says += f" of {size}" if size else ""
+            cause.evidence.append(cite.field(found, "status", "capacity"))
+        cause.speciality = "storage"
+    elif mount.kind == "emptyDir":
+        limit = text_at(mount.volume, "emptyDir", "sizeLimit")
+        cause.says += f"; {mount.path} is an emptyDir" + (f" with sizeLimit {limit}" if limit else "")
+
+
+def exec_format(view: ClusterView, container: Container, story: Story, cause: Cause) -> None:
+    """Set the image beside the node's architecture."""
+    node = view.find("nodes", "", container.pod.text("spec", "nodeName"))
+    arch = node.text("status", "nodeInfo", "architecture") if node else ""
+    cause.says = (
+        f"image {container.image} is built for another CPU architecture than the "
+        f"node's{f' ({arch})' if arch else ''}: {story.groups.get('error', 'exec format error')}"
+    )
+    cause.evidence.append(container.declared("image"))
+    if node is not None and arch:
+        cause.evidence.append(cite.field(node, "status", "nodeInfo", "architecture"))
+        cause.weights.append(RELATION)
+    cause.remedies.append(
+        Remedy(
+            f"use an image built for {arch or 'the architecture of the nodes'}, or a multi-arch one", edit_command(cause.object), "mutate"
+        )
+    )
+    cause.speciality = "registry"
