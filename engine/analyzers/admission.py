@@ -113,6 +113,7 @@ def explain(view: ClusterView, maker: Obj, message: str, evidence: Evidence) -> 
             [EVENT, RELATION],
             failed.remedies,
             causes=failed.causes,
+            detail=failed.webhook,
         )
     return _finding(maker, owner, "FailedCreate", owner, f"{_missing(maker, owner)}: {_tail(message)}", (evidence,), [EVENT])
 

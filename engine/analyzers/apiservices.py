@@ -89,25 +89,28 @@ def custom_resources(view: ClusterView) -> Iterator[Finding]:
         if crd.text("spec", "scope") == "Cluster" and view.namespace is not None:
             continue
         objects = [o for o in view.all(resource) if o.deleting_since is None]
-        untouched = [o for o in objects if _untouched(view, crd, o)]
+        untouched = [o for o in objects if _untouched(view, o)]
         if untouched and len(untouched) == len(objects):
-            yield _no_controller(view, crd, untouched)
+            yield from _no_controller(view, crd, untouched)
         for obj in objects:
             if obj not in untouched:
                 yield from _not_ready(view, obj)
 
 
-def _untouched(view: ClusterView, crd: Obj, obj: Obj) -> bool:
-    """Whether nobody has ever written a status to an object of a kind that has one."""
-    has_status = any(
+def _untouched(view: ClusterView, obj: Obj) -> bool:
+    """Whether nobody has ever written a status or an event to an object that had the time for it."""
+    age = (view.now - obj.created).total_seconds() if obj.created else _UNTOUCHED_SECONDS
+    return not obj.map("status") and age >= _UNTOUCHED_SECONDS and not view.events_of(obj)
+
+
+def _has_status(crd: Obj) -> bool:
+    return any(
         "status" in map_at(v, "subresources") or "status" in map_at(v, "schema", "openAPIV3Schema", "properties")
         for v in crd.maps("spec", "versions")
     )
-    age = (view.now - obj.created).total_seconds() if obj.created else _UNTOUCHED_SECONDS
-    return has_status and not obj.map("status") and age >= _UNTOUCHED_SECONDS and not view.events_of(obj)
 
 
-def _no_controller(view: ClusterView, crd: Obj, objects: list[Obj]) -> Finding:
+def _no_controller(view: ClusterView, crd: Obj, objects: list[Obj]) -> Iterator[Finding]:
     kind, group = crd.text("spec", "names", "kind"), crd.text("spec", "group")
     words = {w for w in (group.partition(".")[0], kind.lower()) if len(w) > 3}
     likely = [
@@ -135,13 +138,16 @@ def _no_controller(view: ClusterView, crd: Obj, objects: list[Obj]) -> Finding:
     else:
         why = f"no controller for {group} is found running in the cluster"
         command = f"kubectl get deployments -A -o wide | grep -i {group.partition('.')[0]}"
-    return _finding(
+    idle_or_absent = not likely or object_ != first.ref
+    if not _has_status(crd) and not idle_or_absent:
+        return  # a kind that holds settings only: its running controller reads it and writes nothing back
+    yield _finding(
         object_,
         "NoController",
-        "critical" if view.namespace is not None or first.namespace else "warning",
+        "critical" if _has_status(crd) and idle_or_absent else "warning",
         f"Nobody acts on {many}: no status and no event was ever written, {why}",
         evidence,
-        [RELATION, HINT],
+        [RELATION, RELATION] if _has_status(crd) and idle_or_absent else [RELATION],
         command,
         owner=first.ref,
         detail=kind,

@@ -174,6 +174,8 @@ def _not_active(view: ClusterView, hpa: Obj, target: Obj | None, reason: object,
         else:
             why = f"{words} has no values for it"
             remedy = Remedy("see whether the metrics come", f"kubectl -n {hpa.namespace} top pods", "read")
+        if bare[0]:
+            why += f"; besides, container {bare[1]} has no {bare[0]} request"
         text = f"{lead}: {why} ({_flat(message)})"
         return _finding(hpa, "AutoscalerMetrics", "critical", text, (said,), [STATE, RELATION], (remedy,), owner=target, causes=causes)
     text = f"{lead}: {_flat(message)} ({reason})"

@@ -68,9 +68,22 @@ def _terminating(view: ClusterView, namespace: Obj) -> Finding:
     object_ = ObjectRef("Namespace", "", namespace.name)
     remedies: tuple[Remedy, ...] = ()
     holders = _holders(view, namespace, str(remaining.get("message") or ""))
-    if discovery.get("status") == "True":
+    broken = [a for a in view.within("apiservices.apiregistration.k8s.io", None) if a.condition("Available").get("status") == "False"]
+    undiscovered = discovery.get("status") == "True"
+    if holders and not all(f in _BUILT_IN for f in holders[0][1]):
+        first, names = holders[0]
+        object_ = first.ref
+        rest = f" (and {len(holders) - 1} more objects)" if len(holders) > 1 else ""
+        why = f"{first.kind} {first.name} still carries the finalizer {listed(names)}{rest} and no controller removes it"
+        evidence.append(field(first, "metadata", "finalizers"))
+        if first.at("metadata", "deletionTimestamp"):
+            evidence.append(field(first, "metadata", "deletionTimestamp"))
+        remedies = (_unhold(first),)
+        if undiscovered and broken:
+            why += f"; besides, APIService {listed(a.name for a in broken)} is unavailable, which keeps every namespace from being deleted"
+            evidence.append(condition(namespace, "NamespaceDeletionDiscoveryFailure"))
+    elif undiscovered:
         evidence.append(condition(namespace, "NamespaceDeletionDiscoveryFailure"))
-        broken = [a for a in view.within("apiservices.apiregistration.k8s.io", None) if a.condition("Available").get("status") == "False"]
         if broken:
             object_ = broken[0].ref
             causes = tuple(f"APIServiceUnavailable/APIService//{a.name}" for a in broken)
@@ -88,15 +101,6 @@ def _terminating(view: ClusterView, namespace: Obj) -> Finding:
             )
         else:
             why = f"the API server cannot list all resources: {_flat(discovery.get('message'))}"
-    elif holders:
-        first, names = holders[0]
-        object_ = first.ref
-        rest = f" (and {len(holders) - 1} more objects)" if len(holders) > 1 else ""
-        why = f"{first.kind} {first.name} still carries the finalizer {listed(names)}{rest} and no controller removes it"
-        evidence.append(field(first, "metadata", "finalizers"))
-        if first.at("metadata", "deletionTimestamp"):
-            evidence.append(field(first, "metadata", "deletionTimestamp"))
-        remedies = (_unhold(first),)
     elif finalizers.get("status") == "True" or remaining.get("status") == "True":
         said = _flat(finalizers.get("message") if finalizers.get("status") == "True" else remaining.get("message"))
         why = said[:1].lower() + said[1:]

@@ -15,7 +15,16 @@ from engine.facts import Evidence, ObjectRef, Remedy
 TEMPLATED = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet")
 """Kinds with a pod template that can be changed in place."""
 
-KIND_ORDER = ("impossible", "unhealthy", "cordoned", "volume", "full", "ports", "anti-affinity", "pod-affinity", "spread", "taint")
+KIND_ORDER = ("impossible", "volume", "ports", "anti-affinity", "pod-affinity", "spread", "full", "unhealthy", "cordoned", "taint")
+"""Which filter to name first where several stand against the pod: its own demands before the state of nodes that happen to be there."""
+PINNED_ORDER = ("impossible", "unhealthy", "cordoned", "volume", "full", "ports", "anti-affinity", "pod-affinity", "spread", "taint")
+"""The same where the pod may run on few nodes only: then the state of just those nodes matters first."""
+_PRESSURE = {
+    "memory-pressure": "MemoryPressure",
+    "disk-pressure": "DiskPressure",
+    "pid-pressure": "PIDPressure",
+    "network-unavailable": "NetworkUnavailable",
+}
 CODES = {
     "impossible": "InsufficientResources",
     "full": "InsufficientResources",
@@ -50,7 +59,8 @@ class Refusal:
     kind: str
     per_node: dict[str, list[Blocker]]
     closest: dict[str, list[Blocker]]
-    restricted: bool
+    because: str = ""
+    """What leaves these nodes only, as in “the node that its node selection allows”; "" where all nodes are looked at."""
 
     def nodes(self) -> list[str]:
         """The closest nodes that fail by this very kind."""
@@ -76,7 +86,7 @@ def _resources(cluster: Cluster, pod: Obj, refusal: Refusal) -> Reason:
     largest = max(nodes, key=lambda n: cluster.allocatable(n, resource))
     if refusal.kind == "impossible":
         has = readable(resource, cluster.allocatable(largest, resource))
-        scope = "any node that its node selection allows" if refusal.restricted else "any node"
+        scope = f"any node that {refusal.because}" if refusal.because else "any node"
         most = f"Insufficient {resource}; the largest, {largest.name}, has {has}"
         text = f"it requests {asked} of {resource}, more than {scope} can allocate ({most})"
         evidence: tuple[Evidence, ...] = (_request_evidence(pod, resource), field(largest, "status", "allocatable", resource))
@@ -98,13 +108,18 @@ def _resources(cluster: Cluster, pod: Obj, refusal: Refusal) -> Reason:
 
 def _unhealthy(cluster: Cluster, pod: Obj, refusal: Refusal) -> Reason:
     names = refusal.nodes()
-    only = "the only node" if len(names) == 1 else "the only nodes"
-    because = "its node selection allows" if refusal.restricted else "would have room"
-    lead = f"{only} that {because}, {listed(names)}, {'is' if len(names) == 1 else 'are'} NotReady"
-    text = f"{lead} (taint {listed(refusal.details())}): {refusal.table()}"
+    only = "the only node that" if len(names) == 1 else "the only nodes that"
     nodes = [cluster.by_name[n] for n in names]
-    causes = tuple(f"NodeNotReady/Node//{n.name}" for n in nodes if n.condition("Ready").get("status") != "True")
-    evidence = tuple(field(n, "spec", "taints") for n in nodes[:2]) + tuple(condition(n, "Ready") for n in nodes[:2])
+    pressed = [
+        (n, _PRESSURE[d]) for n in nodes for d in refusal.details() if d in _PRESSURE and n.condition(_PRESSURE[d]).get("status") == "True"
+    ]
+    lost = [n for n in nodes if n.condition("Ready").get("status") != "True"]
+    state = "NotReady" if lost or not pressed else f"short of resources ({listed(dict.fromkeys(kind for _, kind in pressed))})"
+    lead = f"{only} {refusal.because or 'would have room'}, {listed(names)}, {'is' if len(names) == 1 else 'are'} {state}"
+    text = f"{lead} (taint {listed(refusal.details())}): {refusal.table()}"
+    causes = tuple(f"NodeNotReady/Node//{n.name}" for n in lost) + tuple(f"{kind}/Node//{n.name}" for n, kind in pressed)
+    evidence = tuple(field(n, "spec", "taints") for n in nodes[:2]) + tuple(condition(n, "Ready") for n in lost[:2])
+    evidence += tuple(condition(n, kind) for n, kind in pressed[:2])
     remedy = Remedy("bring the node back, or allow other nodes", f"kubectl describe node {names[0]}", "read")
     return Reason(CODES["unhealthy"], text, evidence, (remedy,), causes, 0.93)
 
@@ -119,8 +134,9 @@ def _cordoned(cluster: Cluster, pod: Obj, refusal: Refusal) -> Reason:
 
 def _taint(cluster: Cluster, pod: Obj, refusal: Refusal) -> Reason:
     names, taints = refusal.nodes(), refusal.details()
-    if refusal.restricted:
-        lead = f"node {listed(names)} matches {selection(pod)} but has the taint {listed(taints)}, which the pod does not tolerate"
+    if refusal.because:
+        reach = f"matches {selection(pod)}" if refusal.because.startswith("its") else refusal.because
+        lead = f"node {listed(names)} {reach} but has the taint {listed(taints)}, which the pod does not tolerate"
     else:
         lead = f"every node that has room carries a taint that the pod does not tolerate: {refusal.table()}"
     tolerations = pod.maps("spec", "tolerations")

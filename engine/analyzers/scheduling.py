@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from engine.analyzers.cite import condition, event, field, latest_event, listed, nearest
 from engine.analyzers.claims import explain_claim
 from engine.analyzers.placement import Cluster, blockers, bound_volumes, claims_of, volume_allows, wanted_nodes
-from engine.analyzers.refusals import KIND_ORDER, REASONS, TEMPLATED, Reason, Refusal, selection
+from engine.analyzers.refusals import KIND_ORDER, PINNED_ORDER, REASONS, TEMPLATED, Reason, Refusal, selection
 from engine.analyzers.registry import analyzer
 from engine.analyzers.selectors import node_selector_matches, pod_requests, required_affinity, requirement_text
 from engine.analyzers.view import ClusterView
@@ -94,10 +94,12 @@ def _nodes(cluster: Cluster, pod: Obj, said: str) -> Reason:
         return _in_the_schedulers_words(said)
     fewest = min(len({b.kind for b in found}) for found in per_node.values())
     nearest_nodes = {name: found for name, found in per_node.items() if len({b.kind for b in found}) == fewest}
-    kind = min((b.kind for found in nearest_nodes.values() for b in found), key=KIND_ORDER.index)
+    because = "its node selection allows" if restricted else "can reach its volume" if len(reachable) < len(offering) else ""
+    order = PINNED_ORDER if because else KIND_ORDER
+    kind = min((b.kind for found in nearest_nodes.values() for b in found), key=order.index)
     if kind == "full" and any(b.kind == "impossible" for found in per_node.values() for b in found) and fewest > 1:
         kind = "impossible"
-    return REASONS[kind](cluster, pod, Refusal(kind, per_node, nearest_nodes, restricted))
+    return REASONS[kind](cluster, pod, Refusal(kind, per_node, nearest_nodes, because))
 
 
 def _no_wanted(cluster: Cluster, pod: Obj) -> Reason:

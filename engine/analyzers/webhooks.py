@@ -52,6 +52,7 @@ class WebhookFailure:
     evidence: tuple[Evidence, ...] = ()
     remedies: tuple[Remedy, ...] = ()
     causes: tuple[str, ...] = ()
+    webhook: str = ""
 
 
 def webhook_failure(view: ClusterView, message: str) -> WebhookFailure | None:
@@ -67,7 +68,7 @@ def webhook_failure(view: ClusterView, message: str) -> WebhookFailure | None:
     why = tls or reach or "the call fails"
     text = f"admission webhook {name} cannot be called: {why} ({what[-220:]})"
     if held is None:
-        return WebhookFailure(code, ObjectRef("ValidatingWebhookConfiguration", "", name), text)
+        return WebhookFailure(code, ObjectRef("ValidatingWebhookConfiguration", "", name), text, webhook=name)
     configuration, index = held
     service = map_at(configuration.raw, "webhooks", index, "clientConfig", "service")
     policy = configuration.text("webhooks", index, "failurePolicy") or "Fail"
@@ -77,7 +78,7 @@ def webhook_failure(view: ClusterView, message: str) -> WebhookFailure | None:
         field(configuration, "webhooks", index, "failurePolicy"),
         field(configuration, "webhooks", index, "clientConfig", "service"),
     )
-    return WebhookFailure(code, configuration.ref, text, evidence, _remedies(configuration, text_at(service, "namespace")), causes)
+    return WebhookFailure(code, configuration.ref, text, evidence, _remedies(configuration, text_at(service, "namespace")), causes, name)
 
 
 @analyzer("webhooks", speciality="security", needs=(*CONFIGURATIONS, "services", "pods"))

@@ -152,7 +152,7 @@ def test_custom_resources_without_any_status_have_no_controller() -> None:
     assert "scaled to 0 replicas" in seen(crd(), widget(), idle)[0][1]
 
 
-@pytest.mark.parametrize("objects", [[crd(), widget(phase="Done")], [crd(), widget(seconds=5)], [crd(status=False), widget()], [crd()]])
+@pytest.mark.parametrize("objects", [[crd(), widget(phase="Done")], [crd(), widget(seconds=5)], [crd()], [crd(status=False), widget(), deployment("example-operator", ready=1)]])
 def test_custom_resources_that_somebody_acts_on_or_that_have_no_status_are_quiet(objects: list[Raw]) -> None:
     assert seen(*objects) == []
 
