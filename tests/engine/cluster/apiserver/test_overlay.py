@@ -325,3 +325,20 @@ def test_a_suiting_volume_lets_a_waiting_pod_start(overlay: Overlay, size: str, 
     if starts:
         assert overlay.get("persistentvolumeclaims", "warehouse", "data-warehouse-db-0")["spec"]["volumeName"] == "given"
         assert overlay.get("statefulsets.apps", "warehouse", "warehouse-db")["status"]["readyReplicas"] == 1
+
+
+def test_restarting_everything_repairs_nothing(overlay: Overlay) -> None:
+    def ready() -> dict[tuple[str, str], int]:
+        return {
+            (d["metadata"]["namespace"], d["metadata"]["name"]): d["status"].get("readyReplicas", 0)
+            for d in overlay.list("deployments.apps")
+        }
+
+    before = ready()
+    assert 0 in before.values()
+    for deployment in overlay.list("deployments.apps"):
+        template = deployment["spec"]["template"]
+        noted = {**template, "metadata": {**template["metadata"], "annotations": {"kubectl.kubernetes.io/restartedAt": "now"}}}
+        overlay.put("deployments.apps", {**deployment, "spec": {**deployment["spec"], "template": noted}})
+    assert ready() == before
+    assert all(is_new(p) for p in overlay.list("pods", "shop"))
