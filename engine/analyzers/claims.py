@@ -74,7 +74,7 @@ def _no_class(view: ClusterView, claim: Obj, failed: Obj | None) -> Finding | No
     known = sorted(c.name for c in view.all("storageclasses.storage.k8s.io"))
     rest = f"StorageClasses there are: {listed(known)}" if known else "there is no StorageClass at all"
     static = _candidates(view, claim, "")
-    near = f"; {_refusals(static)}" if static else ""
+    near = f"; {_refusals(static)}" if static else _elsewhere(view, claim, "")
     choice = known[0] if known else "CLASS"
     return _finding(
         view,
@@ -109,7 +109,8 @@ def _unknown_class(view: ClusterView, claim: Obj, name: str, failed: Obj | None)
             view,
             claim,
             "NoMatchingVolume",
-            'it wants a volume without a StorageClass (storageClassName: "") and no such PersistentVolume exists',
+            'it wants a volume without a StorageClass (storageClassName: "") and no such PersistentVolume exists'
+            + _elsewhere(view, claim, name),
             0.85,
             (*_said(failed), field(claim, "spec")),
         )
@@ -120,6 +121,7 @@ def _unknown_class(view: ClusterView, claim: Obj, name: str, failed: Obj | None)
     hint = f"; did you mean {guess}?" if guess else (f" (there are: {listed(known)})" if known else " (there is no StorageClass at all)")
     if static:
         hint += f"; the volumes of that class are all taken ({_refusals(static)})"
+    hint += _elsewhere(view, claim, name)
     return _finding(
         view,
         claim,
@@ -286,6 +288,15 @@ def _misfits(claim: Obj, volume: Obj, name: str) -> list[str]:
     if claim.map("spec", "selector") and not selects(claim.map("spec", "selector"), volume.labels):
         reasons.append("its labels do not match the claim's selector")
     return reasons
+
+
+def _elsewhere(view: ClusterView, claim: Obj, name: str) -> str:
+    """A free volume that would fit but for its class, as a clause; "" where there is none."""
+    for volume in view.all("persistentvolumes"):
+        theirs = volume.text("spec", "storageClassName")
+        if theirs != name and volume.text("status", "phase") == "Available" and not _misfits(claim, volume, theirs):
+            return f'; PersistentVolume {volume.name} would fit but has storageClassName "{theirs}"'
+    return ""
 
 
 def _refusals(static: list[tuple[Obj, list[str]]]) -> str:

@@ -60,7 +60,7 @@ def nodes(view: ClusterView) -> Iterator[Finding]:
                 confidence([STATE, STATE]),
                 (Remedy("let it take pods again", f"kubectl uncordon {node.name}", "mutate"),),
             )
-        yield from _skew(view, node)
+        yield from _skew(view, node, here)
 
 
 @analyzer("stuck-pods", speciality="workload", needs=("pods", "nodes"))
@@ -254,7 +254,7 @@ def _conditions(view: ClusterView, node: Obj, here: list[Obj]) -> Iterator[Findi
             )
 
 
-def _skew(view: ClusterView, node: Obj) -> Iterator[Finding]:
+def _skew(view: ClusterView, node: Obj, here: list[Obj]) -> Iterator[Finding]:
     kubelet, server = node.text("status", "nodeInfo", "kubeletVersion"), view.server_version
     theirs, ours = _MINOR.match(kubelet), _MINOR.match(server)
     if theirs is None or ours is None:
@@ -266,7 +266,7 @@ def _skew(view: ClusterView, node: Obj) -> Iterator[Finding]:
     yield _finding(
         node,
         "VersionSkew",
-        severity_here(view, "warning", False),
+        severity_here(view, "warning", any(p.condition("Ready").get("status") != "True" for p in here)),
         f"The kubelet of node {node.name} ({kubelet}) {how} the API server ({server}), which is not supported",
         (field(node, "status", "nodeInfo", "kubeletVersion"),),
         confidence([STATE, RELATION]),

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from fakes.manifests import NS, Raw, ago, deployment, event, meta, node, pod, replicaset, view
 
+from engine.analyzers.mounts import mounts
 from engine.analyzers.registry import check
-from engine.analyzers.storage import mounts, storage
+from engine.analyzers.storage import storage
 from engine.facts import Finding, ObjectRef
 
 
@@ -242,6 +243,38 @@ def test_a_failed_mount_names_its_cause(volume_source: Raw, message: str, code: 
     assert finding.code == code
     assert all(word in finding.summary for word in words)
     assert message.splitlines()[0] in finding.evidence[0].excerpt
+
+
+def test_a_driver_that_the_node_lacks_is_told_even_without_an_event() -> None:
+    waiting = user(startTime=ago(300))
+    bound = claim(phase="Bound", volumeName="pv-1")
+    pv = volume("pv-1", "Bound", holder=f"{NS}/data", csi={"driver": "disk.csi.example.com", "volumeHandle": "v"})
+    plugin = {"kind": "CSINode", "metadata": meta("node-a", ""), "spec": {"drivers": [{"name": "other.csi.example.com"}]}}
+    finding = mounting(waiting, bound, pv, plugin)
+    assert finding.code == "CSIDriverNotRegistered"
+    assert "disk.csi.example.com" in finding.summary
+    plugin["spec"]["drivers"][0]["name"] = "disk.csi.example.com"
+    assert list(mounts(view(waiting, bound, pv, plugin))) == []
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        'AttachVolume.Attach failed for volume "pv-1" : timed out waiting for external-attacher of disk.csi.example.com CSI driver to attach volume v',
+        'AttachVolume.Attach failed for volume "pv-1" : CSINode node-a does not contain driver disk.csi.example.com',
+    ],
+)
+def test_a_volume_that_no_driver_attaches_names_the_driver(message: str) -> None:
+    waiting = user()
+    finding = mounting(claim(phase="Bound", volumeName="pv-1"), waiting, event(waiting, "FailedAttachVolume", message))
+    assert finding.code == "CSIDriverNotRegistered"
+    assert "disk.csi.example.com" in finding.summary
+
+
+def test_a_volume_of_another_class_that_would_fit_is_mentioned() -> None:
+    finding = only(claim(storageClassName="fast"), volume("pv-1", storageClassName="manual"), user())
+    assert finding.code == "StorageClassNotFound"
+    assert 'PersistentVolume pv-1 would fit but has storageClassName "manual"' in finding.summary
 
 
 def test_missing_secrets_and_running_pods_are_not_storage_faults() -> None:
