@@ -8,6 +8,7 @@ from typing import Any
 from engine.analyzers.cite import field, listed, nearest
 from engine.analyzers.clients import Clients
 from engine.analyzers.confidence import HINT, LOG, RELATION, STATE, confidence
+from engine.analyzers.containers import is_ready
 from engine.analyzers.servicefacts import (
     HANDLERS,
     PROBES,
@@ -129,6 +130,48 @@ def _headless(service: Obj, port: Port, clients: Clients) -> Iterator[Finding]:
         ),
         detail=str(port.port),
     )
+
+
+def wrong_calls(view: ClusterView, service: Obj) -> Iterator[Finding]:
+    """Clients whose settings name a port that the Service does not have."""
+    ports = service_ports(service)
+    known = {p.port for p in ports}
+    headless = service.text("spec", "clusterIP") == "None"
+    reachable = known | {int(p.target) for p in ports if p.target.isdigit()} if headless else known
+    node_ports = {p.get("nodePort") for p in service.maps("spec", "ports")}
+    clients = Clients.of(view)
+    for client in clients.calling(service):
+        port, setting = client.callee.address.port, client.callee.setting
+        if not port or not ports or port in reachable or port in node_ports:
+            continue
+        complaints = clients.complaints(service, [client])
+        if not complaints and any(is_ready(p) for p in clients.pods_of(client.workload)):
+            continue
+        as_target = next((p for p in ports if p.target == str(port)), None)
+        meant = as_target or (ports[0] if len(ports) == 1 else None)
+        hint = f"; {port} is the targetPort, clients use port {as_target.port}" if as_target else ""
+        where = setting.place if setting is not None else "its settings"
+        source = view.find_ref(setting.source) if setting is not None and setting.source is not None else None
+        cited = field(source, "data", setting.key) if source is not None and setting is not None and setting.key else None
+        yield network_finding(
+            source if source is not None else client.workload,
+            "ServicePortNotFound",
+            "critical" if complaints else "warning",
+            f"{client.workload.kind} {client.workload.name} calls Service {service.name} on port {port} ({where}), "
+            f"but the Service has only port {listed(str(p.port) for p in ports)}{hint}"
+            + (f"; it gets “{complaints[0].words}”" if complaints else ""),
+            (field(service, "spec", "ports"), *((cited,) if cited else ()), *(c.evidence for c in complaints[:2])),
+            confidence([RELATION, RELATION, *([LOG] if complaints else [])]),
+            (
+                Remedy(
+                    f"call port {meant.port if meant else listed(str(p.port) for p in ports)}, or add the port to the Service",
+                    f"kubectl -n {service.namespace} get service {service.name} -o yaml",
+                    "read",
+                ),
+            ),
+            owner=client.workload.ref,
+            detail=f"{client.workload.name}-{service.name}-{port}",
+        )
 
 
 def mixed_pods(view: ClusterView, service: Obj, ready: list[Obj]) -> Iterator[Finding]:

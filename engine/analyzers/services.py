@@ -11,7 +11,7 @@ from engine.analyzers.containers import is_finished, is_ready, pod_template
 from engine.analyzers.manualendpoints import external_name, without_selector
 from engine.analyzers.registry import analyzer
 from engine.analyzers.servicefacts import network_finding, slices_of
-from engine.analyzers.serviceports import mixed_pods, port_findings
+from engine.analyzers.serviceports import mixed_pods, port_findings, wrong_calls
 from engine.analyzers.view import ClusterView
 from engine.cluster.objects import Obj, labels_at
 from engine.facts import Finding, Remedy, Severity
@@ -49,6 +49,7 @@ def judge(view: ClusterView, service: Obj, pods: list[Obj], *, needed: bool = Fa
     if not ready and not service.flag("spec", "publishNotReadyAddresses"):
         yield _not_ready(view, service, behind)
     yield from port_findings(view, service, behind, ready)
+    yield from wrong_calls(view, service)
     yield from mixed_pods(view, service, ready)
 
 

@@ -1,6 +1,5 @@
 """Deletions that hang, APIs that are down, custom resources nobody acts on, certificates, control plane, hygiene."""
 
-
 from __future__ import annotations
 
 import base64
@@ -84,6 +83,15 @@ def test_a_dead_api_that_keeps_a_namespace_from_ending_is_the_object_and_the_cau
     assert found[0].causes == ("APIServiceUnavailable/APIService//v1.things.example.com",)
 
 
+def test_a_finalizer_is_named_before_a_dead_api_that_blocks_every_namespace() -> None:
+    held = config_map("state", {})
+    held["metadata"].update(finalizers=["example.com/hook"], deletionTimestamp=ago(500))
+    failure = says("NamespaceDeletionDiscoveryFailure", "Discovery failed for some groups", reason="DiscoveryFailed")
+    found = list(namespaces(view(ending([failure, *REMAINING]), held, broken_api())))
+    assert found[0].object == ObjectRef("ConfigMap", NS, "state")
+    assert "v1.things.example.com is unavailable" in found[0].summary
+
+
 def test_living_namespaces_and_those_just_deleted_are_quiet() -> None:
     assert list(namespaces(view(deployment()))) == []
     assert list(namespaces(view(ending(seconds=3)))) == []
@@ -152,7 +160,15 @@ def test_custom_resources_without_any_status_have_no_controller() -> None:
     assert "scaled to 0 replicas" in seen(crd(), widget(), idle)[0][1]
 
 
-@pytest.mark.parametrize("objects", [[crd(), widget(phase="Done")], [crd(), widget(seconds=5)], [crd()], [crd(status=False), widget(), deployment("example-operator", ready=1)]])
+@pytest.mark.parametrize(
+    "objects",
+    [
+        [crd(), widget(phase="Done")],
+        [crd(), widget(seconds=5)],
+        [crd()],
+        [crd(status=False), widget(), deployment("example-operator", ready=1)],
+    ],
+)
 def test_custom_resources_that_somebody_acts_on_or_that_have_no_status_are_quiet(objects: list[Raw]) -> None:
     assert seen(*objects) == []
 

@@ -271,6 +271,28 @@ def test_pod_affinity_without_any_such_pod_says_so() -> None:
     assert "anywhere" in finding.summary
 
 
+def test_a_rule_of_the_pod_comes_before_a_node_that_happens_to_be_away() -> None:
+    rival = pod("web-5d8-zzzzz", node="n1", labels={"app": "web"})
+    away = machine("n2", taints=[taint("node.kubernetes.io/unreachable")])
+    own = waiting(
+        "0/2 nodes are available: 1 node(s) didn't match pod anti-affinity rules, 1 node(s) had untolerated taint(s).",
+        labels={"app": "web"},
+        affinity=anti({"app": "web"}),
+    )
+    finding = only(own, machine("n1"), away, rival)
+    assert finding.code == "PodAntiAffinity"
+    assert "n2" in finding.summary
+
+
+def test_a_node_under_pressure_is_the_cause_of_the_pod_that_is_bound_to_it() -> None:
+    pressed = machine("n1", {"pool": "db"}, [taint("node.kubernetes.io/disk-pressure")])
+    pressed["status"]["conditions"].append({"type": "DiskPressure", "status": "True", "message": "kubelet has disk pressure"})
+    whole = check(view(waiting(nodeSelector={"pool": "db"}), pressed, machine("n2")), only=["scheduling", "nodes"])
+    finding = next(f for f in whole.findings if f.code == "NodesNotReady")
+    assert finding.causes == ("DiskPressure/Node//n1",)
+    assert "DiskPressure" in finding.summary
+
+
 def spread(key: str = "zone") -> list[Raw]:
     return [{"maxSkew": 1, "topologyKey": key, "whenUnsatisfiable": "DoNotSchedule", "labelSelector": {"matchLabels": {"app": "web"}}}]
 

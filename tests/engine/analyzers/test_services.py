@@ -1,6 +1,5 @@
 """Services that lead nowhere: selectors, ports, endpoints written by hand, aliases; and those that are fine."""
 
-
 from __future__ import annotations
 
 from typing import Any
@@ -153,6 +152,17 @@ def test_another_protocol_on_the_same_port_is_told_but_not_where_both_are_served
     assert finding.code == "ServiceProtocolMismatch"
     assert "UDP" in finding.summary
     assert quiet(api(53), service("api", ports=[*ports, {"name": "tcp", "port": 53, "targetPort": 53, "protocol": "TCP"}]))
+
+
+def test_a_client_that_calls_a_port_the_service_does_not_have_is_the_one_to_mend() -> None:
+    clients, logs = caller("api:8080", "dial tcp 10.96.0.50:8080: i/o timeout")
+    finding = only(api(), service("api"), clients, logs=logs)
+    assert finding.code == "ServicePortNotFound"
+    assert finding.object == ObjectRef("Deployment", NS, "shop")
+    assert "on port 8080" in finding.summary
+    assert "clients use port 80" in finding.summary
+    assert quiet(api(), service("api"), caller("api:80")[0])
+    assert quiet(api(), service("api"), caller("api:8080")[0]), "a client without complaint is left alone"
 
 
 def test_a_headless_service_does_not_translate_its_port() -> None:
