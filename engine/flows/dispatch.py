@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from engine.cluster.source import ClusterError, Forbidden, NotFound, NotRecorded
 from engine.events import FindingsFound, Notice, QueryClassified, QueryReceived
 from engine.facts import Tier
-from engine.flows.tools import Emit, Tools
+from engine.flows.tools import Emit, Speaker, Tools
 from engine.intent import UNSURE, Intent, classify
+from engine.llm.budget import Budget
 from engine.place import Place
 from engine.resolve import mentioned_namespace
 from engine.run import FlowError, Run
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 def answer_query(agent: Agent, run: Run, place: Place, query: str, *, pod: str = "", attachment: str = "") -> str:
     """Work on a question; the Run's outcome."""
     run.emit(QueryReceived(query=query, context=place.context, namespace=place.namespace, mode=place.mode))
+    query = agent.redactor.text(query)  # from here on nobody, and no model, sees a secret that was pasted
     intent = classify(query)
     model = agent.model(run)
     if intent.confidence < UNSURE and model is not None:
@@ -123,7 +125,7 @@ def gather(agent: Agent, run: Run, place: Place, tier: Tier, model: ChatModel | 
         token=run.token,
         redact=agent.redactor.text,
         settings=settings,
-        model=model,
+        speaker=Speaker(model, Budget(settings.budget.prompt_tokens)) if model is not None else None,
         pod=pod,
         deadline=time.monotonic() + seconds,
         attachment=attachment,

@@ -33,7 +33,7 @@ def informational(query: str, tools: Tools, emit: Emit) -> str:
             reading = read(query, tools.source, tools.place.namespace, pod=tools.pod, cancel=tools.token)
         except ClusterError as error:
             raise FlowError("cluster", str(error)) from error
-        if reading is None and tools.model is not None:
+        if reading is None and tools.speaker is not None:
             reading = plan_with_model(query, tools, emit)
         note.detail = "; ".join(reading.commands) if reading else "no read command fits"
         note.outcome = "done" if reading else "skipped"

@@ -14,6 +14,8 @@ from engine.cluster.source import ClusterSource
 from engine.commands.desk import Desk
 from engine.config import Settings
 from engine.events import Event, StepFinished, StepStarted
+from engine.llm.budget import Budget
+from engine.llm.fence import Fence
 from engine.llm.provider import ChatModel
 from engine.place import Place
 from index.passage import Passage
@@ -36,8 +38,17 @@ class StepNote:
 
 
 @dataclass(frozen=True, slots=True)
+class Speaker:
+    """The model of one question, with the prompt tokens that the question may cost and the fence for text from outside."""
+
+    model: ChatModel
+    budget: Budget
+    fence: Fence = field(default_factory=Fence)
+
+
+@dataclass(frozen=True, slots=True)
 class Tools:
-    """Everything a flow may touch. `model` is None when there is none; `history` are facts from earlier questions of the session."""
+    """Everything a flow may touch. `speaker` is None without a model; `attachment` is text that came with the question (a log)."""
 
     place: Place
     source: ClusterSource
@@ -46,7 +57,7 @@ class Tools:
     token: CancelToken
     redact: Callable[[str], str]
     settings: Settings
-    model: ChatModel | None = None
+    speaker: Speaker | None = None
     pod: str = ""
     deadline: float = 0.0
     attachment: str = ""

@@ -19,14 +19,25 @@ from index.passage import Passage
 def explain(query: str, passages: tuple[Passage, ...], tools: Tools, emit: Emit) -> Answer:
     """A how-to or what-is question from the documentation, worded by the model where there is one."""
     frame = documents_answer(passages)
-    if tools.model is None:
+    speaker = tools.speaker
+    if speaker is None:
         return frame
     from engine.llm.tasks import explain as ask
 
     words: list[str] = []
     with step(tools, emit, "word the answer", "model") as note:
         heard = _stream(emit, words)
-        text = ask(tools.model, query, passages, heard, cancel=tools.token, on_problem=_problem(emit))
+        text = ask(
+            speaker.model,
+            query,
+            passages,
+            heard,
+            tools.token,
+            speaker.budget,
+            fence=speaker.fence,
+            deadline=tools.deadline or None,
+            on_problem=_problem(emit),
+        )
         note.detail = f"{len(words)} pieces" if text else "the passage itself"
         note.outcome = "done" if text else "failed"
     return dataclasses.replace(frame, text=text) if text else frame
@@ -34,7 +45,8 @@ def explain(query: str, passages: tuple[Passage, ...], tools: Tools, emit: Emit)
 
 def plan_with_model(query: str, tools: Tools, emit: Emit) -> Reading | None:
     """A read command for a question that code could not read, from slots that all exist in the cluster."""
-    if tools.model is None:
+    speaker = tools.speaker
+    if speaker is None:
         return None
     from engine.llm.tasks import Catalogue, plan_reads
 
@@ -44,10 +56,13 @@ def plan_with_model(query: str, tools: Tools, emit: Emit) -> Reading | None:
         namespaces = ()
     kinds = tuple(dict.fromkeys(word.argument for word in KINDS.values()))
     found = plan_reads(
-        tools.model,
+        speaker.model,
         query,
-        Catalogue(("get", "describe", "logs", "events"), kinds, namespaces=namespaces),
-        cancel=tools.token,
+        Catalogue(("get", "describe", "logs", "events"), kinds, _likely_names(query, tools), namespaces),
+        tools.token,
+        speaker.budget,
+        fence=speaker.fence,
+        deadline=tools.deadline or None,
         on_problem=_problem(emit),
     )
     if found is None or (found.read in ("describe", "logs") and not found.name):
@@ -64,9 +79,28 @@ def plan_with_model(query: str, tools: Tools, emit: Emit) -> Reading | None:
     return Reading((command,)) if command else None
 
 
+def _likely_names(query: str, tools: Tools) -> tuple[str, ...]:
+    """Names of workloads that the model may put into a command, those that resemble a word of the query first."""
+    import difflib
+
+    from engine.resolve import WORKLOADS, words_of
+
+    names: set[str] = set()
+    for kind in WORKLOADS:
+        try:
+            found = tools.source.list(kind.resource, tools.place.namespace or None, cancel=tools.token)
+        except ClusterError:
+            continue
+        names |= {str(raw.get("metadata", {}).get("name", "")) for raw in found}
+    words = words_of(query)
+    near = [name for word in words for name in difflib.get_close_matches(word, names, n=5, cutoff=0.5)]
+    return tuple(dict.fromkeys([*near, *sorted(names)]))[:40]
+
+
 def word_diagnosis(query: str, frame: Answer, tools: Tools, emit: Emit) -> Answer:
     """The composed diagnosis in the model's words, checked against the evidence; the composed one where that fails."""
-    if tools.model is None or not frame.root_causes:
+    speaker = tools.speaker
+    if speaker is None or not frame.root_causes:
         return frame
     from engine.llm.grounding import ground
     from engine.llm.tasks import word_answer
@@ -76,13 +110,16 @@ def word_diagnosis(query: str, frame: Answer, tools: Tools, emit: Emit) -> Answe
         first = frame.root_causes[0].evidence
         evidence = sorted(frame.evidence, key=lambda item: item.id not in first)
         text = word_answer(
-            tools.model,
+            speaker.model,
             frame.text,
             evidence[:8],
             frame.passages,
             _stream(emit, words),
-            cancel=tools.token,
+            tools.token,
+            speaker.budget,
             query=query,
+            fence=speaker.fence,
+            deadline=tools.deadline or None,
             on_problem=_problem(emit),
         )
         if text is None:
@@ -93,9 +130,10 @@ def word_diagnosis(query: str, frame: Answer, tools: Tools, emit: Emit) -> Answe
             frame.evidence,
             known_objects=_objects(frame),
             commands=[remedy.command for remedy in frame.fix if remedy.command],
+            trusted=f"{frame.text}\n{query}",
         )
         note.detail = f"{len(grounded.flagged)} claims without evidence marked" if grounded.flagged else "every claim has its evidence"
-    return dataclasses.replace(frame, text=_joined(grounded.text, frame))
+    return dataclasses.replace(frame, text=_joined(grounded.text, frame), metrics={**frame.metrics, **speaker.budget.metrics})
 
 
 def _joined(words: str, frame: Answer) -> str:
