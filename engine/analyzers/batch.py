@@ -288,6 +288,30 @@ def _held(view: ClusterView, cron: Obj) -> Iterator[Finding]:
             confidence=confidence([STATE, RELATION, *([EVENT] if event is not None else [])]),
             docs=("CronJob concurrencyPolicy",),
         )
+    elif (
+        policy == "Replace" and event is None and cron.text("status", "lastScheduleTime") and not cron.text("status", "lastSuccessfulTime")
+    ):
+        yield Finding(
+            code="CronJobReplacesRuns",
+            severity="warning",
+            object=cron.ref,
+            summary=f"no run of {cron.ref} has ever succeeded: its concurrencyPolicy is Replace, so a run that takes longer "
+            "than the schedule "
+            f"{cron.text('spec', 'schedule')!r} leaves is stopped for the next one",
+            evidence=(
+                cite.field(cron, "spec", "concurrencyPolicy"),
+                cite.field(cron, "spec", "schedule"),
+                cite.field(cron, "status", "lastScheduleTime"),
+            ),
+            owner=cron.ref,
+            remedies=(
+                Remedy(
+                    "set concurrencyPolicy Forbid, or run it less often", f"kubectl edit cronjob/{cron.name} -n {cron.namespace}", "mutate"
+                ),
+            ),
+            confidence=confidence([RELATION]),
+            docs=("CronJob concurrencyPolicy",),
+        )
     elif len(running) >= 3:
         yield Finding(
             code="CronJobPilesUp",

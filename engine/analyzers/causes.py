@@ -24,6 +24,7 @@ _REFINE: dict[str, _Refine] = {
     **_rows(causes_settings.bad_file, ["InvalidConfigurationFile"]),
     **_rows(causes_files.missing_file, ["MissingFile"]),
     **_rows(causes_files.file_access, ["ReadOnlyFileSystem", "PermissionDenied", "PrivilegedPort"]),
+    **_rows(causes_files.path_is_directory, ["PathIsDirectory"]),
     **_rows(causes_files.disk_full, ["DiskFull"]),
     **_rows(causes_calls.name_not_resolved, ["NameNotResolved"]),
     **_rows(causes_calls.connection, CONNECTION_CODES - {"NameNotResolved", "DnsFailing", "Waiting"}),

@@ -11,7 +11,7 @@ from engine.analyzers.containers import Container
 from engine.analyzers.logs import Story
 from engine.analyzers.settings import keys_of, mount_of, mounted_objects, mounts
 from engine.analyzers.view import ClusterView
-from engine.cluster.objects import text_at
+from engine.cluster.objects import at, map_at, text_at
 from engine.facts import Evidence, ObjectRef, Remedy
 
 
@@ -53,9 +53,9 @@ def file_access(view: ClusterView, container: Container, story: Story, cause: Ca
     path = story.groups.get("path", "").rstrip(".")
     mount = mount_of(container.pod.map("spec"), container.spec, path) if path else None
     context = f"{container.spec_where}.securityContext"
-    read_only = container.spec.get("securityContext", {}) if isinstance(container.spec.get("securityContext"), dict) else {}
+    context_of = map_at(container.spec, "securityContext")
     pod_context = container.pod.map("spec", "securityContext")
-    user = read_only.get("runAsUser", pod_context.get("runAsUser"))
+    user = context_of.get("runAsUser", pod_context.get("runAsUser"))
     if story.code == "ReadOnlyFileSystem":
         if mount is not None and mount.read_only:
             cause.says += f"; the volume at {mount.path} is mounted with readOnly: true"
@@ -63,7 +63,7 @@ def file_access(view: ClusterView, container: Container, story: Story, cause: Ca
         elif mount is not None and mount.kind in ("configMap", "secret", "projected", "downwardAPI"):
             cause.says += f"; {mount.path} is a {mount.kind} volume, which is always read-only"
             cause.weights.append(RELATION)
-        elif read_only.get("readOnlyRootFilesystem") is True:
+        elif context_of.get("readOnlyRootFilesystem") is True:
             folder = posixpath.dirname(path) if path else "the path it writes to"
             cause.says += f": readOnlyRootFilesystem is true and no writable volume is mounted at {folder}"
             cause.evidence.append(Evidence(f"{container.pod.ref} {context}", "readOnlyRootFilesystem: true", object=container.pod.ref))
@@ -74,6 +74,10 @@ def file_access(view: ClusterView, container: Container, story: Story, cause: Ca
             cause.says = f"it may not listen on port {story.groups.get('port', '')}, which is below 1024, as its user"
         if user is not None:
             cause.says += f" (it runs as user {user})"
+            cause.weights.append(RELATION)
+        dropped = at(context_of, "capabilities", "drop")
+        if mount is None and isinstance(dropped, list) and dropped:
+            cause.says += f"; its securityContext drops the capabilities {cite.listed(str(d) for d in dropped)}"
             cause.weights.append(RELATION)
         if mount is not None:
             group = pod_context.get("fsGroup")
@@ -111,6 +115,23 @@ def disk_full(view: ClusterView, container: Container, story: Story, cause: Caus
     elif mount.kind == "emptyDir":
         limit = text_at(mount.volume, "emptyDir", "sizeLimit")
         cause.says += f"; {mount.path} is an emptyDir" + (f" with sizeLimit {limit}" if limit else "")
+
+
+def path_is_directory(view: ClusterView, container: Container, story: Story, cause: Cause) -> None:
+    """A subPath that names no key of the mounted object: the kubelet makes a directory of it."""
+    path = story.groups.get("path", "").rstrip(".")
+    mount = mount_of(container.pod.map("spec"), container.spec, path) if path else None
+    if mount is None or not mount.sub_path:
+        return
+    for kind, holder, items in mounted_objects(mount.volume):
+        ref = ObjectRef(kind, container.pod.namespace, holder)
+        keys = [text_at(i, "path") for i in items] or keys_of(view, ref)
+        if mount.sub_path not in keys:
+            cause.says += f": its subPath {mount.sub_path} is no key of {ref} (its keys are {cite.listed(keys) or 'none'}), so an empty directory is mounted"
+            cause.evidence.append(container.declared("volumeMounts"))
+            cause.weights.append(RELATION)
+            cause.remedies.append(Remedy("correct the subPath or add the key", edit_command(cause.object), "mutate"))
+            return
 
 
 def exec_format(view: ClusterView, container: Container, story: Story, cause: Cause) -> None:

@@ -33,8 +33,8 @@ _RUNTIME = (
     (re.compile(r'error mounting "(?P<src>[^"]+)" to rootfs at "(?P<x>[^"]+)".*?(?P<y>not a directory|no such file or directory|read-only file system|permission denied|is a directory)'), "BadMount", "the mount at {x} fails ({y}): a file and a directory may be mixed up, as with subPath"),
     (re.compile(r"container init was OOM-killed|memory limit too low|cannot start a container that has.*memory"), "OOMKilled", "its memory limit is too low to start at all"),
     (re.compile(r"unable to find user (?P<x>\S+?):|no matching entries in (?:passwd|group) file"), "UnknownUser", "the user {x} does not exist in the image"),
-    (re.compile(r"(?:apparmor|AppArmor)[^:]*profile[^:]*"), "MissingProfile", "the AppArmor profile is not loaded on the node"),
-    (re.compile(r"seccomp[^:]*(?:profile|: )[^:]*"), "MissingProfile", "the seccomp profile cannot be used on the node"),
+    (re.compile(r"(?:apparmor|AppArmor)[^\n]*?profile \"?(?P<x>[\w./-]+)?"), "MissingProfile", "the AppArmor profile {x} is not loaded on the node"),
+    (re.compile(r"seccomp[^\n]*?(?P<x>/[^\s\":]+|localhost/[^\s\":]+)[^\n]*?(?P<y>no such file or directory|not found|invalid|unsupported)"), "MissingProfile", "the seccomp profile {x} cannot be used on the node ({y})"),
     (re.compile(r"sysctl[^:]*"), "ForbiddenSysctl", "a sysctl is refused"),
     (re.compile(r"no command specified"), "BadCommand", "neither the image nor the pod template gives a command"),
     (re.compile(r"failed to (?:prepare|create) subPath|subPath"), "BadMount", "a subPath cannot be prepared"),
@@ -286,6 +286,9 @@ def runtime_cause(view: ClusterView, container: Container, owner: ObjectRef, mes
             cause.says += f"; image {container.image}"
             text = "correct the container's command" if code == "BadCommand" else "correct workingDir"
             cause.remedies.append(Remedy(text, f"kubectl edit {owner.kind.lower()}/{owner.name} -n {owner.namespace}", "mutate"))
+        elif code == "ExecFormat":
+            cause.says += f"; image {container.image}"
+            cause.evidence.append(container.declared("image"))
         elif code == "OOMKilled":
             limit = text_at(container.spec, "resources", "limits", "memory")
             cause.says += f" (limit {limit})" if limit else ""
@@ -322,6 +325,7 @@ def _exit_code(view: ClusterView, container: Container, owner: ObjectRef) -> Cau
         126: "the command was found but is not executable (exit code 126)",
         127: "a command does not exist in the image (exit code 127, command not found)",
         128: "the container could not be started (exit code 128)",
+        132: "the program uses an instruction that the node's CPU does not know (exit code 132, SIGILL)",
         134: "the program aborted itself (exit code 134, SIGABRT)",
         137: "it was killed with SIGKILL (exit code 137) without an OOM report: by a liveness probe, by the end of its grace period, or by the node's OOM killer",
         139: "the program crashed with a segmentation fault (exit code 139, SIGSEGV)",

@@ -213,6 +213,9 @@ def _hang(view: ClusterView, container: Container, minutes: int) -> Finding:
         weights.append(RELATION)
         if callee.service is None:
             says = f"it waits for {callee.address}, and {Callees(view).meant(callee)}" + (f" ({says})" if lines else "")
+        elif owner in [w.ref for w in Callees(view).behind(callee.service)]:
+            own = f"whose only pods are those of {owner} itself: they never become ready, so it waits for itself"
+            says = f"it waits for Service {callee.name}, {own}"
         elif callee.name not in says:
             says = f"it waits for Service {callee.name} ({says})"
     return Finding(

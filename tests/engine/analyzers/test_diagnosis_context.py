@@ -466,6 +466,84 @@ def statefulset_waits_for_a_broken_old_pod() -> Case:
 
 
 @case
+def sub_path_that_is_no_key() -> Case:
+    made = workload(
+        container(volumeMounts=[{"name": "c", "mountPath": "/etc/app.conf", "subPath": "app.conf"}]),
+        statuses=[crash_loop()],
+        spec={"volumes": [{"name": "c", "configMap": {"name": "settings"}}]},
+    )
+    log = log_of(made[2], "read /etc/app.conf: is a directory", previous=True)
+    return (
+        view(made, config_map("settings", {"application.conf": "x"}), logs=log),
+        "web crashes",
+        "Deployment/web",
+        ["/etc/app.conf", "subPath", "application.conf"],
+    )
+
+
+@case
+def init_container_that_waits_for_its_own_service() -> Case:
+    init = container("wait", command=["sh", "-c", "until wget -qO- http://web/health; do sleep 2; done"])
+    made = workload(
+        container(),
+        statuses=[waiting("PodInitializing")],
+        init=[init],
+        init_statuses=[running("wait", ready=False, seconds=900)],
+        phase="Pending",
+    )
+    return view(made, service("web")), "web is stuck in Init", "Deployment/web", ["itself", "Service web"]
+
+
+@case
+def capabilities_dropped() -> Case:
+    made = workload(container(securityContext={"capabilities": {"drop": ["ALL"]}}), statuses=[crash_loop()])
+    return (
+        view(made, logs=log_of(made[2], "setting user id: setuid: operation not permitted", previous=True)),
+        "web crashes",
+        "Deployment/web",
+        ["not permitted", "ALL"],
+    )
+
+
+@case
+def seccomp_profile_missing() -> Case:
+    made = workload(
+        container(),
+        statuses=[
+            waiting(
+                "CreateContainerError",
+                'failed to generate seccomp spec opts: cannot load seccomp profile "/var/lib/kubelet/seccomp/strict.json": open /var/lib/kubelet/seccomp/strict.json: no such file or directory',
+            )
+        ],
+    )
+    return view(made), "web does not start", "Deployment/web", ["seccomp", "strict.json"]
+
+
+@case
+def runs_that_replace_each_other() -> Case:
+    made = {
+        "apiVersion": "batch/v1",
+        "kind": "CronJob",
+        "metadata": meta("sync"),
+        "spec": {
+            "schedule": "* * * * *",
+            "concurrencyPolicy": "Replace",
+            "jobTemplate": {"spec": {"template": {"spec": {"containers": [container()]}}}},
+        },
+        "status": {"lastScheduleTime": ago(20), "active": [{"name": "sync-9"}]},
+    }
+    reference = {"kind": "CronJob", "name": "sync", "uid": f"uid-{NS}-sync", "controller": True}
+    run = {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {**meta("sync-9", ownerReferences=[reference]), "creationTimestamp": ago(20)},
+        "spec": {},
+        "status": {},
+    }
+    return view(made, run), "sync never finishes", "CronJob/sync", ["Replace"]
+
+
+@case
 def a_quiet_fault_of_what_is_asked_wins_over_a_loud_neighbour() -> Case:
     loud = workload(container(), statuses=[crash_loop()], name="loadtest")
     quiet = {
