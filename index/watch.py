@@ -70,31 +70,33 @@ def scan(folders: Sequence[Folder]) -> dict[str, Found]:
         names[base] = names.get(base, 0) + 1
         if names[base] > 1:
             base = f"{base}~{names[base]}"
-        for path in _walk(folder.path):
-            try:
-                seen = path.stat()
-            except OSError:
-                continue
-            if stat.S_ISREG(seen.st_mode):
-                found[f"{base}/{path.relative_to(folder.path).as_posix()}"] = Found(path, folder.corpus, seen.st_mtime_ns, seen.st_size)
+        root = os.path.realpath(folder.path) + os.sep
+        for path, key, seen in _walk(str(folder.path), base, root):
+            found[key] = Found(Path(path), folder.corpus, seen.st_mtime_ns, seen.st_size)
             if len(found) >= MAX_DOCUMENTS:
                 return found
     return found
 
 
-def _walk(root: Path) -> Iterator[Path]:
-    inside = ""
-    for folder, subfolders, names in os.walk(root):
-        subfolders[:] = sorted(s for s in subfolders if not s.startswith("."))
-        for name in sorted(names):
-            if name.startswith(".") or not name.lower().endswith(SUFFIXES):
-                continue
-            path = Path(folder, name)
-            if path.is_symlink():
-                inside = inside or os.path.realpath(root) + os.sep
-                if not os.path.realpath(path).startswith(inside):
+def _walk(folder: str, key: str, root: str) -> Iterator[tuple[str, str, os.stat_result]]:
+    """Path, key and status of each document below a folder, by name; strings all the way, since this runs before a search."""
+    try:
+        with os.scandir(folder) as entries:
+            rows = sorted((e for e in entries if not e.name.startswith(".")), key=lambda e: e.name)
+    except OSError:
+        return
+    for entry in rows:
+        try:
+            if entry.is_dir(follow_symlinks=False):
+                yield from _walk(entry.path, f"{key}/{entry.name}", root)
+            elif entry.name.lower().endswith(SUFFIXES):
+                if entry.is_symlink() and not os.path.realpath(entry.path).startswith(root):
                     continue
-            yield path
+                seen = entry.stat()
+                if stat.S_ISREG(seen.st_mode):
+                    yield entry.path, f"{key}/{entry.name}", seen
+        except OSError:
+            continue
 
 
 def changes(known: Mapping[str, Entry], found: Mapping[str, Found]) -> Changes:
