@@ -196,12 +196,22 @@ def _same_program(graph: Graph, effect: Finding) -> None:
                 graph.explains(cause, effect)
 
 
-def _behind(graph: Graph, callees: Callees, service: Obj) -> Iterator[Finding]:
-    """What is wrong with the workloads and pods behind a Service, or with the Service itself."""
-    for workload in callees.behind(service):
-        for finding in graph.of(workload.ref):
+def _behind(view: ClusterView, graph: Graph, callees: Callees, service: Obj) -> Iterator[Finding]:
+    """What is wrong with the workloads and pods behind a Service: by the templates and by the pods that its selector matches."""
+    owners = [workload.ref for workload in callees.behind(service)]
+    for pod in _selected(view, service):
+        owners += [view.workload_of(pod), pod.ref]
+    for ref in dict.fromkeys(owners):
+        for finding in graph.of(ref):
             if finding.severity != "info" or finding.code == "ScaledToZero":
                 yield finding
+
+
+def _selected(view: ClusterView, service: Obj) -> list[Obj]:
+    selector = labels_at(service.raw, "spec", "selector")
+    if not selector:
+        return []
+    return [p for p in view.within("pods", service.namespace) if all(p.labels.get(k) == v for k, v in selector.items())]
 
 
 def _service(view: ClusterView, graph: Graph, callees: Callees, effect: Finding) -> None:
@@ -215,16 +225,14 @@ def _service(view: ClusterView, graph: Graph, callees: Callees, effect: Finding)
         "Port" in effect.code and _nobody_ready(view, service)
     ):
         return
-    for cause in _behind(graph, callees, service):
+    for cause in _behind(view, graph, callees, service):
         if cause.object.kind != "Service" and cause.code != "NetworkPolicy":
             graph.explains(cause, effect)
 
 
 def _nobody_ready(view: ClusterView, service: Obj) -> bool:
     """Whether no pod behind a Service is Ready, so that a refused connection proves nothing about its ports."""
-    selector = labels_at(service.raw, "spec", "selector")
-    pods = [p for p in view.within("pods", service.namespace) if selector and all(p.labels.get(k) == v for k, v in selector.items())]
-    return not any(is_ready(p) for p in pods)
+    return not any(is_ready(p) for p in _selected(view, service))
 
 
 def _ingress(view: ClusterView, graph: Graph, effect: Finding) -> None:
@@ -291,7 +299,7 @@ def _reasons(view: ClusterView, graph: Graph, callees: Callees, workload: Obj, c
     on_service = [f for f in graph.of(callee.ref) if f.severity != "info" and f.object.kind == "Service"]
     if on_service:
         return on_service
-    return [f for f in _behind(graph, callees, callee.service) if (f.owner or f.object) != workload.ref]
+    return [f for f in _behind(view, graph, callees, callee.service) if (f.owner or f.object) != workload.ref]
 
 
 def _policies(graph: Graph, caller: ObjectRef, called: list[Callee], *, dns: bool) -> list[Finding]:
