@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterator
 
 from engine.redaction.patterns import Mark, no_secret, redact_line, sensitive_name
+from engine.redaction.triggers import may_hold_secret
 
 HOLD_LINES = 50_000
 HOLD_BYTES = 2_000_000
@@ -37,6 +38,8 @@ _END_KEY = re.compile(r"-----END (?:[A-Z0-9]+ )*PRIVATE KEY")
 _BEGIN_OTHER = re.compile(r"-----BEGIN (?!.*PRIVATE KEY)")
 _END_OTHER = re.compile(r"-----END (?!.*PRIVATE KEY)")
 _BASE64_LINE = re.compile(r"^(?P<head>[ \t|>]*)(?P<body>[A-Za-z0-9+/]{16,}={0,2})(?P<tail>[ \t]*)$")
+# Inside a key: also behind a prefix (time stamps of logs), and a short last line that is no plain word.
+_KEY_LINE = re.compile(r"^(?P<head>(?:.*\s|[|>])?)(?P<body>[A-Za-z0-9+/]{16,}={0,2}|(?=\S*[A-Z0-9+/=])[A-Za-z0-9+/]+={0,2})\s*$")
 _KEY_HEADER = re.compile(r"^\s*(?:$|Proc-Type:|DEK-Info:|Version:|Comment:)")
 
 
@@ -71,6 +74,8 @@ class StructureReader:
         """The lines that are settled by this one, in order."""
         if self._held:
             yield from self._feed_held(line)
+        elif self.idle and not may_hold_secret(line):
+            yield line
         else:
             yield from self._pem(line)
 
@@ -88,7 +93,7 @@ class StructureReader:
             if _END_KEY.search(line):
                 self._in_key = False
                 yield line
-            elif match := _BASE64_LINE.match(line):
+            elif match := _KEY_LINE.match(line):
                 yield match["head"] + self._mark("private-key", match["body"])
             elif _KEY_HEADER.match(line):
                 yield line
@@ -116,7 +121,13 @@ class StructureReader:
                 self._in_other = True
             yield from self._tree(line)
             return
-        if self._block < 0 and (match := _BASE64_LINE.match(line)) and len(match["body"]) >= 40 and len(self._run) < 200:
+        if (
+            self._block < 0
+            and len(line) >= 40
+            and (match := _BASE64_LINE.match(line))
+            and len(match["body"]) >= 40
+            and len(self._run) < 200
+        ):
             self._run.append(line)
             return
         yield from self._release_run()
@@ -137,7 +148,7 @@ class StructureReader:
                 return
             if line.strip():
                 self._after_get = 0
-        if _GET_SECRET.search(line):
+        if "secret" in line and " get " in line and _GET_SECRET.search(line):
             self._after_get = 50
         match = _KEY.match(line)
         indent = _indent(line)
@@ -149,6 +160,9 @@ class StructureReader:
         if line.startswith("---") or (match is None and line.strip(" \t{}[],") and indent == 0):
             self._kinds.clear()
         if match is None:
+            if line.strip(" \t{}[],") == "" and line.strip():
+                for known in [known for known in self._kinds if known > indent]:
+                    del self._kinds[known]
             yield self._leaf(line)
             return
         at = indent + len(match["dash"])
@@ -256,7 +270,7 @@ def _indent(line: str) -> int:
 
 def _looks_like_secret_data(lines: list[str], at: int) -> bool:
     """Whether a data block whose kind was cut off holds base64 only, as a Secret's does."""
-    values = []
+    values = [pair["value"].strip("\"' ") for pair in _PAIR_FLOW.finditer(lines[0].partition("{")[2])]
     for line in lines[1:]:
         match = _KEY.match(line)
         if match and _indent(line) > at:
