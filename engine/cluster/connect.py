@@ -105,14 +105,17 @@ def recording_title(opening: Opening) -> str:
 
 
 def _recording(opening: Opening) -> Connection:
-    from engine.cluster.overlay import Overlay
     from engine.cluster.snapshot import open_recording
     from engine.resources import resource_path
 
     path = resource_path("demo") if opening.demo or opening.snapshot is None else opening.snapshot
     recording = open_recording(path.expanduser(), title=recording_title(opening))
     writable = opening.writable or opening.demo
-    source = Overlay(recording) if writable else recording
+    source: ClusterSource = recording
+    if writable:
+        from engine.cluster.overlay import Overlay
+
+        source = Overlay(recording)
 
     def serve(kubeconfig: Path) -> Callable[[], None]:
         from engine.cluster.apiserver import ApiServer

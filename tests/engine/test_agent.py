@@ -251,6 +251,26 @@ def test_a_dead_api_server_is_named_and_the_evidence_is_kept(agent: Agent) -> No
     assert "STRIPE_API_KEY" in answer_of(events).root_causes[0].summary
 
 
+def test_a_kubectl_that_is_killed_is_named_and_the_evidence_is_kept(tmp_path: Path) -> None:
+    killed = tmp_path / "kubectl"
+    killed.write_text("#!/bin/sh\nkill -9 $$\n")
+    killed.chmod(0o755)
+    settings = dataclasses.replace(SETTINGS, kubectl=dataclasses.replace(SETTINGS.kubectl, path=str(killed)))
+    agent = Agent(dataclasses.replace(settings, cluster=dataclasses.replace(settings.cluster, namespace="shop")), Opening(demo=True))
+    agent.start()
+    try:
+        events = finish(agent.ask("why is checkout-api restarting?"))
+        (ended,) = of(events, CommandFinished)
+        assert isinstance(ended, CommandFinished)
+        assert ended.exit_code != 0
+        assert "kubectl" in ended.error
+        assert "STRIPE_API_KEY" in answer_of(events).root_causes[0].summary
+        listing = answer_of(finish(agent.ask("kubectl get pods -n shop"))).text
+        assert "failed" in listing, "a killed kubectl never reads as nothing found"
+    finally:
+        agent.close()
+
+
 def test_a_recording_that_is_not_there_ends_in_a_clear_failure(tmp_path: Path) -> None:
     agent = Agent(SETTINGS, Opening(snapshot=tmp_path / "none.tar.gz"))
     agent.start()
