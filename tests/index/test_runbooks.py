@@ -8,12 +8,17 @@ from pathlib import Path
 
 import pytest
 
+from engine.analyzers.registry import check
+from engine.analyzers.view import ClusterView
+from engine.cluster.snapshot import open_recording
 from engine.commands.policy import Policy
+from engine.resources import resource_path
 from index.markdown import Document, parse
 from index.passage import Passage
 from index.search import commands
 
-FOLDER = Path(__file__).resolve().parents[2] / "docs/runbooks"
+ROOT = Path(__file__).resolve().parents[2]
+FOLDER = ROOT / "docs/runbooks"
 RUNBOOKS = {path.stem: parse(path.read_text(encoding="utf-8"), path.name) for path in sorted(FOLDER.glob("*.md"))}
 SHAPE = ["Symptoms", "Likely causes", "Diagnose", "Fix", "Verify", "Prevent"]
 each = pytest.mark.parametrize("document", RUNBOOKS.values(), ids=RUNBOOKS)
@@ -72,3 +77,19 @@ def test_python_examples_parse(document: Document) -> None:
 def test_every_block_says_what_it_is() -> None:
     known = {"bash", "sh", "text", "yaml", "python"}
     assert {b.language for d in RUNBOOKS.values() for c in d.chunks for b in c.code_blocks} <= known
+
+
+def test_every_finding_code_of_the_analyzers_has_a_runbook() -> None:
+    """The codes that stand in the analyzers' source, and those of all findings in the bundled recording."""
+    written = {
+        node.value.value
+        for path in (ROOT / "engine/analyzers").glob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.keyword) and node.arg == "code" and isinstance(node.value, ast.Constant)
+    }
+    found = {finding.code for finding in check(ClusterView.of(open_recording(resource_path("demo")))).findings}
+    covered = {code for document in RUNBOOKS.values() for code in document.codes}
+
+    assert len(written) > 30
+    assert len(found) > 10
+    assert sorted((written | found) - covered) == []
