@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 
 from engine.analyzers.cite import condition, event, field, fields, listed, nearest
-from engine.analyzers.confidence import EVENT, HINT, RELATION, confidence
+from engine.analyzers.confidence import EVENT, HINT, RELATION, STATE, confidence
 from engine.analyzers.registry import analyzer
 from engine.analyzers.view import ClusterView, event_time
 from engine.analyzers.webhooks import webhook_failure
@@ -110,7 +110,7 @@ def explain(view: ClusterView, maker: Obj, message: str, evidence: Evidence) -> 
             failed.object,
             f"{_missing(maker, owner)}: {failed.text}",
             (evidence, *failed.evidence),
-            [EVENT, RELATION],
+            [EVENT, STATE, RELATION],
             failed.remedies,
             causes=failed.causes,
             detail=failed.webhook,

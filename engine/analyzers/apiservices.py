@@ -8,7 +8,7 @@ from engine.analyzers.cite import condition, field, fields, listed
 from engine.analyzers.confidence import HINT, RELATION, STATE, confidence
 from engine.analyzers.containers import is_finished
 from engine.analyzers.registry import analyzer
-from engine.analyzers.scope import severity_here
+from engine.analyzers.scope import on_node, severity_here
 from engine.analyzers.services import judge
 from engine.analyzers.view import ClusterView
 from engine.cluster.objects import Obj, map_at, maps_at, text_at
@@ -181,7 +181,8 @@ def certificate_requests(view: ClusterView) -> Iterator[Finding]:
         affected = (
             f"; the kubelet of {node} is left without its {'serving' if 'serving' in signer else 'client'} certificate" if node else ""
         )
-        severity: Severity = severity_here(view, "warning", False)
+        touched = view.namespace == "kube-system" or bool(node and on_node(view, node))
+        severity: Severity = severity_here(view, "warning", touched)
         if "Denied" in kinds or "Failed" in kinds:
             bad = kinds.get("Denied") or kinds.get("Failed") or {}
             text = (

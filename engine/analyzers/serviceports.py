@@ -156,12 +156,11 @@ def wrong_calls(view: ClusterView, service: Obj) -> Iterator[Finding]:
         yield network_finding(
             source if source is not None else client.workload,
             "ServicePortNotFound",
-            "critical" if complaints else "warning",
+            "critical",
             f"{client.workload.kind} {client.workload.name} calls Service {service.name} on port {port} ({where}), "
-            f"but the Service has only port {listed(str(p.port) for p in ports)}{hint}"
-            + (f"; it gets “{complaints[0].words}”" if complaints else ""),
+            f"but the Service has only port {listed(str(p.port) for p in ports)}{hint}; it gets “{complaints[0].words}”",
             (field(service, "spec", "ports"), *((cited,) if cited else ()), *(c.evidence for c in complaints[:2])),
-            confidence([RELATION, RELATION, *([LOG] if complaints else [])]),
+            confidence([RELATION, RELATION, LOG]),
             (
                 Remedy(
                     f"call port {meant.port if meant else listed(str(p.port) for p in ports)}, or add the port to the Service",
