@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
 from engine.analyzers import cite
@@ -62,6 +63,11 @@ def cite_setting(view: ClusterView, setting: Setting, container: Container) -> E
     return Evidence(
         f"{container.pod.ref} {container.spec_where} {setting.how} {setting.name}", setting.value[:700], object=container.pod.ref
     )
+
+
+def without_login(value: str) -> str:
+    """A value in which the password of a URL is masked, fit for a sentence."""
+    return re.sub(r"(://[^:/@\s]*):[^@\s]*@", r"\1:***@", value)
 
 
 def edit_command(ref: ObjectRef) -> str:

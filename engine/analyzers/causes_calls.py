@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import re
+
 from engine.analyzers import cite
 from engine.analyzers.callees import Address, Callee, Callees, addresses
-from engine.analyzers.cause import Cause, all_settings, cite_setting, edit_command
+from engine.analyzers.cause import Cause, all_settings, cite_setting, edit_command, without_login
 from engine.analyzers.confidence import RELATION
-from engine.analyzers.containers import Container
+from engine.analyzers.containers import Container, pod_template
 from engine.analyzers.logs import Story
-from engine.analyzers.settings import Setting, keys_of
+from engine.analyzers.settings import Setting, keys_of, settings
 from engine.analyzers.view import ClusterView
 from engine.cluster.objects import Obj, maps_at, text_at
 from engine.facts import Remedy
+
+_PASSWORD = re.compile(r"(?:PASS(?:WORD|WD)?|PWD|_PW)$", re.IGNORECASE)
 
 
 def _callee(view: ClusterView, container: Container, story: Story) -> tuple[Callee | None, Setting | None]:
@@ -58,7 +62,7 @@ def name_not_resolved(view: ClusterView, container: Container, story: Story, cau
     host = story.groups.get("host", "").rstrip(".").lower()
     setting = _setting_naming(view, container, host)
     if setting is not None:
-        where = f"{setting.name}={setting.value}" if setting.how == "variable" and len(setting.value) < 200 else setting.place
+        where = f"{setting.name}={without_login(setting.value)}" if setting.how == "variable" and len(setting.value) < 200 else setting.place
         cause.says = f"{where}{f' (from {setting.source})' if setting.source else ''} names a host that does not resolve: {cause.says}"
         cause.evidence.append(cite_setting(view, setting, container))
         cause.weights.append(RELATION)
@@ -131,6 +135,7 @@ def credentials(view: ClusterView, container: Container, story: Story, cause: Ca
             cause.says += f"; {pointed.name} carries no password"
             cause.weights.append(RELATION)
         cause.evidence.append(cite_setting(view, pointed, container))
+    _compare(view, container, callee, cause)
     words = {w for name in ([callee.name] if callee else []) for w in name.split("-")} | set(container.pod.namespace.split("-"))
     holders = [
         s
@@ -142,6 +147,34 @@ def credentials(view: ClusterView, container: Container, story: Story, cause: Ca
         cause.says += f"; Secret {cite.listed(named)} may hold it"
     cause.remedies.append(Remedy("give the client the right credentials, from a Secret", edit_command(cause.object), "mutate"))
     cause.speciality = "security"
+
+
+def _compare(view: ClusterView, container: Container, callee: Callee | None, cause: Cause) -> None:
+    """Set the client's login beside the one that the server's own settings make: by Secret and key, or whether two plain values differ."""
+    if callee is None or callee.service is None:
+        return
+    server = next((s for w in Callees(view).behind(callee.service) for s in _login(view, w.namespace, pod_template(w).get("spec"))), None)
+    client = next(iter(_login(view, container.pod.namespace, container.pod.map("spec"), container.name)), None)
+    if server is None or client is None:
+        return
+    if client.source is None and server.source is None and "://" not in client.value:
+        if client.value and server.value and client.value != server.value:
+            cause.says += f"; the value of {client.name} here differs from {server.name} of {callee.name}"
+            cause.weights.append(RELATION)
+        return
+    mine, theirs = ((f"key {s.key} of {s.source}" if s.source else "a plain value") for s in (client, server))
+    if mine != theirs:
+        cause.says += f"; it takes {client.name} from {mine}, while {callee.name} takes {server.name} from {theirs}"
+
+
+def _login(view: ClusterView, namespace: str, pod_spec: object, only: str = "") -> list[Setting]:
+    """The password variables of a pod specification's containers."""
+    found = []
+    for container in maps_at(pod_spec, "containers"):
+        if only and text_at(container, "name") != only:
+            continue
+        found += [s for s in settings(view, namespace, pod_spec, container) if s.how == "variable" and _PASSWORD.search(s.name)]
+    return found
 
 
 def port_in_use(view: ClusterView, container: Container, story: Story, cause: Cause) -> None:

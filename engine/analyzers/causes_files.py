@@ -32,7 +32,8 @@ def missing_file(view: ClusterView, container: Container, story: Story, cause: C
         ref = ObjectRef(kind, container.pod.namespace, holder)
         keys = [text_at(i, "path") for i in items] or keys_of(view, ref)
         if not view.can_see("configmaps" if kind == "ConfigMap" else "secrets"):
-            continue
+            cause.says += f"; {ref}, mounted at {mount.path}, seems to have no key {name}, but its keys cannot be seen"
+            return
         close = cite.nearest(name, keys)
         listed = f"its keys are {cite.listed(keys)}" if keys else "it has no keys"
         hint = f", {close} is close" if close else ""

@@ -543,6 +543,34 @@ def runs_that_replace_each_other() -> Case:
     return view(made, run), "sync never finishes", "CronJob/sync", ["Replace"]
 
 
+def login(client: Raw, server: Raw, *objects: Any) -> ClusterView:
+    """A client `web` whose login at the database `db` is refused."""
+    web = workload(container(env=[{"name": "DB_HOST", "value": "db"}, {"name": "DB_PASSWORD", **client}]), statuses=[crash_loop()])
+    db = workload(
+        container("pg", env=[{"name": "POSTGRES_PASSWORD", **server}], ports=[{"containerPort": 5432}]), statuses=[running("pg")], name="db"
+    )
+    log = log_of(web[2], 'db:5432 - FATAL: password authentication failed for user "app"', previous=True)
+    return view(web, db, service("db", port=5432, target=5432), *objects, logs=log)
+
+
+@case
+def passwords_that_differ() -> Case:
+    return (
+        login({"value": "one"}, {"value": "two"}),
+        "web crashes",
+        "Deployment/web",
+        ["password authentication failed", "DB_PASSWORD.*differs from POSTGRES_PASSWORD"],
+    )
+
+
+@case
+def passwords_from_two_secrets() -> Case:
+    client = {"valueFrom": {"secretKeyRef": {"name": "web-db", "key": "pw"}}}
+    server = {"valueFrom": {"secretKeyRef": {"name": "db-root", "key": "password"}}}
+    made = login(client, server, secret("web-db", "pw"), secret("db-root", "password"))
+    return made, "web crashes", "Deployment/web", ["key pw of Secret/web-db", "key password of Secret/db-root"]
+
+
 @case
 def a_quiet_fault_of_what_is_asked_wins_over_a_loud_neighbour() -> Case:
     loud = workload(container(), statuses=[crash_loop()], name="loadtest")
@@ -567,3 +595,10 @@ def test_the_first_root_cause_is_the_fault_in_its_context(name: str) -> None:
         assert re.search(word, first.finding.summary, re.IGNORECASE), f"{word!r} not in first of {every}"
     assert str(first.finding.object) in object_.split("|"), every
     assert not told.unknown
+
+
+def test_a_sentence_never_shows_a_password() -> None:
+    made = workload(container(env=[{"name": "URL", "value": "postgres://app:hunter2@dbx.lab.svc:5432/x"}]), statuses=[crash_loop()])
+    log = log_of(made[2], 'could not translate host name "dbx.lab.svc" to address: Name or service not known', previous=True)
+    told = diagnose(view(made, logs=log), "web crashes")
+    assert "URL=postgres://app:***@dbx" in told.root_causes[0].finding.summary and "hunter2" not in told.root_causes[0].finding.summary
