@@ -84,7 +84,7 @@ _TOKENS: tuple[tuple[str, tuple[str, ...], re.Pattern[str]], ...] = (
     (
         "bootstrap-token",
         (".",),
-        re.compile(r"(?<![\w.:/-])(?=[a-z0-9.]*\d)[a-z0-9]{6}\.(?=[a-z0-9]*\d)(?=[a-z0-9]*[a-z])[a-z0-9]{16}(?![\w.-])"),
+        re.compile(r"(?<![\w.:/-])(?=[a-z0-9.]*\d)[a-z0-9]{6}\.(?=[a-z0-9]*\d)(?=[a-z0-9]*[g-z])[a-z0-9]{16}(?![\w.-])"),
     ),
 )
 
