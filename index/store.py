@@ -89,6 +89,11 @@ class Library:
             self._bring_up_to_date(progress, cancel)
             return self._number != before
 
+    def rebuild(self, progress: Progress | None = None, cancel: Stop | None = None) -> None:
+        """Build the whole index anew beside the one in force, whatever state that is in, and swap them. Blocks."""
+        with self._work:
+            self._bring_up_to_date(progress, cancel, anew=True)
+
     def search(
         self,
         text: str,
@@ -116,7 +121,7 @@ class Library:
                 with self._work:
                     if self._shelf is shelf:
                         self._drop()
-                        self._bring_up_to_date(None, cancel, damaged=shelf.folder if not isinstance(error, FileNotFoundError) else None)
+                        self._bring_up_to_date(None, cancel, anew=self._place.current() == shelf.folder)
                 continue
             self._give(shelf, searcher)
             return found
@@ -217,23 +222,23 @@ class Library:
         with self._work, suppress(BuildCancelled):
             self._bring_up_to_date(None, None)
 
-    def _bring_up_to_date(self, progress: Progress | None, cancel: Stop | None, damaged: Path | None = None) -> None:
+    def _bring_up_to_date(self, progress: Progress | None, cancel: Stop | None, *, anew: bool = False) -> None:
         """Leave `_shelf` opened and current, on disk where possible, in memory where not; the caller holds `_work`."""
         cancel = Either(self._closing, cancel) if cancel is not None else self._closing
         self._found = found = scan(self.folders)
         self._looked = time.monotonic()
-        if self._shelf is not None and self._shelf.folder is None:
+        if self._shelf is not None and self._shelf.folder is None and not anew:
             self._update(self._shelf, changes(self._shelf.entries, found), found)
             return
         try:
             self._place.prepare()
-            if damaged is None and self._adopt() and self._shelf is not None and not changes(self._shelf.entries, found):
+            if not anew and self._adopt() and self._shelf is not None and not changes(self._shelf.entries, found):
                 self._settle("ready")
                 return
             with self._place.lock(0.0 if self._shelf else LOCK_SECONDS, cancel):
-                if damaged is None or damaged != self._place.current():
+                if not anew:
                     self._adopt()
-                self._mend(found, progress, cancel)
+                self._mend(found, progress, cancel, anew)
             self._settle("ready")
         except Busy as error:
             self._own["busy"] = f"{error}; this one searches what there is until then"
@@ -269,10 +274,10 @@ class Library:
         self._place.used()
         return True
 
-    def _mend(self, found: dict[str, Found], progress: Progress | None, cancel: Stop | None) -> None:
+    def _mend(self, found: dict[str, Found], progress: Progress | None, cancel: Stop | None, anew: bool) -> None:
         """Under the lock: update the index in force by a few documents, or build another beside it."""
         shelf = self._shelf
-        if shelf is not None and shelf.folder == self._place.current():
+        if shelf is not None and shelf.folder == self._place.current() and not anew:
             todo = changes(shelf.entries, found)
             if not todo:
                 return

@@ -229,6 +229,27 @@ def test_an_index_damaged_while_it_is_open_is_built_anew(library: Make, cache: P
     assert found.state == "ready"
 
 
+def test_rebuilding_makes_another_generation_and_cancelling_it_keeps_the_old_one(library: Make, cache: Path) -> None:
+    found = library()
+    first = generation(cache)
+    found.rebuild(cancel=Cancel(after=1))
+    assert generation(cache) == first
+    assert paths(found, "OOMKilled")[0] == "docs/oom.md"
+    found.rebuild()
+
+    assert generation(cache) != first
+    assert not first.exists()
+    assert paths(found, "OOMKilled")[0] == "docs/oom.md"
+
+
+def test_another_processs_new_generation_is_taken_over(library: Make, cache: Path) -> None:
+    one, other = library(), library()
+    one.rebuild()
+
+    assert paths(other, "OOMKilled")[0] == "docs/oom.md"
+    assert (other.state, other.problems) == ("ready", [])
+
+
 def test_a_cache_folder_that_others_may_write_is_never_opened(library: Make, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     library().close()
     generation(cache).parent.chmod(0o777)
