@@ -19,6 +19,10 @@ _ASKS_HEALTH = re.compile(
     r"|\bstill (?:broken|failing|down|wrong|an issue|a problem)\b|\b(?:is|are|how(?:'s| is| are))\b.{0,40}\b(?:healthy|ok|okay|fine|doing|in good (?:shape|health))\b|\bhealth ?(?:check|y)?\b|\bany (?:problems?|issues?)\b|\bcheck (?:the )?(?:namespace|cluster)\b",
     re.IGNORECASE,
 )
+_COMPLAINS = re.compile(
+    r"\b(?:why|but|although|though|since|never|no longer|cannot|not|no \w+ (?:are|is|have|has|were|was|come|comes|came|arrive|run|runs))\b|n't\b",
+    re.IGNORECASE,
+)
 _QUIET = frozenset({"CannotSee", "RestartedBefore"})
 _WORDS: tuple[tuple[str, str], ...] = (
     (r"image|pull|registry", r"Image|Pull|Registry"),
@@ -85,7 +89,7 @@ def diagnose(view: ClusterView, query: str, *, pod: str = "", focus: Sequence[Ob
     candidates = [f for f in seen.findings if f.code not in _QUIET and not hygiene(f)]
     roots = [f for f in candidates if f.severity != "info" and not any(c in by_id for c in f.causes)]
     effects = _effects(candidates)
-    asks_health = bool(_ASKS_HEALTH.search(query_text))
+    asks_health = bool(_ASKS_HEALTH.search(query_text)) and not _COMPLAINS.search(query_text)
     scored = [(_score(f, effects.get(f.id, []), named, near, query_text, view), f) for f in roots]
     if not asks_health:
         scored += _intended(candidates, named, near, query_text, view, effects)
@@ -150,6 +154,7 @@ def _score(
     severity = max(rank[finding.severity], *(rank[e.severity] - 0.2 for e in effects), 0.0) if effects else rank[finding.severity]
     words = any(re.search(said, query, re.IGNORECASE) and re.search(code, finding.code) for said, code in _WORDS)
     bare = finding.code in SHORTAGES
+    kin = 0.8 if _kin(finding, query) else 0.0
     home = (
         view.namespace is None
         or finding.object.namespace == view.namespace
@@ -160,10 +165,18 @@ def _score(
         + severity
         + finding.confidence
         + min(len(effects), 6) * 0.15
+        + kin
         + (0.9 if words else 0.0)
         - (1.2 if bare else 0.0)
         + (1.0 if home else 0.0)
     )
+
+
+def _kin(finding: Finding, query: str) -> bool:
+    """Whether a word of the object's name stands in the query (`backups` for `db-backup`)."""
+    said = query.lower()
+    names = {finding.object.name, finding.owner.name if finding.owner else ""}
+    return any(len(word) >= 4 and word.rstrip("s") in said for name in names for word in re.split(r"[-.]", name.lower()))
 
 
 def _intended(
@@ -181,7 +194,8 @@ def _intended(
             continue
         at_home = view.namespace is None or finding.object.namespace == view.namespace
         touched = _touch(finding, named, near) >= 0.5
-        if (finding.code in INTENDED | {"DaemonSetTainted"} and at_home) or touched:
+        asked_otherwise = any(ref.kind != "Namespace" for ref in named) and not _kin(finding, query)
+        if (finding.code in INTENDED | {"DaemonSetTainted"} and at_home and not asked_otherwise) or touched:
             found.append((_score(finding, effects.get(finding.id, []), named, near, query, view) - 0.5, finding))
     return found
 

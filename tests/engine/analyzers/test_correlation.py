@@ -244,3 +244,13 @@ def test_evidence_is_quoted_and_dated() -> None:
     evidence = told.root_causes[0].evidence
     assert evidence[0].excerpt == "environment variable GEO_TOKEN is not set" and evidence[0].at.startswith("2031-05-04T11:59:30")
     assert any("exitCode: 1" in e.excerpt and e.at == ago(30) for e in evidence)
+
+
+def test_a_suspended_cron_job_is_told_to_who_misses_its_work_and_not_to_others() -> None:
+    cron = {"apiVersion": "batch/v1", "kind": "CronJob", "metadata": meta("db-backup"), "spec": {"schedule": "0 2 * * *", "suspend": True}, "status": {}}
+    made = view(workload(container(), statuses=[running()]), cron)
+    assert diagnose(made, "everything is running but no backups have been made").root_causes[0].finding.code == "CronJobSuspended"
+    assert diagnose(made, "no backups since last week").root_causes[0].finding.code == "CronJobSuspended"
+    assert diagnose(made, "is everything ok?").healthy
+    assert diagnose(made, "is web still broken?").healthy
+    assert diagnose(made, "web is slow").root_causes == ()
