@@ -163,7 +163,7 @@ def _not_ready(view: ClusterView, obj: Obj) -> Iterator[Finding]:
                 "CustomResourceNotReady",
                 "warning",
                 f"{obj.kind} {obj.name} is not {kind}: {_flat(found.get('message'))} ({found.get('reason')})",
-                (condition(obj, kind),),
+                (condition(obj, kind), *fields(obj, ("spec",))),
                 [STATE],
                 f"kubectl {'-n ' + obj.namespace + ' ' if obj.namespace else ''}describe {obj.kind.lower()} {obj.name}",
             )

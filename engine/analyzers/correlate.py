@@ -103,6 +103,8 @@ def correlate(view: ClusterView, findings: list[Finding]) -> list[Finding]:
             _ingress(view, graph, effect)
         for effect in broken[:_MOST]:
             _caller(view, graph, callees, effect)
+            _alias(graph, callees, effect)
+            _made_by_nobody(graph, effect)
     needed = {c for f in graph.by_id.values() if f.severity != "info" for c in graph.causes[f.id]}
     done = []
     for finding in graph.by_id.values():
@@ -194,6 +196,33 @@ def _same_program(graph: Graph, effect: Finding) -> None:
         for cause in graph.by_id.values():
             if cause.code == "ClusterDnsDown" and cause.severity != "info":
                 graph.explains(cause, effect)
+
+
+def _alias(graph: Graph, callees: Callees, effect: Finding) -> None:
+    """A name that does not resolve is explained by the ExternalName Service that it stands for."""
+    if effect.code not in ("NameNotResolved", "DnsFailing"):
+        return
+    home = (effect.owner or effect.object).namespace
+    for callee in callees.in_text(" ".join([effect.summary, *(e.excerpt for e in effect.evidence)]), home):
+        for cause in graph.of(callee.ref):
+            if cause.code.startswith("ExternalName"):
+                graph.explains(cause, effect)
+
+
+def _made_by_nobody(graph: Graph, effect: Finding) -> None:
+    """A missing ConfigMap or Secret is explained by the custom resource that should have made it and that no controller acts on."""
+    if effect.object.kind not in ("Secret", "ConfigMap") or not effect.code.startswith("Missing"):
+        return
+    name = re.escape(effect.object.name)
+    output = re.compile(rf'"(?:secretName|targetSecretName|configMapName)":"{name}"|"target":{{[^}}]*"name":"{name}"')
+    for cause in graph.by_id.values():
+        if (
+            cause.code not in ("NoController", "CustomResourceNotReady")
+            or (cause.owner or cause.object).namespace != effect.object.namespace
+        ):
+            continue
+        if (cause.owner or cause.object).name == effect.object.name or any(output.search(e.excerpt) for e in cause.evidence):
+            graph.explains(cause, effect)
 
 
 def _behind(view: ClusterView, graph: Graph, callees: Callees, service: Obj) -> Iterator[Finding]:

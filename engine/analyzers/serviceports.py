@@ -133,7 +133,7 @@ def _headless(service: Obj, port: Port, clients: Clients) -> Iterator[Finding]:
 
 
 def wrong_calls(view: ClusterView, service: Obj) -> Iterator[Finding]:
-    """Clients whose settings name a port that the Service does not have."""
+    """Ready clients whose settings name a port that the Service does not have (those that are not ready tell it with their pods)."""
     ports = service_ports(service)
     known = {p.port for p in ports}
     headless = service.text("spec", "clusterIP") == "None"
@@ -145,7 +145,7 @@ def wrong_calls(view: ClusterView, service: Obj) -> Iterator[Finding]:
         if not port or not ports or port in reachable or port in node_ports:
             continue
         complaints = clients.complaints(service, [client])
-        if not complaints and any(is_ready(p) for p in clients.pods_of(client.workload)):
+        if not complaints or not any(is_ready(p) for p in clients.pods_of(client.workload)):
             continue
         as_target = next((p for p in ports if p.target == str(port)), None)
         meant = as_target or (ports[0] if len(ports) == 1 else None)

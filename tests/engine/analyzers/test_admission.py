@@ -9,6 +9,7 @@ import pytest
 from fakes.manifests import NS, Raw, ago, deployment, event, meta, namespace, replicaset, service, view
 
 from engine.analyzers.admission import admission
+from engine.analyzers.registry import check
 from engine.analyzers.webhooks import webhooks
 from engine.facts import Finding, ObjectRef
 
@@ -213,6 +214,12 @@ def test_a_webhook_without_a_service_is_told_for_the_whole_cluster_and_only_note
     assert "does not exist in namespace guard" in whole[0].summary
     assert [f.severity for f in webhooks(view(configuration()))] == ["info"]
     assert [f.severity for f in webhooks(view(configuration("Ignore"), scope=None))] == ["info"]
+
+
+def test_the_refused_pods_win_over_the_note_on_the_same_webhook() -> None:
+    call = 'Internal error occurred: failed calling webhook "guard.example.com": failed to call webhook: Post "https://guard.guard.svc:443/v?timeout=10s": service "guard" not found'
+    found = [f for f in check(view(refused(call), configuration())).findings if f.code == "WebhookUnavailable"]
+    assert [(f.severity, f.owner) for f in found] == [("critical", WEB)]
 
 
 def test_a_webhook_whose_workload_is_at_zero_points_to_it() -> None:

@@ -7,11 +7,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from fakes.manifests import NOW, NS, Raw, ago, config_map, container, deployment, event, meta, service, view
+from fakes.manifests import NOW, NS, Raw, ago, config_map, container, deployment, event, meta, service, view, waiting, workload
 
 from engine.analyzers.apiservices import apiservices, certificate_requests, control_plane, custom_resources
 from engine.analyzers.certificates import certificates, validities
 from engine.analyzers.namespaces import deletions, namespaces
+from engine.analyzers.registry import check
 from engine.analyzers.security import hygiene, rbac_hygiene
 from engine.facts import ObjectRef
 
@@ -181,6 +182,20 @@ def test_a_custom_resource_whose_controller_reports_a_failure_is_quoted() -> Non
     found = seen(crd(), widget(conditions=[says("Ready", "quota of the tenant is used up", "False", "Quota")]))
     assert found[0][0] == "CustomResourceNotReady"
     assert "quota of the tenant is used up" in found[0][1]
+
+
+def test_a_secret_that_a_custom_resource_should_have_made_is_explained_by_it() -> None:
+    wants = container(env=[{"name": "KEY", "valueFrom": {"secretKeyRef": {"name": "made-later", "key": "k"}}}])
+    pending = workload(wants, statuses=[waiting("CreateContainerConfigError", 'secret "made-later" not found')], phase="Pending")
+    order = widget()
+    order["spec"] = {"secretName": "made-later"}
+    held = view(crd(), order, pending)
+    fetch = held._fetch
+    held._fetch = lambda resource, where: fetch(
+        resource.removesuffix(".example.com") if resource.startswith("widgets") else resource, where
+    )
+    by_code = {f.code: f for f in check(held).findings}
+    assert by_code["MissingSecret"].causes == (by_code["NoController"].id,)
 
 
 def test_a_definition_that_is_not_established_is_told() -> None:

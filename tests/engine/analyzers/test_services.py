@@ -9,6 +9,7 @@ from fakes.manifests import (
     NS,
     Raw,
     container,
+    crash_loop,
     deployment,
     event,
     log_of,
@@ -24,6 +25,7 @@ from fakes.manifests import (
 )
 
 from engine.analyzers.dns import dns
+from engine.analyzers.registry import check
 from engine.analyzers.services import services
 from engine.facts import Finding, ObjectRef
 
@@ -233,6 +235,14 @@ def test_an_alias_of_a_service_that_does_not_exist_is_told_with_the_near_miss() 
     assert "databse" in finding.summary
     assert "did you mean database?" in finding.summary
     assert quiet(external(f"database.{NS}.svc.cluster.local"), api(name="database"), service("database"))
+
+
+def test_a_name_that_does_not_resolve_is_explained_by_the_alias_behind_it() -> None:
+    clients = workload(container(env=[{"name": "API_URL", "value": "http://ext/"}]), statuses=[crash_loop()], name="shop")
+    logs = log_of(clients[2], 'level=fatal err="dial tcp: lookup ext on 10.96.0.10:53: no such host"', previous=True)
+    made = view(external(f"databse.{NS}.svc.cluster.local"), api(name="database"), service("database"), clients, logs=logs)
+    by_code = {f.code: f for f in check(made).findings}
+    assert by_code["ExternalNameNotFound"].id in by_code["NameNotResolved"].causes
 
 
 @pytest.mark.parametrize("target", ["https://api.example.com", "192.0.2.7", "api.example.com:443"])
