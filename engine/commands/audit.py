@@ -69,9 +69,19 @@ class Audit:
                     self._count, self._hash = entry["n"], entry["hash"]
 
     def before(
-        self, argvs: Sequence[Sequence[str]], verdict: Verdict, *, proposed: str, context: str, namespace: str = "", server: str = "", identity: str = "",
-        approved_by: str = "", how: str = "", digest: str = "",
-    ) -> int:  # fmt: skip
+        self,
+        argvs: Sequence[Sequence[str]],
+        verdict: Verdict,
+        *,
+        proposed: str,
+        context: str,
+        namespace: str = "",
+        server: str = "",
+        identity: str = "",
+        approved_by: str = "",
+        how: str = "",
+        digest: str = "",
+    ) -> int:
         """The line before a run; returns its number for `after`."""
         return self.write(
             "before",

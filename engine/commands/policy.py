@@ -13,12 +13,8 @@ from dataclasses import dataclass
 from engine.commands import filters, kubectl
 from engine.commands.judging import stricter
 from engine.commands.lexer import Part, Refused, Script, Stage, parse
-from engine.commands.pinning import pin
 from engine.facts import Verdict
 from engine.redact import Redactor
-
-__all__ = ["Judgement", "Policy", "PolicySettings", "pin"]
-
 
 _UNKNOWN = frozenset(["policy.unknown", "kubectl.verb", "oc.verb", "host.command"])
 """Refusals of what no table knows; only these can be lifted by the settings."""

@@ -104,6 +104,10 @@ class UndoShelf:
                 continue
         return sorted(found, key=lambda entry: entry.at, reverse=True)
 
+    def drop(self, entry: UndoEntry) -> None:
+        """Delete what was saved before one change."""
+        (self._folder / f"{entry.id}.json").unlink(missing_ok=True)
+
     def purge(self, days: float = KEPT_DAYS) -> int:
         """Delete what is older than so many days; returns how many files went."""
         gone = 0

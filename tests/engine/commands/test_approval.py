@@ -18,7 +18,8 @@ from engine.cluster.snapshot import RecordedCluster
 from engine.commands.approval import Approvals, difference, digest, fingerprint
 from engine.commands.lexer import Script, parse
 from engine.commands.manifests import copy_manifests
-from engine.commands.policy import Policy, PolicySettings, pin
+from engine.commands.pinning import pin
+from engine.commands.policy import Policy, PolicySettings
 from engine.commands.preview import preview
 from engine.commands.runner import Runner, RunnerSettings
 from engine.facts import ApprovalRequest
