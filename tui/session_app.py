@@ -22,7 +22,7 @@ from tui.screens.dialog import Confirm, Reader
 from tui.screens.health import health_paras, health_screen
 from tui.screens.help import help_screen
 from tui.screens.namespace import ALL, namespace_choices, namespace_picker
-from tui.text import one_line, plain
+from tui.text import one_line, plain, plain_lines
 from tui.theme import THEMES
 from tui.widgets.flow import Para, blank
 from tui.widgets.header import Header
@@ -89,7 +89,7 @@ class SessionApp(App[None]):
 
     def tell_error(self, error: Exception) -> None:
         """Show why something did not work."""
-        self.notify(first_sentence(error), severity="error", markup=False)
+        self.notify(plain_lines(first_sentence(error)), severity="error", markup=False)
 
     # sending
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 from fakes.agent import ScriptedAgent, shop
+from textual.events import Key
+from textual.keys import _character_to_key
 from textual.pilot import Pilot
 
 from engine.config import Settings, UiSettings
@@ -17,6 +19,8 @@ from tui.widgets.flow import Flow
 from tui.widgets.row_list import RowList
 
 WIDE = (140, 46)
+HOPS = 4
+"""From widget to widget a message makes at most so many steps."""
 
 
 class Clock:
@@ -63,22 +67,40 @@ class Driver:
         """Let the app run until nothing is on its way to the screen."""
         for _ in range(2):
             await self.until(lambda: self.app.bridge.idle and self.app.background.idle, "all delivered")
-            await self.pilot.pause()
+            for _ in range(HOPS):
+                await self.pilot._wait_for_screen()
+            await self.until(self._painted, "all painted")
+
+    def _painted(self) -> bool:
+        screen = self.app.screen
+        busy = screen._layout_required or screen._scroll_required or screen._dirty_widgets or screen._callbacks
+        return not busy or not self.app.is_running
+
+    def _send(self, keys: Iterable[str]) -> None:
+        for key in keys:
+            name = _character_to_key(key) if len(key) == 1 and not key.isalnum() else key
+            event = Key(name, key if len(key) == 1 else None)
+            event.set_sender(self.app)
+            assert self.app._driver is not None
+            self.app._driver.send_message(event)
 
     async def press(self, *keys: str) -> None:
-        await self.pilot.press(*keys)
-        await self.settle()
+        """Press keys, each after all that the one before it did."""
+        for key in keys:
+            self._send([key])
+            await self.settle()
 
     async def type(self, text: str) -> None:
         """Type a text into whatever has the focus."""
-        await self.pilot.press(*text)
+        self._send(text)
+        await self.settle()
 
     async def ask(self, text: str) -> None:
         """Send a text from the prompt and let its script run to the end, a gate or an approval."""
         before = len(self.app.views)
         self.app.prompt.focus()
         self.app.prompt.text = text
-        await self.pilot.press("enter")
+        self._send(["enter"])
         if not text.startswith(("/", ":")):
             await self.until(lambda: len(self.app.views) > before, f"{text} began")
         await self.settle()

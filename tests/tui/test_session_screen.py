@@ -86,7 +86,7 @@ def test_the_welcome_page_says_what_is_wrong_now_and_a_digit_asks_why() -> None:
     async def story(d: Driver) -> None:
         assert "wrong right now in shop" in d.text
         assert "STRIPE_API_KEY" in d.text
-        await d.pilot.press("1")
+        await d.press("1")
         await d.until(lambda: bool(agent.asked))
 
     drive(story, agent)
@@ -206,7 +206,7 @@ def test_a_question_asked_while_another_runs_comes_back_with_the_reason() -> Non
     async def story(d: Driver) -> None:
         await d.ask("first")
         d.app.prompt.text = "second"
-        await d.pilot.press("enter")
+        await d.press("enter")
         await d.until(lambda: d.app.prompt.text == "second")
         gate.open()
 
@@ -310,7 +310,7 @@ def test_ctrl_q_asks_while_something_runs_and_the_safe_answer_is_no() -> None:
         assert not isinstance(d.app.screen, Confirm)
         assert d.app.running
         await d.press("ctrl+q")
-        await d.pilot.press("y")
+        await d.press("y")
         await d.until(lambda: not d.app.is_running or d.app._exit)
 
     drive(story, agent)
@@ -319,7 +319,7 @@ def test_ctrl_q_asks_while_something_runs_and_the_safe_answer_is_no() -> None:
 
 def test_ctrl_q_leaves_at_once_when_nothing_runs() -> None:
     async def story(d: Driver) -> None:
-        await d.pilot.press("ctrl+q")
+        await d.press("ctrl+q")
         await d.until(lambda: d.app._exit)
 
     drive(story)
@@ -408,7 +408,7 @@ def test_a_fix_is_run_edited_and_copied_by_key() -> None:
         await d.press("e")
         assert d.app.prompt.text == "!kubectl -n shop delete pvc data-orders-db-0"
         d.app.query(FixCommand).last().focus()
-        await d.pilot.press("enter")
+        await d.press("enter")
         await d.until(lambda: bool(agent.commands.ran))
 
     drive(story, agent)
@@ -426,7 +426,7 @@ def test_enter_sends_ctrl_j_makes_a_line_and_a_long_paste_is_kept() -> None:
         await d.press("ctrl+j")
         await d.type("two")
         assert d.app.prompt.text == "one\ntwo"
-        await d.pilot.press("enter")
+        await d.press("enter")
         await d.until(lambda: bool(agent.asked))
         from textual.events import Paste
 
@@ -777,7 +777,7 @@ def test_the_palette_runs_actions() -> None:
         await d.press("ctrl+p")
         await d.type("next theme")
         await d.until(lambda: "Next theme" in d.text and "Quit" not in d.text)
-        await d.pilot.press("enter")
+        await d.press("enter")
         await d.until(lambda: d.app.theme == THEMES["light"].name)
 
     drive(story)

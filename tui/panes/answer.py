@@ -8,11 +8,13 @@ from textual.content import Content
 
 from engine.facts import Answer, Remedy, RootCause
 from tui.run_view import RunView
-from tui.text import bar, count, one_line, plain, seconds
+from tui.text import bar, count, cut, one_line, plain, seconds
 from tui.theme import RISK_STYLE
 from tui.widgets.flow import Para, blank
 from tui.widgets.prose import Link, cited, link_to, prose
 
+OTHERS_SHOWN = 4
+OTHER_WIDTH = 150
 OUTCOME_WORDS = {
     "refused": "refused",
     "rejected": "rejected: nothing was run",
@@ -61,11 +63,7 @@ def before_fix(view: RunView, answer: Answer) -> list[Para]:
     link = link_of(view)
     if not answer.root_causes:
         return prose(answer.text, link)
-    paras: list[Para] = []
-    for number, cause in enumerate(answer.root_causes):
-        if number:
-            paras.append(blank())
-        paras.extend(_cause(cause, view, "Root cause" if not number else "Also"))
+    paras = _cause(answer.root_causes[0], view)
     refuted = [h for h in answer.hypotheses if h.status == "refuted"]
     paras.append(blank())
     paras.append(_confidence(answer.root_causes[0], [one_line(h.statement) for h in refuted]))
@@ -74,17 +72,43 @@ def before_fix(view: RunView, answer: Answer) -> list[Para]:
     return paras
 
 
-def _cause(cause: RootCause, view: RunView, title: str) -> list[Para]:
+def others(view: RunView, answer: Answer) -> list[Para]:
+    """Further causes in a line or two each, below the fix of the first."""
+    more = answer.root_causes[1:]
+    if not more:
+        return []
+    paras = [blank(), Para(Content.assemble(("Also wrong", "bold $strong"), (f"  {count(len(more), 'more cause')}", "$quiet")))]
+    for cause in more[:OTHERS_SHOWN]:
+        summary = Content(cut(one_line(cause.summary), OTHER_WIDTH))
+        paras.append(
+            Para(
+                Content.assemble(summary, "  ", *_ids(cause.evidence[:3], view)), Content.assemble((f" {cause.confidence:.2f} ", "$quiet"))
+            )
+        )
+    if len(more) > OTHERS_SHOWN:
+        paras.append(
+            Para(
+                Content(f"and {len(more) - OTHERS_SHOWN} more: the findings tab of the cluster pane lists all").stylize("$quiet"),
+                Content("      "),
+            )
+        )
+    return paras
+
+
+def _cause(cause: RootCause, view: RunView) -> list[Para]:
     summary = _with_culprit(one_line(cause.summary), cause.object.name)
     if cause.evidence:
         summary = Content.assemble(summary, "  ", *_ids(cause.evidence, view))
-    paras = [Para(summary, Content.assemble((f"{title}  ", "bold $bad" if title == "Root cause" else "bold $wait")))]
-    if cause.chain:
+    paras = [Para(summary, Content.assemble(("Root cause  ", "bold $bad")))]
+    chain = [one_line(sentence) for sentence in cause.chain]
+    if chain and chain[0].rstrip("…. ")[:80] in one_line(cause.summary):
+        chain = chain[1:]
+    if chain:
         paras.append(blank())
         paras.append(Para(Content("how it reaches the user").stylize("$quiet")))
-        for depth, sentence in enumerate(cause.chain):
+        for depth, sentence in enumerate(chain):
             lead = Content("") if not depth else Content.assemble("  " * depth, ("└ ", "$quiet"))
-            paras.append(Para(cited(one_line(sentence), link_of(view)), lead))
+            paras.append(Para(cited(sentence, link_of(view)), lead))
     return paras
 
 
@@ -185,4 +209,4 @@ def whole(view: RunView, now: float) -> list[Para]:
             paras.append(fix_text(number, remedy, view))
             if remedy.command:
                 paras.extend(fix_command(remedy, keys=False))
-    return [*paras, *sources(view, answer), *notices(view)]
+    return [*paras, *others(view, answer), *sources(view, answer), *notices(view)]

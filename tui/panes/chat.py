@@ -113,8 +113,8 @@ class Turn(Vertical):
                 rest.append(Flow([shape.fix_text(number, remedy, self.view)]))
                 if remedy.command:
                     rest.append(FixCommand(remedy))
-        if answer.passages:
-            rest.append(Flow(shape.sources(self.view, answer)))
+        if below := [*shape.others(self.view, answer), *shape.sources(self.view, answer)]:
+            rest.append(Flow(below))
         if rest:
             self._add(*rest)
 

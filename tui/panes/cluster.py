@@ -14,7 +14,7 @@ from textual.widget import Widget
 
 from engine.facts import Finding, ObjectRef
 from tui.actions import bindings, footer
-from tui.text import age, one_line, plain
+from tui.text import age, cut, one_line, plain
 from tui.widgets.filter_bar import FilterBar
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.row_list import Part, Row, RowList
@@ -259,7 +259,7 @@ def question_about(ref: ObjectRef) -> str:
 def _columns(ready: str, status: str, trouble: str, restarts: int, old: float) -> tuple[Any, ...]:
     return (
         (plain(ready), "", ">"),
-        (one_line(status)[:24], LOOKS[trouble]),
+        (cut(one_line(status), 16), LOOKS[trouble]),
         (f"↻{restarts}" if restarts else "", "$wait", ">"),
         (age(old), "$quiet", ">"),
     )

@@ -125,7 +125,7 @@ class OutputPane(Vertical):
 
     def _title(self) -> None:
         keys = list(self.buffers)
-        titles = [f"{number} {cut(_short(self.buffers[key].title), 26)}" for number, key in enumerate(keys, 1)]
+        titles = [f"{number} {cut(_short(self.buffers[key].title), 18)}" for number, key in enumerate(keys, 1)]
         self.query_one(TitleBar).set(tabs=titles, active=keys.index(self.shown) if self.shown in keys else 0)
 
     def _state(self) -> None:

@@ -187,7 +187,8 @@ class ApprovalScreen(Dialog[Decision | None]):
         self._opened = self._clock()
         self.query_one("#facts").can_focus = False
         longest = max((cell_len(f"{p.lead.plain}{p.body.plain}") for p in self._facts()), default=0)
-        self.query_one(".box").styles.width = min(max(longest + 8, 66), 110)
+        keys = sum(len(key) + len(words) + 5 for key, words in self.query_one(Choices).choices)
+        self.query_one(".box").styles.width = min(max(longest, keys, 58) + 8, 110)
         self.query_one(Choices).focus()
 
     def on_resize(self, event: events.Resize) -> None:

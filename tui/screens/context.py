@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from tui.screens.picker import Choice, Picker
-from tui.text import plain
+from tui.text import cut_middle, one_line, plain
 
 if TYPE_CHECKING:
     from engine.cluster.source import ContextInfo
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def context_picker(current: str, *, running: bool) -> Picker:
     """A picker that waits for its rows and says what switching does."""
-    return Picker("context", f"now {plain(current)}" + ("; switching stops the running question" if running else ""))
+    return Picker("context", f"now {cut_middle(one_line(current), 40)}" + ("; switching stops the running question" if running else ""))
 
 
 def context_choices(contexts: Sequence[ContextInfo], current: str) -> list[Choice]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from tui.screens.picker import Choice, Picker
-from tui.text import age, count
+from tui.text import age, count, cut_middle, one_line
 
 if TYPE_CHECKING:
     from engine.cluster.rows import NamespaceRow
@@ -17,7 +17,7 @@ ALL = "*"
 
 def namespace_picker(current: str) -> Picker:
     """A picker that waits for its rows."""
-    return Picker("namespace", f"now {current or 'all namespaces'}")
+    return Picker("namespace", f"now {cut_middle(one_line(current), 40) or 'all namespaces'}")
 
 
 def namespace_choices(rows: Sequence[NamespaceRow], recent: Sequence[str], current: str) -> list[Choice]:
@@ -41,7 +41,7 @@ def _glyph(failing: int) -> tuple[str, str]:
 
 def _note(row: NamespaceRow, order: dict[str, int], current: str) -> str:
     words = ["now"] if row.name == current else ["recent"] if row.name in order else []
-    return " · ".join([*words, *([row.status.lower()] if row.status != "Active" else [])])
+    return " · ".join([*words, *([one_line(row.status).lower()] if row.status != "Active" else [])])
 
 
 def _counts(pods: int, failing: int, old: str) -> tuple[tuple[str, str, str], ...]:

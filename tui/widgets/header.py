@@ -64,6 +64,8 @@ def _left(status: Status, width: int) -> list[Part]:
         (" ▸ ", "$quiet"),
         (cut_middle(plain(namespace), max(room - len(context), 10)), "bold $strong"),
     ]
+    if status.protected:
+        parts.append(("  protected", "$bad"))
     words: str = status.mode
     if status.recording:
         words += " · recorded, changes are kept in memory" if status.writable and width >= 130 else " · recorded" if width >= 100 else ""

@@ -19,7 +19,7 @@ from textual.strip import Strip
 from textual.style import Style
 from textual.visual import RenderOptions
 
-from tui.text import cut, cut_middle
+from tui.text import cut, cut_middle, plain_lines
 
 Part = tuple[str, str]
 """Text (already literal) and a style such as `$bad` or `bold $quiet`."""
@@ -45,7 +45,7 @@ class RowList(ScrollView, can_focus=True):
     """Rows with a cursor; keeps the cursor on its key when the rows change."""
 
     virtual_size: Reactive[Size] = Reactive(Size(0, 0), layout=False)
-    LEAST_LEFT: ClassVar[int] = 24
+    LEAST_LEFT: ClassVar[int] = 20
     LEAST_RIGHT: ClassVar[int] = 9
 
     DEFAULT_CSS = """
@@ -150,7 +150,7 @@ class RowList(ScrollView, can_focus=True):
         width = self.scrollable_content_region.width
         index = self.scroll_offset.y + y
         if not self.rows and self.empty:
-            lines = Content(self.empty).wrap(max(width - 2, 1))
+            lines = Content(plain_lines(self.empty)).wrap(max(width - 2, 1))
             return self._strip(
                 Content.assemble(" ", lines[y].stylize("$quiet")) if y < len(lines) else Content(""), width, self.visual_style, y
             )
@@ -196,6 +196,8 @@ class RowList(ScrollView, can_focus=True):
                 widths[i] -= min(lacking, max(widths[i] - self.LEAST_RIGHT, 0))
         while columns and room - sum(widths[i] + 2 for i in columns) < min(least, 8):
             columns.pop()
+        while columns and (columns[0] >= len(row.right) or not row.right[columns[0]][0]):
+            columns.pop(0)
         taken = sum(widths[i] + 2 for i in columns)
         left = _fit(row, room - taken)
         parts: list[Part] = [(" ", ""), *left, (" " * (room - taken - sum(cell_len(t) for t, _ in left)), "")]

@@ -54,10 +54,9 @@ class TitleBar(Widget):
         facts = list(self._facts)
         wanted = sum(cell_len(title) + 2 for title in self._tabs)
         while wanted and used + sum(cell_len(text) + 2 for text, _ in facts) + wanted > width:
-            quiet = next((i for i, (_, look) in enumerate(facts) if look == "$quiet"), -1)
-            if quiet < 0:
+            if not facts:
                 break
-            facts.pop(quiet)
+            facts.pop(next((i for i, (_, look) in enumerate(facts) if look == "$quiet"), 0))
         for text, look in facts:
             if used + 2 < width:
                 text = cut(text, width - used - 2)

@@ -1,0 +1,98 @@
+"""How the screen looks, at three sizes and in all themes. `pytest tests/tui/test_snapshots.py --snapshot-update` after a wanted change."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from driving import Clock, Driver, an_app
+from fakes import stories
+from fakes.agent import Ask, Gate, ScriptedAgent, a_status, shop
+from textual.pilot import Pilot
+
+from tui.screens.approval import ApprovalScreen
+
+SIZES = [(80, 24), (120, 40), (200, 60)]
+Story = Callable[[Driver, Clock], Awaitable[None]]
+
+
+async def start(d: Driver, clock: Clock) -> None:
+    await d.settle()
+
+
+async def during(d: Driver, clock: Clock) -> None:
+    await d.ask("customers get 502 from orders-web, why?")
+    clock.advance(2.4)
+    await d.until(lambda: bool(d.app.current and d.app.current.step and d.app.current.step.id == "s3"))
+    d.app.workspace.timeline.show(d.app.current, clock())
+    d.app.workspace.chat.update("run-1", clock())
+
+
+async def answered(d: Driver, clock: Clock) -> None:
+    await d.ask("why does orders-web answer 502?")
+    await d.ended()
+
+
+async def asked(d: Driver, clock: Clock) -> None:
+    await d.ask("change it")
+    clock.advance(1.1)
+    d.app.ask_next()
+    await d.until(lambda: isinstance(d.app.screen, ApprovalScreen))
+
+
+async def picking(d: Driver, clock: Clock) -> None:
+    await d.press("ctrl+n")
+
+
+async def helped(d: Driver, clock: Clock) -> None:
+    await d.press("ctrl+o", "ctrl+o", "f1")
+
+
+def an_agent(view: str) -> ScriptedAgent:
+    agent = shop()
+    agent.scripts["customers get 502 from orders-web, why?"] = [*stories.until_testing(), Gate()]
+    agent.scripts["why does orders-web answer 502?"] = [*stories.until_testing(), *stories.until_answer()]
+    agent.scripts["change it"] = [Ask(stories.a_delete() if view == "destroy" else stories.a_scale())]
+    if view == "destroy":
+        agent.status = a_status(context="prod-eu", namespace="shop", protected=True, recording=False)
+    return agent
+
+
+VIEWS: dict[str, Story] = {
+    "start": start,
+    "during": during,
+    "answer": answered,
+    "approve": asked,
+    "destroy": asked,
+    "namespaces": picking,
+    "help": helped,
+}
+
+
+def shown(snap_compare: Any, view: str, size: tuple[int, int], theme: str = "dark") -> bool:
+    clock = Clock()
+
+    async def before(pilot: Pilot[None]) -> None:
+        driver = Driver(pilot.app, pilot)  # type: ignore[arg-type]
+        await driver.settle()
+        await VIEWS[view](driver, clock)
+        await driver.settle()
+
+    return bool(snap_compare(an_app(an_agent(view), clock, theme=theme), terminal_size=size, run_before=before))
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+@pytest.mark.parametrize("view", list(VIEWS))
+def test_it_looks_as_it_did(snap_compare: Any, view: str, size: tuple[int, int]) -> None:
+    assert shown(snap_compare, view, size)
+
+
+@pytest.mark.parametrize("theme", ["light", "contrast"])
+def test_the_other_themes(snap_compare: Any, theme: str) -> None:
+    assert shown(snap_compare, "answer", (120, 40), theme)
+
+
+def test_without_colour(snap_compare: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert shown(snap_compare, "destroy", (120, 40))
