@@ -70,19 +70,12 @@ def judge(argv: Sequence[str]) -> tuple[Risk, str]:
 
 
 def _http(program: str, words: Sequence[str]) -> None:
-    from urllib.parse import urlsplit
-
     rules = table("container")
     parsed = read_getopt(words, row_flags(rules["http_flags"][program]), program)
     for value in (*parsed.all("-w"), *parsed.all("--write-out")):
         if not re.fullmatch(table("files")["write_out"], value):
             raise refusal("container.argument", "curl's -w takes plain words and %{names} only.")
+    address = re.compile(rf"(?:https?://)?{rules['http_hosts']}(?::\d{{1,5}})?(?:/[A-Za-z0-9/_.?=&%-]*)?")
     for url in parsed.operands:
-        parts = urlsplit(url if "://" in url else f"http://{url}")
-        host = parts.hostname or ""
-        if (
-            parts.scheme not in ("http", "https")
-            or "@" in parts.netloc
-            or not re.fullmatch(rules["http_hosts"], f"[{host}]" if ":" in host else host)
-        ):
+        if not address.fullmatch(url):
             raise refusal("container.network", f"{url!r} is not a service of this cluster; only these are asked from a container.")

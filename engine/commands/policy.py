@@ -16,6 +16,8 @@ from engine.commands.lexer import Part, Refused, Script, Stage, parse
 from engine.facts import Verdict
 from engine.redact import Redactor
 
+DEFECT = "policy.defect"
+"""The rule of a verdict that a defect of the policy itself led to."""
 _UNKNOWN = frozenset(["policy.unknown", "kubectl.verb", "oc.verb", "host.command"])
 """Refusals of what no table knows; only these can be lifted by the settings."""
 
@@ -108,11 +110,14 @@ class Policy:
         try:
             _check_words(stage, position)
             _check_secrets(stage)
-            verdict = self._program(stage.argv, position)
+            return self._program(stage.argv, position)
         except Refused as refused:
             unknown = refused.rule in _UNKNOWN and position == 0
-            verdict = (self._allowed(stage.argv) if unknown else None) or Verdict("forbidden", refused.rule, refused.reason)
-        return verdict
+            return (self._allowed(stage.argv) if unknown else None) or Verdict("forbidden", refused.rule, refused.reason)
+        except Exception as error:  # noqa: BLE001 — a defect in a judge must refuse, never pass
+            return Verdict(
+                "forbidden", DEFECT, f"The command could not be judged ({type(error).__name__}), so it is not run. Please report it."
+            )
 
     def _program(self, argv: tuple[str, ...], position: int) -> Verdict:
         program = argv[0]

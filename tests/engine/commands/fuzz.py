@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).parents[3]))
 
 from engine.commands.judging import table
 from engine.commands.lexer import Refused, parse
-from engine.commands.policy import Policy
+from engine.commands.policy import DEFECT, Policy
 from engine.facts import RISKS
 
 DATA = Path(__file__).parents[2] / "data" / "safety" / "commands.tsv"
@@ -123,6 +123,8 @@ def problem(text: str) -> str:
     if time.perf_counter() - started > 1.0:
         return "slow"
     risk = judgement.verdict.risk
+    if judgement.verdict.rule == DEFECT:
+        return judgement.verdict.reason
     if not judgement.verdict.reason:
         return "no reason"
     for frame in ("{} | cat", "kubectl get pods; {}", "{} && kubectl get pods"):
