@@ -28,6 +28,8 @@ SCHEMA_VERSION = 1
 MANIFEST = "manifest.json"
 SKETCH_SIZE = 24
 STUB_WORDS = 12
+AFTERWARDS = frozenset({"prevent", "verify"})
+"""Sections that are read once the fault is found: they speak of it, but not to somebody who looks for it."""
 _LOW = ("reference", "contribute", "contributing", "changelog", "release-notes", "license", "code-of-conduct", "generated")
 _HIGH = ("runbook", "troubleshoot", "debug", "playbook", "incident")
 
@@ -92,7 +94,7 @@ def add_document(writer: Any, key: str, corpus: str, document: Document) -> None
                 "lines": chunk.lines,
                 "text": chunk.text,
                 "sha": chunk.sha,
-                "weight": prior * (0.35 if is_stub(chunk, body) else 1.0),
+                "weight": prior * (0.35 if is_stub(chunk, body) else 0.8 if chunk.heading[-1].lower() in AFTERWARDS else 1.0),
                 "kinds": tuple(k.lower() for k in document.kinds),
                 "sketch": sketch(body),
             },
