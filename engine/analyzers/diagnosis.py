@@ -96,7 +96,7 @@ def diagnose(view: ClusterView, query: str, *, pod: str = "", focus: Sequence[Ob
     own = [pair for pair in scored if _concerns(pair[1], effects.get(pair[1].id, []), view, near)]
     own = _without_bystanders(own, effects, view, near)
     ranked = [f for _, f in sorted(own, key=lambda pair: (-pair[0], pair[1].id))]
-    ranked = _without_weak(ranked, {f.id: s for s, f in own})
+    ranked = _without_weak(ranked, {f.id: s for s, f in own}, everywhere=view.namespace is None)
     causes = tuple(_root(f, effects, named, near, by_id) for f in ranked)
     return Diagnosis(
         root_causes=causes,
@@ -226,14 +226,16 @@ def _without_bystanders(
     return scored
 
 
-def _without_weak(ranked: list[Finding], scores: dict[str, float]) -> list[Finding]:
-    """The causes worth telling: those near the best one, and all that are critical in their own right."""
+def _without_weak(ranked: list[Finding], scores: dict[str, float], *, everywhere: bool) -> list[Finding]:
+    """The causes worth telling; over all namespaces, where the query names something, only those that touch it."""
     if not ranked:
         return []
     best = scores[ranked[0].id]
     kept = []
     for finding in ranked:
         if finding.severity == "info" and finding.id != ranked[0].id and best - scores[finding.id] > 3:
+            continue
+        if everywhere and best >= 8 and best - scores[finding.id] > 5:
             continue
         kept.append(finding)
     return kept[:8]

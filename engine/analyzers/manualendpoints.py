@@ -11,7 +11,7 @@ from engine.analyzers.clients import Clients
 from engine.analyzers.confidence import HINT, LOG, RELATION, confidence
 from engine.analyzers.servicefacts import network_finding, service_ports, slices_of
 from engine.analyzers.view import ClusterView
-from engine.cluster.objects import Obj, maps_at, text_at
+from engine.cluster.objects import Obj, maps_at, text_at, texts_at
 from engine.facts import Finding, Remedy
 
 
@@ -19,7 +19,7 @@ def without_selector(view: ClusterView, service: Obj) -> Iterator[Finding]:
     slices = slices_of(view, service)
     legacy = view.find("endpoints", service.namespace, service.name)
     subsets = legacy.maps("subsets") if legacy else []
-    addresses = [a for s in slices for e in s.maps("endpoints") for a in e.get("addresses") or [] if isinstance(a, str)]
+    addresses = [a for s in slices for e in s.maps("endpoints") for a in texts_at(e, "addresses")]
     addresses += [text_at(a, "ip") for s in subsets for a in maps_at(s, "addresses")]
     clients = Clients.of(view)
     complaints = clients.complaints(service)
