@@ -10,7 +10,7 @@ import functools
 import hashlib
 import itertools
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -118,8 +118,3 @@ def stem(word: str) -> str:
     if len(word) <= 3 or not word.isalpha() or not word.isascii():
         return word
     return str(porter(word))
-
-
-def stems(words: Sequence[str]) -> set[str]:
-    """The stems of several words as one set, to mark matches in a snippet."""
-    return {t for w in words for t in _terms(w)}
