@@ -24,12 +24,14 @@ from engine.docs import DocsDesk
 from engine.events import ClusterChanged, ContextChanged, Event
 from engine.facts import Mode
 from engine.place import Place, is_protected
+from engine.resources import state_folder
 from engine.run import FlowError, Run
 from engine.scrub import scrub
 from engine.session import Session, SessionShelf, sessions_folder
 
 if TYPE_CHECKING:
     from engine.commands.desk import Grants
+    from engine.commands.records import Records
     from engine.health import Check
     from engine.llm.provider import ChatModel, ModelHealth
 
@@ -87,6 +89,7 @@ class Agent:
         folder = sessions_folder() if save and settings.session.save else None
         self.sessions = SessionShelf(folder)
         self._session = Session(folder, session_id)
+        self._records: Records | None = None
         context = settings.cluster.context
         if self.opening.recorded and not context:
             context = recording_title(self.opening)
@@ -106,8 +109,7 @@ class Agent:
         for name, work in (("engine-cluster", self._open_cluster), ("engine-docs", self.docs.open), ("engine-model", self._open_model)):
             threading.Thread(target=work, name=name, daemon=True).start()
         if self.sessions.folder is not None:
-            keep = self.settings.session.keep_days
-            threading.Thread(target=self.sessions.prune, args=(keep,), name="engine-prune", daemon=True).start()
+            threading.Thread(target=self._prune, name="engine-prune", daemon=True).start()
 
     def close(self) -> None:
         """Stop what runs, then let go of model, documentation and cluster; at most about a second."""
@@ -126,6 +128,8 @@ class Agent:
         self.docs.close()
         if self._connection is not None:
             self._connection.close()
+        if self._records is not None:
+            self._records.close()
         self._session.close()
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
@@ -183,6 +187,17 @@ class Agent:
         return self._grants
 
     @property
+    def records(self) -> Records:
+        """Audit, saved objects and copied manifests of this session."""
+        from engine.commands.records import Records
+
+        with self._lock:
+            if self._records is None:
+                keep = self.sessions.folder is not None
+                self._records = Records(state_folder() if keep else None, self._session.id)
+            return self._records
+
+    @property
     def session_id(self) -> str:
         """The id of the transcript being written."""
         return self._session.id
@@ -224,6 +239,9 @@ class Agent:
             self._session.close()
             self._session = Session(self.sessions.folder)
             self._grants = None
+            records, self._records = self._records, None
+        if records is not None:
+            records.close()
 
     # -- questions ------------------------------------------------------------------------------------------------------
 
@@ -245,6 +263,13 @@ class Agent:
 
         place = self._place if namespace is None else dataclasses.replace(self._place, namespace=namespace)
         return self._begin(lambda run: check_cluster(self, run, place, only)).start()
+
+    def undo(self) -> Run:
+        """Propose the way back of the latest change; asks like any other command."""
+        from engine.flows.dispatch import undo_latest
+
+        place = self._place
+        return self._begin(lambda run: undo_latest(self, run, place)).start()
 
     def begin_typed(self, text: str) -> Run:
         """A typed command as a Run of its own, beside the question under way; see `CommandDesk`."""
@@ -346,6 +371,11 @@ class Agent:
         if is_protected(context, self.settings.policy.protected_contexts):
             return "read-only"
         return MODES[self.settings.policy.mode]
+
+    def _prune(self) -> None:
+        """Delete what is older than the settings say."""
+        self.sessions.prune(self.settings.session.keep_days)
+        self.records.purge(self.settings.session.keep_undo_days)
 
     def _open_cluster(self) -> None:
         place = self._place

@@ -92,6 +92,7 @@ class SessionSettings:
 
     save: bool = True
     keep_days: int = 30
+    keep_undo_days: int = 7
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from engine.resources import cache_folder
 from index.passage import Passage
 
 if TYPE_CHECKING:
     from index.store import Library, Row
-
-
-def cache_folder(env: Mapping[str, str] | None = None) -> Path:
-    """Where the index is kept: `$XDG_CACHE_HOME/k8sagent/index`."""
-    variables = os.environ if env is None else env
-    base = variables.get("XDG_CACHE_HOME") or ""
-    root = Path(base) if base.startswith("/") else Path(variables.get("HOME") or "~").expanduser() / ".cache"
-    return root / "k8sagent" / "index"
 
 
 class DocsDesk:

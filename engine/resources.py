@@ -1,7 +1,9 @@
-"""Where the files that ship with the program are: package data in an installed wheel, the checkout otherwise."""
+"""Where files are: those that ship with the program (package data in an installed wheel, the checkout otherwise), and those it keeps."""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -29,3 +31,20 @@ def resource_path(kind: ResourceKind, *, root: Path = _ROOT) -> Path:
             return root / place
     looked = ", ".join(str(root / place) for place in _PLACES[kind])
     raise FileNotFoundError(f"the built-in {kind} of k8sagent are missing (looked at {looked}); install the package again")
+
+
+def state_folder(env: Mapping[str, str] | None = None) -> Path:
+    """Where sessions, audit and undo are kept: `$XDG_STATE_HOME/k8sagent`."""
+    return _base("XDG_STATE_HOME", ".local/state", env) / "k8sagent"
+
+
+def cache_folder(env: Mapping[str, str] | None = None) -> Path:
+    """Where the index is kept: `$XDG_CACHE_HOME/k8sagent/index`."""
+    return _base("XDG_CACHE_HOME", ".cache", env) / "k8sagent" / "index"
+
+
+def _base(variable: str, fallback: str, env: Mapping[str, str] | None) -> Path:
+    """A base folder of the XDG specification; relative values do not count there."""
+    variables = os.environ if env is None else env
+    given = variables.get(variable) or ""
+    return Path(given) if given.startswith("/") else Path(variables.get("HOME") or "~").expanduser() / fallback

@@ -28,6 +28,7 @@ from engine.events import (
     from_json,
     to_json,
 )
+from engine.resources import state_folder
 
 SCHEMA = "k8sagent.session/1"
 KEEP_BYTES = 128 * 1024
@@ -39,10 +40,7 @@ class SessionError(Exception):
 
 def sessions_folder(env: Mapping[str, str] | None = None) -> Path:
     """Where transcripts stand: `$XDG_STATE_HOME/k8sagent/sessions`."""
-    variables = os.environ if env is None else env
-    base = variables.get("XDG_STATE_HOME") or ""
-    root = Path(base) if base.startswith("/") else Path(variables.get("HOME") or "~").expanduser() / ".local" / "state"
-    return root / "k8sagent" / "sessions"
+    return state_folder(env) / "sessions"
 
 
 @dataclass(slots=True)

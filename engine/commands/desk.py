@@ -7,18 +7,22 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 from engine.cancel import CancelToken
 from engine.cluster.source import ClusterSource
 from engine.commands.approval import Approvals
+from engine.commands.audit import AuditError
 from engine.commands.lexer import Refused, Script, parse
 from engine.commands.pinning import pin
 from engine.commands.policy import Judgement, Policy
+from engine.commands.records import Approved, Records
 from engine.commands.runner import CommandResult, Runner
-from engine.events import CommandFinished, CommandOutput, CommandProposed, CommandStarted, Event
+from engine.events import CommandFinished, CommandOutput, CommandProposed, CommandStarted, Event, Notice
 from engine.facts import ApprovalRequest, CommandRecord, Decision, ObjectRef, Verdict
 from engine.place import Place
 from engine.redact import Redactor
@@ -53,6 +57,24 @@ class Grants:
         """Whether exactly this was allowed."""
         return (context, tuple(stage.argv for stage in script.stages)) in self.allowed
 
+    def list(self) -> list[tuple[str, str]]:
+        """(context, command) of everything that was allowed."""
+        return sorted((context, " | ".join(shlex.join(argv) for argv in argvs)) for context, argvs in self.allowed)
+
+    def clear(self) -> None:
+        """Take every grant back."""
+        self.allowed.clear()
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What came of asking: an approval, another text, or the reason for no."""
+
+    approved: Approved | None = None
+    edited: str = ""
+    reason: str = ""
+    by: str = ""
+
 
 @dataclass(frozen=True, slots=True)
 class Desk:
@@ -70,10 +92,13 @@ class Desk:
     token: CancelToken
     redactor: Redactor
     grants: Grants
+    records: Records
     no_kubectl: str = ""
     seconds: tuple[float, float] = (30.0, 300.0)
     changed: Callable[[], None] = lambda: None
     ids: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
+    base: Path = field(default_factory=Path.cwd)
+    """The folder that the person's relative file names count from."""
 
     def at(self, place: Place) -> Desk:
         """The same desk at another place of the same cluster."""
@@ -107,21 +132,23 @@ class Desk:
             if self.no_kubectl and any(stage.argv[0] == "kubectl" for stage in script.stages):
                 return Outcome("unavailable", command, verdict, f"{self.no_kubectl}. Run it yourself: {command}")
             if verdict.risk == "read":
-                return self._execute(id, command, script, verdict, "policy", self.seconds[0])
+                return self._execute(id, command, script, verdict, Approved("policy", verdict.rule), self.seconds[0])
             barred = self._barred(command)
             if barred:
                 return Outcome("refused", command, verdict, barred)
-            by, edited, reason = self._approve(id, command, script, judgement, why, evidence, objects)
-            if edited:
-                text = edited
+            said = self._approve(id, command, script, judgement, why, evidence, objects)
+            if said.edited:
+                text = said.edited
                 continue
-            if not by:
-                return Outcome("rejected", command, verdict, reason)
-            return self._execute(id, command, script, verdict, by, self.seconds[1])
+            if said.approved is None:
+                self.records.refused(command, "reject", said.by, said.reason)
+                return Outcome("rejected", command, verdict, said.reason)
+            return self._execute(id, command, script, verdict, said.approved, self.seconds[1])
         return Outcome("rejected", text, verdict, "it was edited too many times")
 
     def _pinned(self, text: str) -> Script:
-        return pin(parse(text), self.place.context if not self.place.recording else "", self.place.namespace)
+        script = self.records.take_manifests(parse(text), self.base)
+        return pin(script, self.place.context if not self.place.recording else "", self.place.namespace)
 
     def _barred(self, command: str) -> str:
         if self.place.mode == "read-only":
@@ -133,27 +160,38 @@ class Desk:
 
     def _approve(
         self, id: str, command: str, script: Script, judgement: Judgement, why: str, evidence: Sequence[str], objects: Sequence[ObjectRef]
-    ) -> tuple[str, str, str]:
-        """(who approved or "", edited text or "", reason for no)."""
-        if judgement.verdict.risk == "mutate" and not self.place.protected and self.grants.covers(self.place.context, script):
-            return "session grant", "", ""
+    ) -> _Said:
+        can_grant = judgement.verdict.risk == "mutate" and not self.place.protected
+        if can_grant and self.grants.covers(self.place.context, script):
+            return _Said(approved=Approved("session grant"))
         approvals = Approvals(self.runner(self.seconds[0]), self.source, self.place, self.redactor, self.token)
         request = approvals.prepare(f"A-{id}", command, script, judgement, why=why, evidence=tuple(evidence), objects=tuple(objects))
         decision = self.ask(request)
         if decision.kind == "edit" and decision.command.strip():
-            return "", decision.command, ""
+            return _Said(edited=decision.command)
         if decision.kind not in ("approve", "approve_session"):
-            return "", "", decision.reason or "rejected"
+            return _Said(reason=decision.reason or "rejected", by=decision.by)
         if request.typed_name and decision.typed != request.typed_name:
-            return "", "", f"the name {request.typed_name!r} was not typed"
+            return _Said(reason=f"the name {request.typed_name!r} was not typed", by=decision.by)
         changed = approvals.changed_since(request, script)
         if changed:
-            return "", "", changed
-        if decision.kind == "approve_session" and judgement.verdict.risk == "mutate" and not self.place.protected:
+            return _Said(reason=changed, by="re-check")
+        unsaved = self.records.save_before(id, script.stages[0].argv, request.touches, self.source, self.place, self.token)
+        if unsaved:
+            self.emit(Notice(level="warning", text=f"There will be no undo: {unsaved}."))
+        if decision.kind == "approve_session" and can_grant:
             self.grants.add(self.place.context, script)
-        return decision.by, "", ""
+        return _Said(approved=Approved(decision.by, decision.kind, request.digest))
 
-    def _execute(self, id: str, command: str, script: Script, verdict: Verdict, by: str, seconds: float) -> Outcome:
+    def _execute(self, id: str, command: str, script: Script, verdict: Verdict, approved: Approved, seconds: float) -> Outcome:
+        number = 0
+        try:
+            number = self.records.before(script, verdict, command, self.place, approved)
+        except AuditError as error:
+            if verdict.risk != "read":
+                return Outcome("refused", command, verdict, str(error))
+            self.emit(Notice(level="warning", text=str(error)))
+        redactions = sum(self.redactor.counts.values())
         self.emit(CommandStarted(id=id, command=command))
 
         def heard(stream: Literal["stdout", "stderr"], lines: tuple[str, ...]) -> None:
@@ -170,17 +208,18 @@ class Desk:
                 error=result.error,
             )
         )
+        unwritten = self.records.after(number, result, sum(self.redactor.counts.values()) - redactions)
+        if unwritten:
+            self.emit(Notice(level="warning", text=unwritten))
         if verdict.risk != "read":
             self.changed()
         self.token.check()
-        record = CommandRecord(command, verdict.risk, result.exit_code, round(result.seconds, 3), by)
+        record = CommandRecord(command, verdict.risk, result.exit_code, round(result.seconds, 3), approved.by)
         return Outcome("ran", command, verdict, result=result, records=(record,))
 
 
 def show(script: Script) -> str:
     """A script as one line of text that parses back to the same argv."""
-    import shlex
-
     parts: list[str] = []
     for part in script.parts:
         if part.operator:

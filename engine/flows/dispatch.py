@@ -7,8 +7,8 @@ import time
 from typing import TYPE_CHECKING
 
 from engine.cluster.source import ClusterError, Forbidden, NotFound, NotRecorded
-from engine.events import FindingsFound, Notice, QueryClassified, QueryReceived
-from engine.facts import Tier
+from engine.events import AnswerFinished, FindingsFound, Notice, QueryClassified, QueryReceived
+from engine.facts import Answer, Tier
 from engine.flows.tools import Emit, Speaker, Tools
 from engine.intent import UNSURE, Intent, classify
 from engine.llm.budget import Budget
@@ -69,6 +69,32 @@ def run_typed(agent: Agent, run: Run, place: Place, text: str) -> str:
     return "answered"
 
 
+def undo_latest(agent: Agent, run: Run, place: Place) -> str:
+    """Propose the way back of the session's latest change as a command that is judged and approved like any other."""
+    tools = gather(agent, run, place, "action", None)
+    run.emit(QueryReceived(query="/undo", context=tools.place.context, namespace=tools.place.namespace, mode=tools.place.mode))
+    run.emit(QueryClassified(tier="action", reason="takes back the latest change"))
+    entry = agent.records.latest(tools.place.context)
+    if entry is None:
+        text = f"Nothing was changed in context {tools.place.context} in this session, so there is nothing to take back."
+        run.emit(AnswerFinished(answer=Answer(tier="action", text=text)))
+        return "nothing_to_do"
+    back = agent.records.way_back(entry)
+    if not back.command:
+        run.emit(AnswerFinished(answer=Answer(tier="action", text=f"{entry.command} cannot be taken back. {back.note}")))
+        return "nothing_to_do"
+    outcome = tools.desk.run(back.command, why=f"takes back {entry.command}. {back.note}")
+    if outcome.result is not None and outcome.result.ok:
+        agent.records.forget(entry)
+        text = f"Taken back: {entry.command}. {back.note}"
+    elif outcome.result is not None:
+        text = f"It failed: {outcome.command} — {' '.join((outcome.result.error or outcome.result.stderr).split())[:300]}"
+    else:
+        text = f"Not done: {outcome.reason}"
+    run.emit(AnswerFinished(answer=Answer(tier="action", text=text, commands=outcome.records)))
+    return {"ran": "answered", "rejected": "rejected"}.get(outcome.status, "refused")
+
+
 def gather(agent: Agent, run: Run, place: Place, tier: Tier, model: ChatModel | None, *, pod: str = "", attachment: str = "") -> Tools:
     """The tools of a Run, pinned to its place; waits for the cluster if it is still being opened."""
     from engine.commands.desk import Desk
@@ -104,7 +130,7 @@ def gather(agent: Agent, run: Run, place: Place, tier: Tier, model: ChatModel | 
         )
 
     desk = Desk(
-        policy=policy_for(settings, agent.opening),
+        policy=policy_for(settings, agent.opening, workspace=str(agent.records.workspace)),
         runner=runner,
         no_kubectl=kubectl if isinstance(kubectl, str) else "",
         place=place,
@@ -114,6 +140,7 @@ def gather(agent: Agent, run: Run, place: Place, tier: Tier, model: ChatModel | 
         token=run.token,
         redactor=agent.redactor,
         grants=agent.grants,
+        records=agent.records,
         seconds=(settings.kubectl.read_seconds, settings.kubectl.change_seconds),
         changed=agent.cluster_changed,
     )

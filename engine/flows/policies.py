@@ -8,12 +8,12 @@ from engine.commands.policy import Policy, PolicySettings
 from engine.config import Settings
 
 
-def policy_for(settings: Settings, opening: Opening, *, read_only: bool = False) -> Policy:
+def policy_for(settings: Settings, opening: Opening, *, workspace: str = "") -> Policy:
     """Tables, the user's own rules, and the contexts that commands may name."""
     try:
         names = tuple(context.name for context in contexts(opening, settings.cluster.kubeconfig))
     except ClusterError:
         names = ()
     return Policy(
-        PolicySettings(read_only=read_only, allowed=settings.policy.allow, forbidden_patterns=settings.policy.forbid, contexts=names)
+        PolicySettings(allowed=settings.policy.allow, forbidden_patterns=settings.policy.forbid, contexts=names, workspace=workspace)
     )

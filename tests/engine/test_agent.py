@@ -317,3 +317,76 @@ def test_proposed_and_run_argv_are_the_same(agent: Agent) -> None:
     started = {e.id: e.command for e in events if isinstance(e, CommandStarted)}
     assert started
     assert all(proposed[id] == command for id, command in started.items())
+
+
+@pytest.mark.kubectl
+def test_undo_proposes_the_way_back_and_asks_like_any_other_command(agent: Agent) -> None:
+    finish(agent.ask("scale cart-api to 3"), Decision("approve"))
+    events = finish(agent.undo(), Decision("approve"))
+    (asked,) = of(events, ApprovalRequested)
+    assert isinstance(asked, ApprovalRequested)
+    assert "--replicas=2" in asked.request.command
+    assert {row.name: row for row in agent.cluster.workloads("shop")}["cart-api"].ready == "2/2"
+    again = answer_of(finish(agent.undo()))
+    assert "nothing to take back" in again.text
+
+
+@pytest.mark.kubectl
+def test_a_deleted_object_comes_back_without_the_server_s_fields(agent: Agent) -> None:
+    events = finish(agent.ask("delete deployment cart-api"), Decision("approve", typed="cart-api"))
+    assert "is gone" in answer_of(events).text
+    finish(agent.undo(), Decision("approve", typed="cart-api"))
+    assert "cart-api" in {row.name for row in agent.cluster.workloads("shop")}
+
+
+@pytest.mark.kubectl
+def test_every_run_leaves_a_line_before_and_after_in_the_audit(agent: Agent) -> None:
+    from engine.commands.audit import verify
+    from engine.resources import state_folder
+
+    finish(agent.ask("scale cart-api to 3"), Decision("reject", "not now"))
+    finish(agent.ask("scale cart-api to 3"), Decision("approve"))
+    session = agent.session_id
+    agent.close()
+    import json
+
+    lines = [json.loads(line) for line in (state_folder() / "audit" / f"{session}.jsonl").read_text().splitlines()]
+    kinds = [line["kind"] for line in lines]
+    assert kinds[0] == "open"
+    assert kinds[-1] == "close"
+    assert kinds.count("before") == kinds.count("after") == 1
+    assert [line["decision"] for line in lines if line["kind"] == "decision"] == ["reject"]
+    before = next(line for line in lines if line["kind"] == "before")
+    assert before["argv"][0][:3] == ["kubectl", "scale", "deployment"]
+    assert before["risk"] == "mutate"
+    assert before["digest"]
+    (report,) = verify(state_folder() / "audit")
+    assert report.ok, report.detail
+
+
+@pytest.mark.kubectl
+def test_a_change_is_refused_when_the_audit_cannot_be_written(agent: Agent) -> None:
+    from engine.resources import state_folder
+
+    state_folder().mkdir(parents=True, exist_ok=True)
+    (state_folder() / "audit").write_text("in the way")
+    events = finish(agent.ask("scale cart-api to 3"), Decision("approve"))
+    assert not of(events, CommandStarted)
+    assert "audit" in answer_of(events).text
+    reading = finish(agent.ask("list pods"))
+    assert of(reading, CommandStarted), "reads go on, with a word about it"
+    assert of(reading, Notice)
+
+
+@pytest.mark.kubectl
+def test_a_manifest_is_copied_shown_and_the_copy_runs(agent: Agent, tmp_path: Path) -> None:
+    manifest = tmp_path / "settings.yaml"
+    manifest.write_text("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: banner, namespace: shop}\ndata: {text: hello}\n")
+    run = agent.commands.run(f"kubectl apply -f {manifest}")
+    for event in run.events():
+        if isinstance(event, ApprovalRequested):
+            assert "text: hello" in event.request.manifest
+            manifest.write_text("apiVersion: v1\nkind: Namespace\nmetadata: {name: other}\n")  # what is on disk now is not what was shown
+            run.answer(event.request.id, Decision("approve", typed=event.request.typed_name))
+    names = [raw["metadata"]["name"] for raw in agent.connection(run).source.list("configmaps", "shop")]
+    assert "banner" in names
