@@ -6,6 +6,7 @@ import difflib
 import json
 from collections.abc import Iterable
 
+from engine.analyzers.confidence import EVENT, HINT, LOG, STATE
 from engine.analyzers.view import ClusterView, event_time
 from engine.cluster.objects import Obj
 from engine.facts import Evidence
@@ -61,6 +62,19 @@ def latest_event(view: ClusterView, obj: Obj, *reasons: str, containing: str = "
         if (not reasons or found.text("reason") in reasons) and containing in found.text("message"):
             return found
     return None
+
+
+def weights(evidence: Iterable[Evidence]) -> list[float]:
+    """What each piece weighs by where it comes from: a status field, an event, a log line, or a field that somebody wrote."""
+    found = []
+    for piece in evidence:
+        if piece.source.startswith("event "):
+            found.append(EVENT)
+        elif piece.source.startswith("log of"):
+            found.append(LOG)
+        else:
+            found.append(STATE if " status." in piece.source else HINT)
+    return found
 
 
 def nearest(name: str, names: Iterable[str]) -> str:

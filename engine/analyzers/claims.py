@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from engine.analyzers.cite import event, field, fields, latest_event, listed, nearest
+from engine.analyzers.cite import event, field, fields, latest_event, listed, nearest, weights
+from engine.analyzers.confidence import HINT, RELATION, confidence
 from engine.analyzers.placement import claims_of
 from engine.analyzers.selectors import quantity, selects
 from engine.analyzers.view import ClusterView
@@ -47,7 +48,7 @@ def explain_claim(view: ClusterView, claim: Obj) -> Finding | None:
             claim,
             "ClaimLost",
             f"its PersistentVolume {gone} no longer exists, so the data behind it is gone",
-            0.95,
+            RELATION,
             (field(claim, "status", "phase"), *fields(claim, ("spec", "volumeName"))),
         )
     age = (view.now - claim.created).total_seconds() if claim.created else _YOUNG_SECONDS
@@ -81,7 +82,7 @@ def _no_class(view: ClusterView, claim: Obj, failed: Obj | None) -> Finding | No
         claim,
         "NoDefaultStorageClass",
         f"it names no StorageClass and the cluster has no default StorageClass ({rest}), so no volume is provisioned or bound{near}",
-        0.93,
+        RELATION,
         (*_said(failed), field(claim, "spec")),
         (
             Remedy(
@@ -111,7 +112,7 @@ def _unknown_class(view: ClusterView, claim: Obj, name: str, failed: Obj | None)
             "NoMatchingVolume",
             'it wants a volume without a StorageClass (storageClassName: "") and no such PersistentVolume exists'
             + _elsewhere(view, claim, name),
-            0.85,
+            RELATION,
             (*_said(failed), field(claim, "spec")),
         )
     if not view.can_see("storageclasses.storage.k8s.io") and (failed is None or "not found" not in failed.text("message")):
@@ -127,7 +128,7 @@ def _unknown_class(view: ClusterView, claim: Obj, name: str, failed: Obj | None)
         claim,
         "StorageClassNotFound",
         f"it asks for StorageClass {name}, which does not exist{hint}",
-        0.95,
+        RELATION,
         (*_said(failed), field(claim, "spec", "storageClassName")),
         (
             Remedy(
@@ -153,7 +154,7 @@ def _with_class(view: ClusterView, claim: Obj, storage_class: Obj, failed: Obj |
             claim,
             "ProvisioningFailed",
             f"provisioner {provisioner} of StorageClass {storage_class.name} fails: {_reason(failed)}",
-            0.9,
+            RELATION,
             (event(failed), field(storage_class, "provisioner"), *fields(storage_class, ("parameters",))),
             (Remedy("see the parameters of the StorageClass", f"kubectl get storageclass {storage_class.name} -o yaml", "read"),),
         )
@@ -164,7 +165,7 @@ def _with_class(view: ClusterView, claim: Obj, storage_class: Obj, failed: Obj |
         if not static:
             text = f"StorageClass {storage_class.name} does not provision ({NO_PROVISIONER}) and no PersistentVolume of that class exists"
             return _finding(
-                view, claim, "NoMatchingVolume", text, 0.9, (*_said(failed), field(claim, "spec"), field(storage_class, "provisioner"))
+                view, claim, "NoMatchingVolume", text, RELATION, (*_said(failed), field(claim, "spec"), field(storage_class, "provisioner"))
             )
         return _no_match(view, claim, storage_class.name, static, failed)
     if waits and "volume.kubernetes.io/selected-node" not in claim.annotations:
@@ -182,14 +183,14 @@ def _with_class(view: ClusterView, claim: Obj, storage_class: Obj, failed: Obj |
                 f"StorageClass {storage_class.name} relies on provisioner {provisioner}, which "
                 f"is not installed or not running: no CSIDriver of that name is registered{hint}"
             ),
-            0.85,
+            RELATION,
             (*_said(waiting or failed), field(storage_class, "provisioner")),
             (Remedy("see which CSI drivers are registered", "kubectl get csidrivers,csinodes", "read"),),
         )
     if waiting is None:
         return None
     text = f"provisioner {provisioner} of StorageClass {storage_class.name} has not answered"
-    return _finding(view, claim, "ProvisionerSilent", text, 0.6, (event(waiting), field(storage_class, "provisioner")))
+    return _finding(view, claim, "ProvisionerSilent", text, HINT, (event(waiting), field(storage_class, "provisioner")))
 
 
 def _prebound(view: ClusterView, claim: Obj, failed: Obj | None) -> Finding | None:
@@ -202,13 +203,18 @@ def _prebound(view: ClusterView, claim: Obj, failed: Obj | None) -> Finding | No
         guess = nearest(name, [v.name for v in view.all("persistentvolumes")])
         hint = f"; did you mean {guess}?" if guess else ""
         return _finding(
-            view, claim, "PersistentVolumeNotFound", f"it is pinned to PersistentVolume {name}, which does not exist{hint}", 0.95, evidence
+            view,
+            claim,
+            "PersistentVolumeNotFound",
+            f"it is pinned to PersistentVolume {name}, which does not exist{hint}",
+            RELATION,
+            evidence,
         )
     holder = volume.map("spec", "claimRef")
     if holder and (text_at(holder, "namespace"), text_at(holder, "name")) != (claim.namespace, claim.name):
         other = f"{text_at(holder, 'namespace')}/{text_at(holder, 'name')}"
         text = f"it is pinned to PersistentVolume {name}, which belongs to claim {other}"
-        return _finding(view, claim, "PersistentVolumeTaken", text, 0.93, (*evidence, field(volume, "spec", "claimRef")))
+        return _finding(view, claim, "PersistentVolumeTaken", text, RELATION, (*evidence, field(volume, "spec", "claimRef")))
     reasons = _misfits(claim, volume, class_of(claim) or "")
     text = (
         f"it is pinned to PersistentVolume {name}, which does not fit: {listed(reasons)}"
@@ -216,13 +222,13 @@ def _prebound(view: ClusterView, claim: Obj, failed: Obj | None) -> Finding | No
         else f"it is pinned to PersistentVolume {name} and has not been bound"
     )
     return _finding(
-        view, claim, "NoMatchingVolume", text, 0.9 if reasons else 0.5, (*evidence, field(volume, "spec"), field(claim, "spec"))
+        view, claim, "NoMatchingVolume", text, RELATION if reasons else HINT, (*evidence, field(volume, "spec"), field(claim, "spec"))
     )
 
 
 def _no_match(view: ClusterView, claim: Obj, name: str, static: list[tuple[Obj, list[str]]], failed: Obj | None) -> Finding | None:
     if any(not reasons for _, reasons in static):
-        return None if failed is None else _finding(view, claim, "ProvisioningFailed", _reason(failed), 0.5, _said(failed))
+        return None if failed is None else _finding(view, claim, "ProvisioningFailed", _reason(failed), HINT, _said(failed))
     evidence = (
         *_said(failed),
         field(claim, "spec"),
@@ -241,7 +247,7 @@ def _no_match(view: ClusterView, claim: Obj, name: str, static: list[tuple[Obj, 
                 f"PersistentVolume {volume.name} would fit but is Released: it still holds the claimRef of the "
                 f"deleted claim {holder} (reclaim policy {volume.text('spec', 'persistentVolumeReclaimPolicy')})"
             ),
-            0.92,
+            RELATION,
             (*_said(failed), field(volume, "status", "phase"), field(volume, "spec", "claimRef")),
             (
                 Remedy(
@@ -254,7 +260,12 @@ def _no_match(view: ClusterView, claim: Obj, name: str, static: list[tuple[Obj, 
     class_text = f" of StorageClass {name}" if name else ""
     wanted = f"{claim.text('spec', 'resources', 'requests', 'storage')}, {listed(claim.texts('spec', 'accessModes'))}"
     return _finding(
-        view, claim, "NoMatchingVolume", f"no PersistentVolume{class_text} fits its request ({wanted}): {_refusals(static)}", 0.92, evidence
+        view,
+        claim,
+        "NoMatchingVolume",
+        f"no PersistentVolume{class_text} fits its request ({wanted}): {_refusals(static)}",
+        RELATION,
+        evidence,
     )
 
 
@@ -310,7 +321,7 @@ def _unused(view: ClusterView, claim: Obj, storage_class: Obj) -> Finding:
         claim,
         "WaitForFirstConsumer",
         text,
-        0.9,
+        RELATION,
         (field(storage_class, "volumeBindingMode"), field(claim, "status", "phase")),
         severity_info=True,
     )
@@ -335,12 +346,13 @@ def _finding(
     claim: Obj,
     code: str,
     cause: str,
-    confidence: float,
+    weight: float,
     evidence: Iterable[Evidence],
     remedies: tuple[Remedy, ...] = (),
     *,
     severity_info: bool = False,
 ) -> Finding:
+    cited = tuple(evidence)
     users = consumers(view, claim)
     owner = view.workload_of(users[0]) if users else ObjectRef(claim.kind, claim.namespace, claim.name)
     phase = claim.text("status", "phase") or "Pending"
@@ -350,10 +362,10 @@ def _finding(
         severity="info" if severity_info else "critical" if users or phase == "Lost" else "warning",
         object=claim.ref,
         summary=f"PersistentVolumeClaim {claim.name} is {phase}: {cause}",
-        evidence=tuple(evidence),
+        evidence=cited,
         owner=owner,
         remedies=(*remedies, see),
-        confidence=confidence,
+        confidence=confidence([weight, *weights(cited)]),
         docs=("PersistentVolumeClaim pending", "StorageClass", code),
         speciality="storage",
     )

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from engine.analyzers.cite import event, field, latest_event, listed
+from engine.analyzers.cite import event, field, latest_event, listed, weights
 from engine.analyzers.claims import consumers
+from engine.analyzers.confidence import HINT, RELATION, STATE, confidence
 from engine.analyzers.placement import bound_volumes, claims_of
 from engine.analyzers.registry import analyzer
 from engine.analyzers.view import ClusterView
@@ -105,7 +106,7 @@ def _driver_absent(view: ClusterView, pod: Obj) -> Iterator[Finding]:
             text = f"CSI driver {driver} of volume {name} is not registered on node {node} ({have})"
             remedy = Remedy("see the drivers of the node", f"kubectl get csinode {node} -o yaml", "read")
             evidence = (field(holder, *path), field(known, "spec", "drivers"))
-            yield _of_pod(view, pod, "CSIDriverNotRegistered", text, evidence, 0.84, (remedy,))
+            yield _of_pod(view, pod, "CSIDriverNotRegistered", text, evidence, RELATION, (remedy,))
             return
 
 
@@ -138,7 +139,7 @@ def _attach(view: ClusterView, pod: Obj, said: Obj) -> Finding:
             node = view.find("nodes", "", rival.text("spec", "nodeName"))
             if node is not None and node.condition("Ready").get("status") in ("False", "Unknown"):
                 causes = (f"NodeNotReady/Node//{node.name}",)
-        code, confidence = "MultiAttachError", 0.93
+        code, weight = "MultiAttachError", RELATION
         remedy = Remedy(
             "let the old pod go first (strategy Recreate), keep both on one node, or use a ReadWriteMany volume",
             f"kubectl -n {pod.namespace} get pods -o wide",
@@ -148,13 +149,13 @@ def _attach(view: ClusterView, pod: Obj, said: Obj) -> Finding:
         driver = absent.group(1) or absent.group(2)
         node_name = pod.text("spec", "nodeName")
         text = f"CSI driver {driver} is not installed or not running, so the volume of claim {name} cannot be attached to node {node_name}"
-        code, confidence = "CSIDriverNotRegistered", 0.9
+        code, weight = "CSIDriverNotRegistered", RELATION
         remedy = Remedy("see the CSI drivers and those of the node", "kubectl get csidrivers,csinodes", "read")
     else:
-        text, code, confidence = (
+        text, code, weight = (
             f"the volume of claim {name} cannot be attached to node {pod.text('spec', 'nodeName')}: {_last(message)}",
             "FailedAttachVolume",
-            0.85,
+            RELATION,
         )
         remedy = Remedy("see the attachments", "kubectl get volumeattachments", "read")
         volume = claim.text("spec", "volumeName") if claim else ""
@@ -165,7 +166,7 @@ def _attach(view: ClusterView, pod: Obj, said: Obj) -> Finding:
                 and attachment.text("status", "attachError", "message")
             ):
                 evidence.append(field(attachment, "status", "attachError", "message"))
-    return _of_pod(view, pod, code, text, tuple(evidence), confidence, (remedy,), causes=causes)
+    return _of_pod(view, pod, code, text, tuple(evidence), weight, (remedy,), causes=causes)
 
 
 def _mount(view: ClusterView, pod: Obj, said: Obj) -> Finding:
@@ -184,11 +185,13 @@ def _mount(view: ClusterView, pod: Obj, said: Obj) -> Finding:
             Remedy("see the drivers of the node and the driver's DaemonSet pod on it", f"kubectl get csinode {node} -o yaml", "read")
         )
         text = f"CSI driver {driver.group(1)} is not registered on node {node} ({have}), so {what} cannot be mounted"
-        return _of_pod(view, pod, "CSIDriverNotRegistered", text, tuple(evidence), 0.93, tuple(remedies))
+        return _of_pod(view, pod, "CSIDriverNotRegistered", text, tuple(evidence), RELATION, tuple(remedies))
     for pattern, code, cause in _MOUNT_CAUSES:
         if pattern.search(message):
-            return _of_pod(view, pod, code, f"{what} cannot be mounted: {cause} ({_last(message)})", tuple(evidence), 0.88, tuple(remedies))
-    return _of_pod(view, pod, "FailedMount", f"{what} cannot be mounted: {_last(message)}", tuple(evidence), 0.75, tuple(remedies))
+            return _of_pod(
+                view, pod, code, f"{what} cannot be mounted: {cause} ({_last(message)})", tuple(evidence), RELATION, tuple(remedies)
+            )
+    return _of_pod(view, pod, "FailedMount", f"{what} cannot be mounted: {_last(message)}", tuple(evidence), HINT, tuple(remedies))
 
 
 def _over_limit(view: ClusterView, pod: Obj) -> Iterator[Finding]:
@@ -214,7 +217,7 @@ def _over_limit(view: ClusterView, pod: Obj) -> Iterator[Finding]:
                         "read",
                     ),
                 ),
-                confidence=0.95,
+                confidence=confidence([STATE, RELATION]),
                 docs=("evicted", "ephemeral storage", "emptyDir sizeLimit"),
                 speciality="storage",
             )
@@ -267,7 +270,7 @@ def _of_pod(
     code: str,
     text: str,
     evidence: tuple[Evidence, ...],
-    confidence: float,
+    weight: float,
     remedies: tuple[Remedy, ...],
     causes: tuple[str, ...] = (),
 ) -> Finding:
@@ -281,7 +284,7 @@ def _of_pod(
         owner=owner,
         causes=causes,
         remedies=remedies,
-        confidence=confidence,
+        confidence=confidence([weight, *weights(evidence)]),
         docs=("FailedMount", "FailedAttachVolume", code),
         speciality="storage",
     )

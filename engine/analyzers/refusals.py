@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from engine.analyzers.cite import condition, event, field, listed
+from engine.analyzers.confidence import RELATION
 from engine.analyzers.placement import Blocker, Cluster
 from engine.analyzers.selectors import pod_requests, quantity, readable, required_affinity, requirement_text
 from engine.analyzers.view import ClusterView
@@ -48,7 +49,8 @@ class Reason:
     evidence: tuple[Evidence, ...] = ()
     remedies: tuple[Remedy, ...] = ()
     causes: tuple[str, ...] = ()
-    confidence: float = 0.9
+    weight: float = RELATION
+    """What the explanation itself weighs; the evidence comes on top."""
     object: ObjectRef | None = None
 
 
@@ -79,7 +81,7 @@ def _resources(cluster: Cluster, pod: Obj, refusal: Refusal) -> Reason:
     resource = next((b.detail for n in refusal.nodes() for b in refusal.closest[n] if b.kind == refusal.kind), "")
     if resource == "pods":
         text = f"Too many pods: {refusal.table()}"
-        return Reason("TooManyPods", text, confidence=0.92, remedies=(Remedy("add a node, or remove pods that are not needed", ""),))
+        return Reason("TooManyPods", text, remedies=(Remedy("add a node, or remove pods that are not needed", ""),))
     amount = pod_requests(pod.map("spec")).get(resource, 0.0)
     asked = _asked(pod, resource) or readable(resource, amount)
     nodes = [n for n in cluster.nodes if n.name in refusal.per_node]
@@ -102,8 +104,18 @@ def _resources(cluster: Cluster, pod: Obj, refusal: Refusal) -> Reason:
     )
     if preempted is not None:
         extra, cited = preempted
-        return Reason("Preempted", f"{extra}; {text}", (*cited, *evidence), (remedy,), confidence=0.92)
-    return Reason(CODES[refusal.kind], text, evidence, (remedy,), confidence=0.93)
+        return Reason(
+            "Preempted",
+            f"{extra}; {text}",
+            (*cited, *evidence),
+            (remedy,),
+        )
+    return Reason(
+        CODES[refusal.kind],
+        text,
+        evidence,
+        (remedy,),
+    )
 
 
 def _unhealthy(cluster: Cluster, pod: Obj, refusal: Refusal) -> Reason:
@@ -121,7 +133,7 @@ def _unhealthy(cluster: Cluster, pod: Obj, refusal: Refusal) -> Reason:
     evidence = tuple(field(n, "spec", "taints") for n in nodes[:2]) + tuple(condition(n, "Ready") for n in lost[:2])
     evidence += tuple(condition(n, kind) for n, kind in pressed[:2])
     remedy = Remedy("bring the node back, or allow other nodes", f"kubectl describe node {names[0]}", "read")
-    return Reason(CODES["unhealthy"], text, evidence, (remedy,), causes, 0.93)
+    return Reason(CODES["unhealthy"], text, evidence, (remedy,), causes, RELATION)
 
 
 def _cordoned(cluster: Cluster, pod: Obj, refusal: Refusal) -> Reason:
@@ -129,7 +141,7 @@ def _cordoned(cluster: Cluster, pod: Obj, refusal: Refusal) -> Reason:
     text = f"node {listed(names)} would take it but is cordoned (unschedulable): {refusal.table()}"
     evidence = tuple(field(cluster.by_name[n], "spec") for n in names[:2])
     remedy = Remedy("allow pods on the node again when its maintenance is over", f"kubectl uncordon {names[0]}", "mutate")
-    return Reason(CODES["cordoned"], text, evidence, (remedy,), (), 0.93, cluster.by_name[names[0]].ref)
+    return Reason(CODES["cordoned"], text, evidence, (remedy,), (), RELATION, cluster.by_name[names[0]].ref)
 
 
 def _taint(cluster: Cluster, pod: Obj, refusal: Refusal) -> Reason:
@@ -160,7 +172,7 @@ def _taint(cluster: Cluster, pod: Obj, refusal: Refusal) -> Reason:
         evidence,
         (Remedy(f"add a toleration for {listed(taints)}, or remove the taint", command, "mutate" if command else ""),),
         (),
-        0.93,
+        RELATION,
     )
 
 
@@ -186,7 +198,9 @@ def _other(cluster: Cluster, pod: Obj, refusal: Refusal) -> Reason:
     }
     owner = cluster.view.workload_of(pod)
     remedy = Remedy(advice[refusal.kind], f"kubectl -n {pod.namespace} get {owner.kind.lower()} {owner.name} -o yaml", "read")
-    return Reason(CODES[refusal.kind], f"{leads[refusal.kind]}: {refusal.table()}", (field(pod, *paths[refusal.kind]),), (remedy,), (), 0.9)
+    return Reason(
+        CODES[refusal.kind], f"{leads[refusal.kind]}: {refusal.table()}", (field(pod, *paths[refusal.kind]),), (remedy,), (), RELATION
+    )
 
 
 REASONS: dict[str, Callable[[Cluster, Obj, Refusal], Reason]] = {

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from engine.analyzers.cite import condition, event, field, latest_event, listed, nearest
+from engine.analyzers.cite import condition, event, field, latest_event, listed, nearest, weights
 from engine.analyzers.claims import explain_claim
+from engine.analyzers.confidence import HINT, RELATION, confidence
 from engine.analyzers.placement import Cluster, blockers, bound_volumes, claims_of, volume_allows, wanted_nodes
 from engine.analyzers.refusals import KIND_ORDER, PINNED_ORDER, REASONS, TEMPLATED, Reason, Refusal, selection
 from engine.analyzers.registry import analyzer
@@ -37,20 +38,21 @@ def scheduling(view: ClusterView) -> Iterator[Finding]:
         cluster = cluster or Cluster(view)
         pod = pods[0]
         reason = explain(cluster, pod)
+        evidence = (*_scheduler_said(view, pod), *reason.evidence)
         many = f"{len(pods)} pods of {owner}" if len(pods) > 1 else f"pod {pod.name}"
         yield Finding(
             code=reason.code,
             severity="critical",
             object=reason.object or owner,
             summary=f"{many[0].upper()}{many[1:]} cannot be scheduled: {reason.text}",
-            evidence=(*_scheduler_said(view, pod), *reason.evidence),
+            evidence=evidence,
             owner=owner,
             causes=reason.causes,
             remedies=(
                 *reason.remedies,
                 Remedy("see what the scheduler says", f"kubectl -n {pod.namespace} describe pod {pod.name}", "read"),
             ),
-            confidence=reason.confidence,
+            confidence=confidence([reason.weight, *weights(evidence)]),
             docs=("FailedScheduling", "pod pending", reason.code),
             speciality="scheduling",
             detail=owner.name if reason.object and reason.object != owner else "",
@@ -68,7 +70,7 @@ def explain(cluster: Cluster, pod: Obj) -> Reason:
             f"kubectl -n {pod.namespace} get pod {pod.name} -o yaml",
             "read",
         )
-        return Reason("SchedulingGated", text, (field(pod, "spec", "schedulingGates"),), (remedy,), confidence=0.95)
+        return Reason("SchedulingGated", text, (field(pod, "spec", "schedulingGates"),), (remedy,), weight=RELATION)
     silent = not said and not pod.condition("PodScheduled")
     if silent:
         return _no_scheduler(view, pod)
@@ -78,7 +80,7 @@ def explain(cluster: Cluster, pod: Obj) -> Reason:
 def _nodes(cluster: Cluster, pod: Obj, said: str) -> Reason:
     if not cluster.nodes:
         text = f"the scheduler says: {_first_part(said)}" if said else "the cluster has no node"
-        return Reason("FailedScheduling", text, confidence=0.6)
+        return Reason("FailedScheduling", text, weight=HINT)
     wanted = wanted_nodes(cluster, pod)
     if not wanted:
         return _no_wanted(cluster, pod)
@@ -153,7 +155,7 @@ def _no_wanted(cluster: Cluster, pod: Obj) -> Reason:
         tuple(evidence),
         remedies,
         (),
-        0.94,
+        RELATION,
     )
 
 
@@ -177,7 +179,7 @@ def _offering(cluster: Cluster, pod: Obj, nodes: list[Obj]) -> list[Obj] | Reaso
                 "kubectl get nodes -o custom-columns=NAME:.metadata.name,ALLOCATABLE:.status.allocatable",
                 "read",
             )
-            return Reason("ExtendedResourceMissing", text, evidence, (remedy,), (), 0.93)
+            return Reason("ExtendedResourceMissing", text, evidence, (remedy,), (), RELATION)
         nodes = having
     return nodes
 
@@ -197,7 +199,7 @@ def _volume_conflict(cluster: Cluster, pod: Obj, nodes: list[Obj], restricted: b
     remedy = Remedy(
         "bring back a node in the volume's zone, or move the data and create the claim again", f"kubectl describe pv {volume.name}", "read"
     )
-    return Reason("VolumeNodeAffinityConflict", text, evidence, (remedy,), (), 0.93)
+    return Reason("VolumeNodeAffinityConflict", text, evidence, (remedy,), (), RELATION)
 
 
 def _claims(view: ClusterView, pod: Obj, said: str) -> Reason | None:
@@ -214,12 +216,12 @@ def _claims(view: ClusterView, pod: Obj, said: str) -> Reason | None:
             text = f"it mounts PersistentVolumeClaim {name}, which does not exist in namespace {pod.namespace}{hint}"
             remedy = Remedy("create the claim, or correct claimName", f"kubectl -n {pod.namespace} get pvc", "read")
             missing = ObjectRef("PersistentVolumeClaim", pod.namespace, name)
-            return Reason("PersistentVolumeClaimNotFound", text, (field(pod, "spec", "volumes"),), (remedy,), (), 0.95, missing)
+            return Reason("PersistentVolumeClaimNotFound", text, (field(pod, "spec", "volumes"),), (remedy,), (), RELATION, missing)
         why = explain_claim(view, claim)
         if why is not None:
             cause = why.summary.partition(": ")[2]
             text = f"its claim {name} is {claim.text('status', 'phase') or 'Pending'} and has no volume, since {cause}"
-            return Reason("UnboundVolumeClaim", text, (field(claim, "status", "phase"),), (), (why.id,), 0.9)
+            return Reason("UnboundVolumeClaim", text, (field(claim, "status", "phase"),), (), (why.id,), RELATION)
         if claim.deleting_since is not None:
             text = f"its claim {name} is being deleted"
             return Reason(
@@ -228,7 +230,7 @@ def _claims(view: ClusterView, pod: Obj, said: str) -> Reason | None:
                 (field(claim, "metadata", "deletionTimestamp"),),
                 (),
                 (f"ClaimTerminating/PersistentVolumeClaim/{pod.namespace}/{name}",),
-                0.9,
+                RELATION,
             )
     return None
 
@@ -247,7 +249,7 @@ def _no_scheduler(view: ClusterView, pod: Obj) -> Reason:
     if wanted == "default-scheduler":
         remedy = Remedy("look at the kube-scheduler", "kubectl -n kube-system get pods -l component=kube-scheduler", "read")
         text = "no scheduler has looked at it (no PodScheduled condition, no event): the kube-scheduler is not running"
-        return Reason("SchedulerNotRunning", text, evidence, (remedy,), (), 0.75)
+        return Reason("SchedulerNotRunning", text, evidence, (remedy,), (), HINT)
     hint = f"; did you mean {guess}?" if guess else f"; schedulers in use: {listed(others)}" if others else ""
     owner = view.workload_of(pod)
     command = (
@@ -260,13 +262,13 @@ def _no_scheduler(view: ClusterView, pod: Obj) -> Reason:
     )
     text = f"it asks for the scheduler {wanted} (schedulerName), which does not exist or is not running: nobody has looked at the pod{hint}"
     remedy = Remedy("use a scheduler that runs, or start this one", command, "mutate" if command else "")
-    return Reason("SchedulerNotFound", text, evidence, (remedy,), (), 0.93)
+    return Reason("SchedulerNotFound", text, evidence, (remedy,), (), RELATION)
 
 
 def _in_the_schedulers_words(said: str) -> Reason:
     if not said:
-        return Reason("FailedScheduling", "no reason is recorded, and by their state some node could take it now", confidence=0.4)
-    return Reason("FailedScheduling", _first_part(said), confidence=0.7)
+        return Reason("FailedScheduling", "no reason is recorded, and by their state some node could take it now", weight=HINT)
+    return Reason("FailedScheduling", _first_part(said), weight=HINT)
 
 
 def _on_missing_node(view: ClusterView, pod: Obj) -> bool:
@@ -294,7 +296,7 @@ def _missing_node(view: ClusterView, pod: Obj) -> Finding:
                 "read",
             ),
         ),
-        confidence=0.95,
+        confidence=confidence([RELATION, RELATION]),
         docs=("nodeName", "pod pending"),
         speciality="scheduling",
     )

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from engine.analyzers.cite import condition, event, field, latest_event, listed
+from engine.analyzers.cite import condition, event, field, latest_event, listed, weights
 from engine.analyzers.claims import consumers, default_classes, explain_claim
+from engine.analyzers.confidence import HINT, RELATION, STATE, confidence
 from engine.analyzers.registry import analyzer
 from engine.analyzers.scope import severity_here
 from engine.analyzers.selectors import quantity
@@ -37,7 +38,7 @@ def storage(view: ClusterView) -> Iterator[Finding]:
                 f"{len(defaults)} StorageClasses are marked as default ({listed(names)}): claims without a class get the newest of them"
             ),
             evidence=tuple(field(c, "metadata", "annotations") for c in defaults[:2]),
-            confidence=0.95,
+            confidence=confidence([STATE, RELATION]),
             docs=("default StorageClass",),
             speciality="storage",
         )
@@ -57,15 +58,15 @@ def _resize(view: ClusterView, claim: Obj) -> Iterator[Finding]:
     sizes = f"from {claim.text('status', 'capacity', 'storage')} to {claim.text('spec', 'resources', 'requests', 'storage')}"
     if broken is not None or (failed is not None and failed.text("reason") != "ExternalExpanding"):
         reason = (failed.text("message") if failed is not None else str((broken or {}).get("message") or "")).strip().rstrip(".")
-        cause, code, confidence = f"the expansion fails: {reason}", "VolumeResizeFailed", 0.88
+        cause, code, weight = f"the expansion fails: {reason}", "VolumeResizeFailed", RELATION
     elif pending:
-        cause, code, confidence = (
+        cause, code, weight = (
             "the file system grows only when a pod mounts the volume anew: restart the pod that uses it",
             "FileSystemResizePending",
-            0.9,
+            RELATION,
         )
     else:
-        cause, code, confidence = "the storage driver has not finished it", "VolumeResizePending", 0.6
+        cause, code, weight = "the storage driver has not finished it", "VolumeResizePending", HINT
     evidence = [field(claim, "status", "capacity"), field(claim, "spec", "resources")]
     if failed is not None:
         evidence.insert(0, event(failed))
@@ -80,7 +81,7 @@ def _resize(view: ClusterView, claim: Obj) -> Iterator[Finding]:
         evidence=tuple(evidence),
         owner=view.workload_of(users[0]) if users else claim.ref,
         remedies=(Remedy("see the claim's conditions and events", f"kubectl -n {claim.namespace} describe pvc {claim.name}", "read"),),
-        confidence=confidence,
+        confidence=confidence([weight, *weights(evidence)]),
         docs=("volume expansion", "resize PVC"),
         speciality="storage",
     )
@@ -103,7 +104,7 @@ def _deleting(view: ClusterView, claim: Obj) -> Iterator[Finding]:
         evidence=(field(claim, "metadata", "deletionTimestamp"), field(claim, "metadata", "finalizers")),
         owner=view.workload_of(users[0]) if users else claim.ref,
         remedies=(Remedy("see who uses it", f"kubectl -n {claim.namespace} describe pvc {claim.name}", "read"),),
-        confidence=0.9,
+        confidence=confidence([STATE, RELATION]),
         docs=("pvc-protection finalizer",),
         speciality="storage",
     )
@@ -122,7 +123,7 @@ def _volumes(view: ClusterView) -> Iterator[Finding]:
                 summary=f"PersistentVolume {volume.name} is Failed after its claim {holder} was deleted: {said.strip().rstrip('.')}",
                 evidence=(field(volume, "status"),),
                 remedies=(Remedy("see the volume and its events", f"kubectl describe pv {volume.name}", "read"),),
-                confidence=0.9,
+                confidence=confidence([STATE, RELATION]),
                 docs=("PersistentVolume reclaim policy",),
                 speciality="storage",
             )
@@ -135,7 +136,7 @@ def _volumes(view: ClusterView) -> Iterator[Finding]:
                     f"PersistentVolume {volume.name} is Released: its claim {holder} is gone, the volume is kept and serves no new claim"
                 ),
                 evidence=(field(volume, "spec", "claimRef"),),
-                confidence=0.9,
+                confidence=confidence([STATE, RELATION]),
                 docs=("Released PersistentVolume",),
                 speciality="storage",
             )
