@@ -139,7 +139,7 @@ def read_words(words: Sequence[str], table: Table, program: str) -> Parsed:
     rest = list(words)
     while rest:
         word = rest.pop(0)
-        if word.startswith("-") and len(word) > 1 and not word[1:].isdigit():
+        if word in table or (word.startswith("-") and len(word) > 1 and not word[1:].isdigit()):
             flag = _look_up(table, word, program)
             flags.append((flag.name, _next(rest, word) if flag.shape == "value" else None))
         else:
