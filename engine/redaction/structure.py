@@ -102,9 +102,13 @@ class StructureReader:
                 yield from self._pem(line)
             return
         if self._in_other:
-            self._in_other = not _END_OTHER.search(line)
-            yield line
-            return
+            # A certificate stays; one that was cut off ends with the first line that cannot be a part of it.
+            ended = bool(_END_OTHER.search(line))
+            if ended or _BASE64_LINE.match(line) or _KEY_HEADER.match(line):
+                self._in_other = not ended
+                yield line
+                return
+            self._in_other = False
         if "-----" in line:
             if _END_KEY.search(line) and "-----BEGIN" not in line:
                 # The beginning was cut off: what stands before the end is the rest of a key.

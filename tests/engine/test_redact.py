@@ -66,6 +66,7 @@ GONE = {
     "azure": ("AccountName=x;AccountKey=" + "abcd" * 10 + "==;EndpointSuffix=y", "abcd" * 10),
     "pem": (pem("RSA PRIVATE KEY"), KEY_LINES[2]),
     "pem indented": (pem("PRIVATE KEY", indent="    "), KEY_LINES[0]),
+    "after a certificate that was cut off": (pem("CERTIFICATE", end=False) + "\nDB_PASSWORD=hunter22", "hunter22"),
     "pem without end": (pem("PRIVATE KEY", end=False), KEY_LINES[4]),
     "pem without begin": (pem("EC PRIVATE KEY", begin=False), KEY_LINES[0]),
     "pem on one line": ('{"key":"' + pem("PRIVATE KEY").replace("\n", "\\n") + '"}', KEY_LINES[1]),
