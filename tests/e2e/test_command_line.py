@@ -167,3 +167,28 @@ def test_help_names_the_exit_codes() -> None:
     assert done.returncode == 0
     assert "exit codes" in done.stdout
     assert run("nonsense").returncode == 2
+
+
+def test_the_audit_of_an_approved_change_verifies_and_a_changed_line_is_found(tmp_path: Path) -> None:
+    env = {"XDG_STATE_HOME": str(tmp_path)}
+    command = "kubectl scale deployment cart-api --replicas=3 -n shop"
+    run("troubleshoot", "--demo", "--no-llm", "-q", "scale deployment cart-api in shop to 3", "--approve-exact", command, env=env)
+    good = run("audit", "verify", "--output", "json", env=env)
+    assert good.returncode == 0
+    (row,) = json.loads(good.stdout)["sessions"]
+    assert row["ok"]
+    chain = tmp_path / "k8sagent" / "audit" / f"{row['id']}.jsonl"
+    chain.write_text(chain.read_text().replace("--replicas=3", "--replicas=9"))
+    assert run("audit", "verify", env=env).returncode == 1
+
+
+def test_sessions_are_listed_shown_and_exported(tmp_path: Path) -> None:
+    env = {"XDG_STATE_HOME": str(tmp_path)}
+    run("troubleshoot", "--demo", "--no-llm", "-n", "shop", "-q", "why is checkout-api restarting?", env=env)
+    (row,) = json.loads(run("sessions", "list", "--output", "json", env=env).stdout)["sessions"]
+    assert row["questions"] == ["why is checkout-api restarting?"]
+    assert "STRIPE_API_KEY" in run("sessions", "show", row["id"], env=env).stdout
+    report = run("sessions", "export", row["id"], env=env).stdout
+    assert report.startswith(f"# Session {row['id']}")
+    assert "### Evidence" in report
+    assert run("sessions", "show", "nonsense", env=env).returncode == 2

@@ -38,7 +38,7 @@ def troubleshoot(args: argparse.Namespace) -> int:
     with agent_of(args) as agent:
         run = agent.ask(query.strip(), pod=args.pod, attachment=attachment)
         try:
-            return _follow(run, args)
+            return follow(run, args)
         except KeyboardInterrupt:
             run.cancel("interrupted")
             run.wait(1.0)
@@ -63,7 +63,8 @@ def _piped() -> str:
     return sys.stdin.buffer.read(4_000_000).decode("utf-8", "replace") if ready else ""
 
 
-def _follow(run: Run, args: argparse.Namespace) -> int:
+def follow(run: Run, args: argparse.Namespace) -> int:
+    """Print a Run as it goes and its answer at the end; the exit code."""
     answer: Answer | None = None
     refused = False
     titles: dict[str, str] = {}

@@ -89,8 +89,15 @@ def build() -> argparse.ArgumentParser:
     q = _add(sessions, "export", "as a Markdown post-mortem, JSON events or text", "sessions:export")
     q.add_argument("id", metavar="ID")
     q.add_argument("--format", choices=("markdown", "json", "text"), default="markdown")
+    q = _add(sessions, "undo", "take the latest change of a session back, asking first", "sessions:undo", place)
+    q.add_argument("id", metavar="ID")
+    q.add_argument("--approve-exact", metavar="COMMAND", action="append", default=[], help="approve exactly this change; nothing else runs")
     q = _add(sessions, "resume", "go on with a session, full-screen", "session:resume", place)
     q.add_argument("id", metavar="ID")
+
+    p = _add(commands, "audit", "the record of what was asked, approved and run", "audit:verify")
+    audits = p.add_subparsers(metavar="ACTION", required=True)
+    _add(audits, "verify", "find changed, missing, reordered or cut-off lines", "audit:verify", output)
 
     p = _add(commands, "config", "settings in force and where each came from", "config:show")
     config = p.add_subparsers(metavar="ACTION", required=True)

@@ -34,6 +34,22 @@ def export(args: argparse.Namespace) -> int:
     return _print(args.id, args.format)
 
 
+def undo(args: argparse.Namespace) -> int:
+    """The way back of the session's latest change, approved like any other command."""
+    from tui.subcommands.ask import follow
+    from tui.subcommands.common import agent_of
+
+    try:
+        id = SessionShelf(sessions_folder()).find(args.id).stem
+    except SessionError as error:
+        complain(str(error))
+        return USAGE
+    args.output = "text"
+    with agent_of(args, session_id=id) as agent:
+        agent.wait_for_cluster(20)
+        return follow(agent.undo(), args)
+
+
 def _print(id: str, format: str) -> int:
     try:
         shelf = SessionShelf(sessions_folder())
