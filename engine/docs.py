@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from engine.cancel import CancelToken
 from engine.resources import cache_folder
 from index.passage import Passage
 
@@ -30,9 +32,8 @@ class DocsDesk:
     def open(self) -> None:
         """Open the index, building it first where needed; blocks. What goes wrong ends in `problems`, never in an exception."""
         try:
-            library = self._make()
-            library.open(progress=self._progress)
-            self._library = library
+            self._library = self._make()
+            self._library.open(progress=self._progress)
         except Exception as error:  # noqa: BLE001 — without documentation everything else goes on, and health says why
             self._problems.append(f"the documentation could not be opened: {error}")
         finally:
@@ -54,12 +55,17 @@ class DocsDesk:
         """What is wrong with the index or with single documents."""
         return [*self._problems, *(self._library.problems if self._library else ())]
 
-    def search(self, text: str, *, codes: Sequence[str] = (), kinds: Sequence[str] = (), limit: int = 3) -> list[Passage]:
+    def search(
+        self, text: str, *, codes: Sequence[str] = (), kinds: Sequence[str] = (), limit: int = 3, cancel: CancelToken | None = None
+    ) -> list[Passage]:
         """The best passages for a text; waits up to 20 s for an index that is being built, and finds nothing without one."""
-        self._ready.wait(20)
+        end = time.monotonic() + 20
+        while not self._ready.wait(0.05) and time.monotonic() < end:
+            if cancel is not None:
+                cancel.check()
         if self._library is None:
             return []
-        return self._library.search(text, limit=limit, codes=tuple(codes), kinds=tuple(kinds))
+        return self._library.search(text, limit=limit, codes=tuple(codes), kinds=tuple(kinds), cancel=cancel)
 
     def list(self) -> list[Row]:
         """Every document."""
@@ -70,9 +76,9 @@ class DocsDesk:
         return self._opened().show(path)
 
     def rebuild(self, progress: Callable[[int, int], None] | None = None) -> int:
-        """Take in every change now; the number of documents."""
+        """Build the index anew; the number of documents."""
         library = self._opened()
-        library.refresh(progress=progress)
+        library.rebuild(progress=progress)
         return library.count
 
     def close(self) -> None:
@@ -81,7 +87,8 @@ class DocsDesk:
             self._library.close()
 
     def _make(self) -> Library:
-        from engine.resources import resource_path
+        from engine.cancel import CancelToken
+from engine.resources import resource_path
         from index.store import Library
         from index.watch import Folder
 

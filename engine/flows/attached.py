@@ -21,7 +21,7 @@ def log_diagnosis(query: str, tools: Tools, emit: Emit) -> str:
     emit(FindingsFound(findings=tuple(findings), scanned={"log lines": len(tools.attachment.splitlines())}))
     with step(tools, emit, "search the runbooks", "search") as note:
         words = " ".join([query, *(term for finding in findings[:2] for term in finding.docs)])
-        found = tools.search(words, codes=tuple(finding.code for finding in findings[:3]), limit=3)
+        found = tools.search(words, codes=tuple(finding.code for finding in findings[:3]), limit=3, cancel=tools.token)
         passages = tuple(dataclasses.replace(passage, id=f"D{number}") for number, passage in enumerate(found, 1))
         note.detail = f"{len(passages)} passages"
     if passages:

@@ -86,7 +86,7 @@ def _run_and_answer(query: str, reading: Reading, tools: Tools, emit: Emit) -> s
 
 def _from_documents(query: str, tools: Tools, emit: Emit) -> str:
     with step(tools, emit, "search the documentation", "search") as note:
-        passages = tools.search(query, limit=4)
+        passages = tools.search(query, limit=4, cancel=tools.token)
         passages = [dataclasses.replace(passage, id=f"D{number}") for number, passage in enumerate(passages, 1)]
         note.detail = f"{len(passages)} passages"
     if passages:

@@ -26,7 +26,9 @@ Emit = Callable[[Event], None]
 class Search(Protocol):
     """The documentation, as flows use it."""
 
-    def __call__(self, text: str, *, codes: Sequence[str] = (), kinds: Sequence[str] = (), limit: int = 3) -> list[Passage]: ...
+    def __call__(
+        self, text: str, *, codes: Sequence[str] = (), kinds: Sequence[str] = (), limit: int = 3, cancel: CancelToken | None = None
+    ) -> list[Passage]: ...
 
 
 @dataclass(slots=True)

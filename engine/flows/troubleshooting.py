@@ -119,7 +119,7 @@ def _retrieve(query: str, diagnosis: Diagnosis, tools: Tools, emit: Emit) -> tup
         words = " ".join([query, *(term for finding in findings[:2] for term in finding.docs)])
         codes = tuple(dict.fromkeys(finding.code for finding in findings[:3]))
         kinds = tuple(dict.fromkeys(finding.object.kind for finding in findings[:3]))
-        found = tools.search(words, codes=codes, kinds=kinds, limit=3)
+        found = tools.search(words, codes=codes, kinds=kinds, limit=3, cancel=tools.token)
         passages = tuple(dataclasses.replace(passage, id=f"D{number}") for number, passage in enumerate(found, 1))
         note.detail = f"{len(passages)} passages"
     if passages:
