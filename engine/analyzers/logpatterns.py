@@ -18,6 +18,86 @@ ENV = r"(?P<name>[A-Z][A-Z0-9_]{2,})"
 Q = r"['\"`‘“]"
 
 
+_NO_FILE = (
+    "no such file",
+    "enoent",
+    "notfound",
+    "nosuchfile",
+    "not found",
+    "does not exist",
+    "cannot",
+    "can't",
+    "can’t",
+    "could not",
+    "unable to",
+    "failed to",
+)
+_NO_NAME = (
+    "no such host",
+    "resol",
+    "known",
+    "enotfound",
+    "unknownhost",
+    "unknown host",
+    "bad address",
+    "translate host",
+    "in upstream",
+    "getaddrinfo",
+    "eai_",
+    "nxdomain",
+    "lookup ",
+    "address associated",
+    "nodename",
+    "unknown mysql",
+    "host not found",
+)
+GATES: dict[str, tuple[str, ...]] = {
+    "MissingFile": _NO_FILE,
+    "NameNotResolved": _NO_NAME,
+    "DnsFailing": _NO_NAME,
+    "Forbidden": ("forbidden",),
+    "PermissionDenied": ("permission", "eacces", "permitted", "eperm", "access", "ownership"),
+    "ReadOnlyFileSystem": ("read-only", "readonly", "erofs", "read only"),
+    "DiskFull": ("space", "enospc", "quota exceeded", "disk full", "disk is full"),
+    "PathIsDirectory": ("directory", "eisdir"),
+    "MissingCommand": ("not found",),
+    "PrivilegedPort": ("denied", "eacces"),
+    "PortInUse": ("in use", "eaddrinuse", "already", "one usage"),
+    "ConnectionTimeout": ("time", "deadline"),
+    "TooManyConnections": ("connection", "clients", "pool", "timeout"),
+    "MissingTable": ("exist", "table", "column"),
+    "LockHeld": ("lock", "instance", "another"),
+    "MigrationFailed": ("migration", "flyway", "liquibase", "alembic", "schema"),
+    "LicenseInvalid": ("licen",),
+    "Waiting": ("wait", "available", "ready"),
+    "InvalidConfigurationFile": (
+        "yaml",
+        "json",
+        "toml",
+        "xml",
+        "config",
+        "emerg",
+        "directive",
+        "[alert]",
+        "settings",
+        "properties",
+        ".conf",
+        "flow",
+        "block",
+        "mapping",
+        "unknown variable",
+        "syntax error in file",
+        "unmarshal",
+        "invalid character",
+    ),
+    "HeapExhausted": ("memory", "heap", "bad_alloc", "enomem"),
+    "CertificateExpired": ("certificate", "cert_has", "notafter"),
+    "CertificateUntrusted": ("certificate", "pkix", "self_signed", "self-signed", "self signed", "unable_to", "unknown ca"),
+    "MissingInterpreter": ("interpreter", "user process"),
+}
+"""Words (in lower case) of which a line must hold one before a code's patterns are tried: most lines are passed over cheaply."""
+
+
 @dataclass(frozen=True, slots=True)
 class Pattern:
     """One way to say a fault: `say` is a sentence over the regular expression's named groups."""
@@ -27,15 +107,16 @@ class Pattern:
     say: str
     weight: int = 90
     docs: tuple[str, ...] = ()
+    gate: tuple[str, ...] = ()
 
 
 def _p(code: str, regex: str, say: str, weight: int = 90, *docs: str) -> Pattern:
-    return Pattern(code, re.compile(regex, re.IGNORECASE if not regex.startswith("(?-") else 0), say, weight, docs)
+    return Pattern(code, re.compile(regex, re.IGNORECASE), say, weight, docs, GATES.get(code, ()))
 
 
 def _c(code: str, regex: str, say: str, weight: int = 90, *docs: str) -> Pattern:
     """A pattern that minds upper and lower case."""
-    return Pattern(code, re.compile(regex), say, weight, docs)
+    return Pattern(code, re.compile(regex), say, weight, docs, GATES.get(code, ()))
 
 
 _MISSING = "required environment variable {name} is not set"

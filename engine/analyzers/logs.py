@@ -57,6 +57,8 @@ _MASKS = (
 )
 RECENT = timedelta(minutes=3)
 _MOST_LINES = 5000
+_MOST_SHAPES = 450
+"""Messages of different shapes that are looked at: the first ones, and twice as many of the last."""
 
 
 @dataclass(slots=True)
@@ -272,7 +274,10 @@ def match(entry: Entry) -> tuple[Pattern, dict[str, str]] | None:
     best: tuple[int, Pattern, dict[str, str]] | None = None
     texts = [entry.text, "\n".join(entry.lines[:1])] if entry.trace else [entry.text]
     for place, text in enumerate(texts):
+        lower = text[:2000].lower()
         for pattern in PATTERNS:
+            if pattern.gate and not any(word in lower for word in pattern.gate):
+                continue
             if best is not None and pattern.weight - place * 3 <= best[0]:
                 continue
             hit = pattern.regex.search(text[:2000])
@@ -292,6 +297,8 @@ def explain(lines: Sequence[str], *, ended: bool, now: datetime | None = None) -
     if not found:
         return None
     end = max((e.last_index for e in found), default=0)
+    if len(found) > _MOST_SHAPES:
+        found = found[: _MOST_SHAPES // 3] + found[-(_MOST_SHAPES * 2 // 3) :]
     newest = max((e.when for e in found if e.when), default=None)
     recovered = max((e.last_index for e in found if e.level == "info" and _RECOVERED.search(e.text)), default=-1)
     best: tuple[float, Story] | None = None
