@@ -87,8 +87,7 @@ class DocsDesk:
             self._library.close()
 
     def _make(self) -> Library:
-        from engine.cancel import CancelToken
-from engine.resources import resource_path
+        from engine.resources import resource_path
         from index.store import Library
         from index.watch import Folder
 
