@@ -50,14 +50,14 @@ class Question:
     def has(self, pattern: str) -> bool:
         return re.search(pattern, self.text, re.I) is not None
 
-    def list(self, resource: str) -> list[Obj]:
+    def objects(self, resource: str) -> list[Obj]:
         try:
             return [Obj(raw) for raw in self.source.list(resource, self.namespace or None, cancel=self.cancel)]
         except (NotFound, NotRecorded):
             return []
 
     def pods(self) -> list[PodRow]:
-        return [pod_row(obj.raw, now=self.source.now()) for obj in self.list("pods")]
+        return [pod_row(obj.raw, now=self.source.now()) for obj in self.objects("pods")]
 
 
 def read(query: str, source: ClusterSource, namespace: str, *, pod: str = "", cancel: CancelToken | None = None) -> Reading | None:
@@ -118,7 +118,7 @@ def _shown(value: float, what: str) -> str:
 def _requests(q: Question, what: str, nodes: bool, why: str) -> Reading:
     """Without metrics: what the pods ask for, said as such."""
     asked: Counter[str] = Counter()
-    for pod in q.list("pods"):
+    for pod in q.objects("pods"):
         if pod.text("status", "phase") not in ("Running", "Pending"):
             continue
         key = pod.text("spec", "nodeName", default="(unscheduled)") if nodes else pod.name
@@ -147,7 +147,7 @@ def quantity(text: str, what: str) -> int:
 def _events(q: Question) -> Reading:
     warnings = q.has(r"\bwarnings?\b|\berrors?\b|\bproblems?\b")
     window = _window(q.text)
-    events = [e for e in q.list("events") if not warnings or e.text("type") == "Warning"]
+    events = [e for e in q.objects("events") if not warnings or e.text("type") == "Warning"]
     now = q.source.now()
     if window is not None:
         events = [e for e in events if (when := event_time(e)) is not None and now - when <= window]
@@ -270,7 +270,7 @@ def _value(obj: Obj, wanted: str, q: Question) -> str:
         case "node":
             if obj.kind == "Pod":
                 return f"runs on {obj.text('spec', 'nodeName', default='no node yet')}"
-            pods = [p for p in q.list("pods") if p.name.startswith(obj.name + "-")]
+            pods = [p for p in q.objects("pods") if p.name.startswith(obj.name + "-")]
             return "its pods run on " + (", ".join(sorted({p.text("spec", "nodeName", default="no node yet") for p in pods})) or "no node")
         case "ip":
             return obj.text("status", "podIP") or obj.text("spec", "clusterIP") or "has no address"
@@ -313,7 +313,7 @@ def _count_or_list(q: Question) -> Reading | None:
     kind = mentioned_kind(q.text)
     if kind is None:
         return None
-    objects = q.list(kind.resource) if kind.namespaced else [Obj(raw) for raw in q.source.list(kind.resource, cancel=q.cancel)]
+    objects = q.objects(kind.resource) if kind.namespaced else [Obj(raw) for raw in q.source.list(kind.resource, cancel=q.cancel)]
     where = q.where if kind.namespaced else "the cluster"
     flags = q.flags if kind.namespaced else ""
     command = f"kubectl get {kind.argument}{flags}" + (" -o wide" if kind.kind in ("Node",) else "")

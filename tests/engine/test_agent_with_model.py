@@ -15,8 +15,8 @@ from engine.events import AnswerFinished, Event, EvidenceAdded, Notice, RunCance
 from engine.facts import Answer
 
 GOOD = (
-    "The container checkout-api of Deployment/checkout-api exits with code 1 because the environment variable STRIPE_API_KEY is not set [E1]. "
-    "It cannot start until the variable has a value."
+    "The container checkout-api of Deployment/checkout-api exits with code 1 because the environment variable "
+    "STRIPE_API_KEY is not set [E1]. It cannot start until the variable has a value."
 )
 NONSENSE = "Bananas are yellow and the moon is made of cheese. "
 
