@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 from engine.analyzers.cite import condition, field, fields, listed
 from engine.analyzers.confidence import HINT, RELATION, STATE, confidence
-from engine.analyzers.containers import is_finished
 from engine.analyzers.registry import analyzer
 from engine.analyzers.scope import on_node, severity_here
 from engine.analyzers.services import judge
@@ -37,8 +36,7 @@ def apiservices(view: ClusterView) -> Iterator[Finding]:
         )
         causes: tuple[str, ...] = ()
         if service is not None:
-            pods = [p for p in view.within("pods", namespace) if p.namespace == namespace and not is_finished(p)]
-            causes = tuple(f.id for f in judge(view, service, pods, needed=True) if f.severity != "info")
+            causes = tuple(f.id for f in judge(view, service, needed=True) if f.severity != "info")
         group, version = api.text("spec", "group"), api.text("spec", "version")
         used = view.namespace in (None, namespace) or (group == "metrics.k8s.io" and bool(view.all("horizontalpodautoscalers.autoscaling")))
         ending = [n.name for n in view.within("namespaces", None) if n.deleting_since is not None and view.namespace in (None, n.name)]

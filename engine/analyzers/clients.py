@@ -10,7 +10,7 @@ from engine.analyzers.cite import log_line
 from engine.analyzers.containers import containers, is_finished, pod_template
 from engine.analyzers.logs import entries, grouped, match, short
 from engine.analyzers.view import ClusterView
-from engine.cluster.objects import Obj
+from engine.cluster.objects import Obj, labels_at
 from engine.facts import Evidence
 
 _CONNECTION = ("ConnectionRefused", "ConnectionTimeout", "ConnectionReset", "NoRoute", "UpstreamError", "NameNotResolved", "DnsFailing")
@@ -46,6 +46,7 @@ class Clients:
         self.view = view
         self.callees = Callees(view)
         self.of_service: dict[tuple[str, str], list[Client]] = {}
+        self._living: dict[str, list[tuple[dict[str, str], Obj]]] = {}
         self._heard: dict[tuple[str, str], list[Complaint]] = {}
         self.pods: dict[tuple[str, str, str], list[Obj]] = {}
         for resource in WORKLOADS:
@@ -62,6 +63,18 @@ class Clients:
         if view not in _KNOWN:
             _KNOWN[view] = cls(view)
         return _KNOWN[view]
+
+    def living(self, namespace: str) -> list[tuple[dict[str, str], Obj]]:
+        """(labels, pod) of each pod of a namespace that is not finished."""
+        if namespace not in self._living:
+            pods = self.view.within("pods", namespace)
+            self._living[namespace] = [(p.labels, p) for p in pods if p.namespace == namespace and not is_finished(p)]
+        return self._living[namespace]
+
+    def behind(self, service: Obj) -> list[Obj]:
+        """The pods that a Service's selector matches; none for a Service without a selector."""
+        selector = labels_at(service.raw, "spec", "selector").items()
+        return [pod for labels, pod in self.living(service.namespace) if selector and selector <= labels.items()]
 
     def pods_of(self, workload: Obj) -> list[Obj]:
         """The pods of a workload that are not finished."""

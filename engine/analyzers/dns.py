@@ -44,8 +44,7 @@ def _service(view: ClusterView) -> Obj | None:
 
 
 def _server(view: ClusterView, service: Obj) -> Iterator[Finding]:
-    pods = [p for p in view.within("pods", _SYSTEM) if p.namespace == _SYSTEM and not is_finished(p)]
-    broken = [f for f in judge(view, service, pods, needed=True) if f.severity != "info"]
+    broken = [f for f in judge(view, service, needed=True) if f.severity != "info"]
     if not broken or view.namespace == _SYSTEM:
         return
     owners = Clients.of(view).callees.behind(service)

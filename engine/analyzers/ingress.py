@@ -204,7 +204,7 @@ def _backend(view: ClusterView, ingress: Obj, backend: _Backend) -> Iterator[Fin
             detail=f"{service.name}-{backend.port}",
         )
         return
-    broken = [f for f in judge(view, service, view.within("pods", service.namespace), needed=True) if f.severity != "info"]
+    broken = [f for f in judge(view, service, needed=True) if f.severity != "info"]
     if broken:
         yield network_finding(
             ingress,

@@ -14,7 +14,7 @@ from engine.analyzers.registry import analyzer
 from engine.analyzers.selectors import selects
 from engine.analyzers.servicefacts import network_finding, service_ports
 from engine.analyzers.view import ClusterView
-from engine.cluster.objects import Obj, labels_at, maps_at, text_at
+from engine.cluster.objects import Obj, maps_at, text_at
 from engine.facts import Evidence, Finding, Remedy, Severity
 
 _POLICIES = "networkpolicies.networking.k8s.io"
@@ -33,7 +33,7 @@ def networkpolicies(view: ClusterView) -> Iterator[Finding]:
         service = clients.callees.services.get((namespace, name))
         if service is None:
             continue
-        servers = _pods_behind(view, service)
+        servers = clients.behind(service)
         for client in callers:
             finding = _blocked(view, policies, clients, client, service, servers)
             if finding is not None and (finding.code, finding.object.namespace, finding.object.name, finding.detail) not in seen:
@@ -42,14 +42,6 @@ def networkpolicies(view: ClusterView) -> Iterator[Finding]:
     yield from _dns(view, policies, clients)
     yield from _from_controller(view, policies, clients)
     yield from _selecting_nothing(view)
-
-
-def _pods_behind(view: ClusterView, service: Obj) -> list[Obj]:
-    selector = labels_at(service.raw, "spec", "selector")
-    if not selector:
-        return []
-    pods = [p for p in view.within("pods", service.namespace) if p.namespace == service.namespace and not is_finished(p)]
-    return [p for p in pods if all(p.labels.get(k) == v for k, v in selector.items())]
 
 
 def _blocked(view: ClusterView, policies: Policies, clients: Clients, client: Client, service: Obj, servers: list[Obj]) -> Finding | None:
@@ -181,7 +173,7 @@ def _from_controller(view: ClusterView, policies: Policies, clients: Clients) ->
         for rule in maps_at(ingress.raw, "spec", "rules"):
             for path in maps_at(rule, "http", "paths"):
                 service = view.find("services", ingress.namespace, text_at(path, "backend", "service", "name"))
-                servers = _pods_behind(view, service) if service else []
+                servers = clients.behind(service) if service else []
                 if service is None or not servers or not service_ports(service):
                     continue
                 port = service_ports(service)[0]

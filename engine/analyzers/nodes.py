@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from engine.analyzers.cite import condition, event, field, latest_event, listed
 from engine.analyzers.confidence import EVENT, HINT, RELATION, STATE, confidence
 from engine.analyzers.registry import analyzer
-from engine.analyzers.scope import on_node, severity_here, waiting_for_node
+from engine.analyzers.scope import severity_here, waiting_for_node
 from engine.analyzers.view import ClusterView, event_time
 from engine.cluster.objects import Obj, text_at
 from engine.facts import Evidence, Finding, ObjectRef, Remedy, Severity
@@ -41,9 +41,14 @@ _OLDEST_SKEW = 3
 @analyzer("nodes", speciality="scheduling", needs=("nodes", "pods", "events"))
 def nodes(view: ClusterView) -> Iterator[Finding]:
     """Each node's conditions, lease, cordon, events and kubelet version."""
+    residents: dict[str, list[Obj]] = {}
+    for pod in view.all("pods"):
+        if pod.text("status", "phase") not in ("Succeeded", "Failed"):
+            residents.setdefault(pod.text("spec", "nodeName"), []).append(pod)
+    waiting = bool(waiting_for_node(view))
     for node in view.all("nodes"):
-        here = on_node(view, node.name)
-        touched = bool(here or waiting_for_node(view))
+        here = residents.get(node.name, [])
+        touched = bool(here) or waiting
         ready = node.condition("Ready")
         if ready.get("status") != "True":
             yield _not_ready(view, node, here, touched)

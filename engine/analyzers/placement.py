@@ -40,6 +40,8 @@ class Room:
 
     used: dict[str, float] = field(default_factory=dict)
     pods: list[Obj] = field(default_factory=list)
+    tags: list[tuple[str, dict[str, str], Obj]] = field(default_factory=list)
+    """(namespace, labels, pod) of each pod."""
 
 
 class Cluster:
@@ -55,11 +57,29 @@ class Cluster:
                 continue
             room = self.rooms[where]
             room.pods.append(pod)
+            room.tags.append((pod.namespace, pod.labels, pod))
             for name, amount in pod_requests(pod.map("spec")).items():
                 room.used[name] = room.used.get(name, 0.0) + amount
+        self._selected: dict[tuple[str, int], dict[str, list[Obj]]] = {}
         self.by_name = {n.name: n for n in self.nodes}
         self.averse = [(n, p) for n in self.nodes for p in self.rooms[n.name].pods if _terms(p, "podAntiAffinity")]
         self.namespace_labels = {n.name: n.labels for n in view.within("namespaces", None)}
+
+    def selected(self, holder: Obj, term: Mapping[str, Any]) -> dict[str, list[Obj]]:
+        """Topology domain -> the pods there that a term of a pod selects; worked out once a term."""
+        key = (holder.namespace, id(term))
+        if key not in self._selected:
+            topology, namespaces = text_at(term, "topologyKey"), _namespaces(self, holder, term)
+            found: dict[str, list[Obj]] = {}
+            for node in self.nodes:
+                domain = node.labels.get(topology)
+                if domain is None:
+                    continue
+                for space, labels, pod in self.rooms[node.name].tags:
+                    if space in namespaces and selects(term.get("labelSelector"), labels):
+                        found.setdefault(domain, []).append(pod)
+            self._selected[key] = found
+        return self._selected[key]
 
     def allocatable(self, node: Obj, resource: str) -> float:
         return quantity(node.map("status", "allocatable").get(resource)) or 0.0
@@ -182,18 +202,8 @@ def _namespaces(cluster: Cluster, pod: Obj, term: Mapping[str, Any]) -> set[str]
 
 def _matching(cluster: Cluster, holder: Obj, term: Mapping[str, Any], node: Obj) -> list[Obj]:
     """Pods that a term of `holder` selects within the topology domain of a node."""
-    key = text_at(term, "topologyKey")
-    domain = node.labels.get(key)
-    if domain is None:
-        return []
-    namespaces = _namespaces(cluster, holder, term)
-    found = []
-    for other in cluster.nodes:
-        if other.labels.get(key) != domain:
-            continue
-        pods = cluster.rooms[other.name].pods
-        found += [p for p in pods if p.namespace in namespaces and selects(term.get("labelSelector"), p.labels)]
-    return found
+    domain = node.labels.get(text_at(term, "topologyKey"))
+    return cluster.selected(holder, term).get(domain, []) if domain is not None else []
 
 
 def _terms(pod: Obj, kind: str) -> list[Mapping[str, Any]]:
@@ -251,8 +261,8 @@ def _spread(cluster: Cluster, pod: Obj, node: Obj) -> list[Blocker]:
             )
             if text_at(rule, "nodeTaintsPolicy") == "Honor" and not tolerable:
                 continue
-            mine = [p for p in cluster.rooms[other.name].pods if p.namespace == pod.namespace and p.deleting_since is None]
-            counts[domain] = counts.get(domain, 0) + sum(selects(rule.get("labelSelector"), p.labels) for p in mine)
+            mine = [labels for space, labels, p in cluster.rooms[other.name].tags if space == pod.namespace and p.deleting_since is None]
+            counts[domain] = counts.get(domain, 0) + sum(selects(rule.get("labelSelector"), labels) for labels in mine)
         most = rule.get("maxSkew")
         skew = counts.get(node.labels[key], 0) + 1 - min(counts.values(), default=0)
         if isinstance(most, int) and skew > most:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from engine.analyzers.cite import event, field, latest_event, listed, nearest
 from engine.analyzers.clients import Clients
 from engine.analyzers.confidence import EVENT, HINT, LOG, RELATION, STATE, confidence
-from engine.analyzers.containers import is_finished, is_ready, pod_template
+from engine.analyzers.containers import is_ready, pod_template
 from engine.analyzers.manualendpoints import external_name, without_selector
 from engine.analyzers.registry import analyzer
 from engine.analyzers.servicefacts import network_finding, slices_of
@@ -23,15 +23,12 @@ _PROVISIONING_SECONDS = 60.0
 @analyzer("services", speciality="network", needs=_NEEDS)
 def services(view: ClusterView) -> Iterator[Finding]:
     """Services without pods, with pods that are not ready, with wrong ports, without endpoints or an address."""
-    pods_by_namespace: dict[str, list[Obj]] = {}
-    for pod in view.all("pods"):
-        pods_by_namespace.setdefault(pod.namespace, []).append(pod)
     for service in view.all("services"):
-        yield from judge(view, service, pods_by_namespace.get(service.namespace, []))
+        yield from judge(view, service)
 
 
-def judge(view: ClusterView, service: Obj, pods: list[Obj], *, needed: bool = False) -> Iterator[Finding]:
-    """What is wrong with one Service, given the pods of its namespace; `needed`: somebody relies on it who is not among the workloads."""
+def judge(view: ClusterView, service: Obj, *, needed: bool = False) -> Iterator[Finding]:
+    """What is wrong with one Service, `needed`: somebody relies on it who is not among the workloads."""
     yield from _load_balancer(view, service)
     if service.text("spec", "type") == "ExternalName":
         yield from external_name(view, service)
@@ -40,10 +37,9 @@ def judge(view: ClusterView, service: Obj, pods: list[Obj], *, needed: bool = Fa
     if not selector:
         yield from without_selector(view, service)
         return
-    living = [p for p in pods if not is_finished(p)]
-    behind = [p for p in living if all(p.labels.get(k) == v for k, v in selector.items())]
+    behind = Clients.of(view).behind(service)
     if not behind:
-        yield from _nobody(view, service, selector, living, needed)
+        yield from _nobody(view, service, selector, [p for _, p in Clients.of(view).living(service.namespace)], needed)
         return
     ready = [p for p in behind if is_ready(p) and p.deleting_since is None]
     if not ready and not service.flag("spec", "publishNotReadyAddresses"):

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 from engine.analyzers.cite import field, listed, nearest
 from engine.analyzers.confidence import RELATION, STATE, confidence
-from engine.analyzers.containers import is_finished
 from engine.analyzers.registry import analyzer
 from engine.analyzers.scope import severity_here
 from engine.analyzers.selectors import selects
@@ -102,8 +101,7 @@ def _judge(view: ClusterView, configuration: Obj, index: int, name: str) -> Iter
         why = f"its Service {target} does not exist in namespace {namespace}" + (f"; did you mean {guess}?" if guess else "")
         causes: tuple[str, ...] = ()
     else:
-        pods = [p for p in view.within("pods", namespace) if p.namespace == namespace and not is_finished(p)]
-        broken = [f for f in judge(view, found, pods, needed=True) if f.severity != "info"]
+        broken = [f for f in judge(view, found, needed=True) if f.severity != "info"]
         ports = [p.get("port") for p in found.maps("spec", "ports")]
         wanted = service.get("port") or 443
         if not broken and wanted in ports:
@@ -158,8 +156,7 @@ def _causes(view: ClusterView, namespace: str, name: str) -> tuple[str, ...]:
     service = next((s for s in view.within("services", namespace) if s.name == name and s.namespace == namespace), None)
     if service is None:
         return ()
-    pods = [p for p in view.within("pods", namespace) if p.namespace == namespace]
-    return tuple(f.id for f in judge(view, service, pods, needed=True) if f.severity != "info")
+    return tuple(f.id for f in judge(view, service, needed=True) if f.severity != "info")
 
 
 def _remedies(configuration: Obj, namespace: str) -> tuple[Remedy, ...]:
