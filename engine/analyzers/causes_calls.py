@@ -62,7 +62,8 @@ def name_not_resolved(view: ClusterView, container: Container, story: Story, cau
     host = story.groups.get("host", "").rstrip(".").lower()
     setting = _setting_naming(view, container, host)
     if setting is not None:
-        where = f"{setting.name}={without_login(setting.value)}" if setting.how == "variable" and len(setting.value) < 200 else setting.place
+        short = setting.how == "variable" and len(setting.value) < 200
+        where = f"{setting.name}={without_login(setting.value)}" if short else setting.place
         cause.says = f"{where}{f' (from {setting.source})' if setting.source else ''} names a host that does not resolve: {cause.says}"
         cause.evidence.append(cite_setting(view, setting, container))
         cause.weights.append(RELATION)

@@ -128,7 +128,8 @@ def path_is_directory(view: ClusterView, container: Container, story: Story, cau
         ref = ObjectRef(kind, container.pod.namespace, holder)
         keys = [text_at(i, "path") for i in items] or keys_of(view, ref)
         if mount.sub_path not in keys:
-            cause.says += f": its subPath {mount.sub_path} is no key of {ref} (its keys are {cite.listed(keys) or 'none'}), so an empty directory is mounted"
+            cause.says += f": its subPath {mount.sub_path} is no key of {ref} (its keys are {cite.listed(keys) or 'none'}), "
+            cause.says += "so an empty directory is mounted"
             cause.evidence.append(container.declared("volumeMounts"))
             cause.weights.append(RELATION)
             cause.remedies.append(Remedy("correct the subPath or add the key", edit_command(cause.object), "mutate"))

@@ -1,4 +1,4 @@
-"""Deployments, StatefulSets and DaemonSets: what they want, what they have, and what holds them."""
+"""Deployments, ReplicaSets and StatefulSets: what they want, what they have, and what holds them."""
 
 from __future__ import annotations
 
@@ -8,12 +8,9 @@ from engine.analyzers import cite
 from engine.analyzers.confidence import HINT, RELATION, STATE, confidence
 from engine.analyzers.containers import is_ready
 from engine.analyzers.registry import analyzer
-from engine.analyzers.selectors import node_selector_matches, required_affinity, taint_text, tolerates
 from engine.analyzers.view import ClusterView
-from engine.cluster.objects import Obj, at, int_at, labels_at, maps_at, text_at
+from engine.cluster.objects import Obj, at, int_at, labels_at, text_at
 from engine.facts import Evidence, Finding, ObjectRef, Remedy, Severity
-
-_HEALTH_TAINT = "node.kubernetes.io/"
 
 
 @analyzer("deployments", speciality="workload", needs=("deployments.apps", "replicasets.apps", "pods", "events"))
@@ -28,7 +25,7 @@ def deployments(view: ClusterView) -> Iterable[Finding]:
             continue
         failure = deployment.condition("ReplicaFailure")
         if failure.get("status") == "True":
-            yield _failed_create(deployment, text_at(failure, "message"), [cite.condition(deployment, "ReplicaFailure")], available, wanted)
+            yield failed_create(deployment, text_at(failure, "message"), [cite.condition(deployment, "ReplicaFailure")], available, wanted)
         yield from _paused(view, deployment)
         progressing = deployment.condition("Progressing")
         if progressing.get("reason") == "ProgressDeadlineExceeded":
@@ -36,17 +33,18 @@ def deployments(view: ClusterView) -> Iterable[Finding]:
         elif available < wanted <= int_at(deployment.raw, "status", "readyReplicas") and int_at(deployment.raw, "spec", "minReadySeconds"):
             yield _settling(deployment, available, wanted)
         elif available < wanted:
-            yield _short(
+            yield short_of_pods(
                 deployment, available, wanted, [cite.condition(deployment, "Available"), cite.field(deployment, "spec", "replicas")]
             )
         yield from _unobserved(deployment)
 
 
-def _replace(ref: ObjectRef, verb: str) -> str:
+def command_for(ref: ObjectRef, verb: str) -> str:
+    """`kubectl VERB deployment/x -n y`."""
     return f"kubectl {verb} {ref.kind.lower()}/{ref.name} -n {ref.namespace}"
 
 
-def _short(workload: Obj, available: int, wanted: int, evidence: list[Evidence], more: str = "") -> Finding:
+def short_of_pods(workload: Obj, available: int, wanted: int, evidence: list[Evidence], more: str = "") -> Finding:
     """The symptom that a workload has fewer ready pods than it wants; pods, nodes or quotas say why."""
     severity: Severity = "critical" if available == 0 else "warning"
     return Finding(
@@ -71,7 +69,7 @@ def _settling(deployment: Obj, available: int, wanted: int) -> Finding:
         summary=f"all {wanted} pods of {deployment.ref} are ready, but only {available} count as available: minReadySeconds is {seconds}",
         evidence=(cite.field(deployment, "spec", "minReadySeconds"), cite.condition(deployment, "Available")),
         owner=deployment.ref,
-        remedies=(Remedy("lower minReadySeconds, or wait for it", _replace(deployment.ref, "edit"), "mutate"),),
+        remedies=(Remedy("lower minReadySeconds, or wait for it", command_for(deployment.ref, "edit"), "mutate"),),
         confidence=confidence([STATE, RELATION]),
         docs=("minReadySeconds",),
     )
@@ -85,7 +83,7 @@ def _scaled_to_zero(workload: Obj) -> Finding:
         summary=f"{workload.ref} is scaled to zero (spec.replicas: 0), so it has no pods",
         evidence=(Evidence(f"{workload.ref} spec.replicas", "replicas: 0", object=workload.ref),),
         owner=workload.ref,
-        remedies=(Remedy("scale it up, if it should run", f"{_replace(workload.ref, 'scale')} --replicas=1", "mutate"),),
+        remedies=(Remedy("scale it up, if it should run", f"{command_for(workload.ref, 'scale')} --replicas=1", "mutate"),),
         confidence=confidence([STATE, RELATION]),
         docs=("scale to zero", "replicas"),
     )
@@ -111,7 +109,7 @@ def _paused(view: ClusterView, deployment: Obj) -> Iterator[Finding]:
             cite.condition(deployment, "Progressing"),
         ),
         owner=deployment.ref,
-        remedies=(Remedy("resume the rollout", _replace(deployment.ref, "rollout resume"), "mutate"),),
+        remedies=(Remedy("resume the rollout", command_for(deployment.ref, "rollout resume"), "mutate"),),
         confidence=confidence([STATE, RELATION] if waits else [STATE]),
         docs=("rollout pause",),
     )
@@ -122,7 +120,7 @@ def _template_without_hash(template: object) -> object:
     return (tuple(sorted(labels.items())), str(at(template, "spec")))
 
 
-def _failed_create(workload: Obj, message: str, evidence: list[Evidence], available: int, wanted: int) -> Finding:
+def failed_create(workload: Obj, message: str, evidence: list[Evidence], available: int, wanted: int) -> Finding:
     """Pods that the API server refuses; quotas, admission and accounts may say why."""
     why = message.split("is forbidden: ", 1)[-1] if "is forbidden: " in message else message.removeprefix("Error creating: ")
     return Finding(
@@ -153,7 +151,7 @@ def _stuck_rollout(view: ClusterView, deployment: Obj, available: int, wanted: i
         f"updated): {message[:200]}{keeps}",
         evidence=(cite.condition(deployment, "Progressing"), cite.condition(deployment, "Available")),
         owner=deployment.ref,
-        remedies=(Remedy("go back to the revision before", _replace(deployment.ref, "rollout undo"), "mutate"),),
+        remedies=(Remedy("go back to the revision before", command_for(deployment.ref, "rollout undo"), "mutate"),),
         confidence=confidence([STATE * 0.6]),
         docs=("ProgressDeadlineExceeded",),
     )
@@ -191,9 +189,9 @@ def statefulsets(view: ClusterView) -> Iterable[Finding]:
         pods = sorted(view.owned_by("pods", workload), key=_ordinal)
         failed = cite.latest_event(view, workload, "FailedCreate", "FailedUpdate")
         if failed is not None and len(pods) < wanted:
-            yield _failed_create(workload, failed.text("message"), [cite.event(failed)], ready, wanted)
+            yield failed_create(workload, failed.text("message"), [cite.event(failed)], ready, wanted)
         elif ready < wanted:
-            yield _short(workload, ready, wanted, [cite.field(workload, "status")], _blocked(workload, pods, wanted))
+            yield short_of_pods(workload, ready, wanted, [cite.field(workload, "status")], _blocked(workload, pods, wanted))
         yield from _governing_service(view, workload)
         yield from _stale_revision(workload, pods, wanted)
 
@@ -280,7 +278,7 @@ def _stale_revision(workload: Obj, pods: list[Obj], wanted: int) -> Iterator[Fin
         summary=f"{workload.ref} is not fully updated: {says}",
         evidence=(evidence, cite.field(workload, "status", "updateRevision")),
         owner=workload.ref,
-        remedies=(Remedy("see the rollout", _replace(workload.ref, "rollout status"), "read"),),
+        remedies=(Remedy("see the rollout", command_for(workload.ref, "rollout status"), "read"),),
         confidence=confidence([STATE * 0.6, RELATION]),
         docs=("StatefulSet update strategy",),
     )
@@ -310,109 +308,6 @@ def _stuck_old_revision(workload: Obj, broken: Obj) -> Finding:
     )
 
 
-@analyzer("daemonsets", speciality="workload", needs=("daemonsets.apps", "pods", "nodes", "events"))
-def daemonsets(view: ClusterView) -> Iterable[Finding]:
-    """DaemonSets without a node to run on, with pods that are not ready, or kept off nodes by taints."""
-    for workload in view.all("daemonsets.apps"):
-        if workload.deleting_since is not None:
-            continue
-        desired, ready = int_at(workload.raw, "status", "desiredNumberScheduled"), int_at(workload.raw, "status", "numberReady")
-        nodes = view.all("nodes")
-        failed = cite.latest_event(view, workload, "FailedCreate", "FailedPlacement")
-        if failed is not None and int_at(workload.raw, "status", "currentNumberScheduled") < desired:
-            yield _failed_create(workload, failed.text("message"), [cite.event(failed)], ready, desired)
-        if nodes:
-            yield from _kept_off(workload, nodes, desired)
-        if ready < desired:
-            yield _short(
-                workload,
-                ready,
-                desired,
-                [cite.field(workload, "status", "numberReady"), cite.field(workload, "status", "desiredNumberScheduled")],
-            )
-        stale = int_at(workload.raw, "status", "updatedNumberScheduled")
-        if desired and stale < desired and workload.text("spec", "updateStrategy", "type") == "OnDelete":
-            yield Finding(
-                code="RolloutIncomplete",
-                severity="info",
-                object=workload.ref,
-                summary=f"{workload.ref} has the new template on {stale} of {desired} nodes: its updateStrategy is OnDelete, so "
-                "old pods stay until deleted",
-                evidence=(cite.field(workload, "spec", "updateStrategy"), cite.field(workload, "status", "updatedNumberScheduled")),
-                owner=workload.ref,
-                confidence=confidence([STATE]),
-                docs=("DaemonSet update strategy",),
-            )
-
-
-def _kept_off(workload: Obj, nodes: list[Obj], desired: int) -> Iterator[Finding]:
-    spec = workload.map("spec", "template", "spec")
-    selector = labels_at(spec, "nodeSelector")
-    wanted = [
-        n for n in nodes if all(n.labels.get(k) == v for k, v in selector.items()) and node_selector_matches(required_affinity(spec), n)
-    ]
-    tolerations = maps_at(spec, "tolerations")
-    ref = workload.ref
-    if not wanted:
-        labels = ", ".join(f"{k}={v}" for k, v in selector.items()) or "its required node affinity"
-        yield Finding(
-            code="DaemonSetNoNodes",
-            severity="warning",
-            object=ref,
-            summary=f"{ref} runs on no node: no node carries {labels}, which its nodeSelector or affinity requires",
-            evidence=(
-                Evidence(f"{ref} spec.template.spec.nodeSelector", "\n".join(f"{k}: {v}" for k, v in selector.items()), object=ref),
-                cite.field(workload, "status", "desiredNumberScheduled"),
-            ),
-            owner=ref,
-            remedies=(
-                Remedy(
-                    "label the nodes that should run it",
-                    f"kubectl label node NODE {next((f'{k}={v}' for k, v in selector.items()), 'KEY=VALUE')}",
-                    "mutate",
-                ),
-                Remedy("or correct the nodeSelector", _replace(ref, "edit"), "mutate"),
-            ),
-            confidence=confidence([STATE, RELATION]),
-            docs=("DaemonSet", "nodeSelector"),
-            speciality="scheduling",
-        )
-        return
-    refused: dict[str, list[str]] = {}
-    for node in wanted:
-        for taint in node.maps("spec", "taints"):
-            if (
-                text_at(taint, "key").startswith(_HEALTH_TAINT)
-                or text_at(taint, "effect") == "PreferNoSchedule"
-                or tolerates(tolerations, taint)
-            ):
-                continue
-            refused.setdefault(taint_text(taint), []).append(node.name)
-    if refused and desired < len(wanted):
-        told = "; ".join(
-            f"{cite.listed(names)} {'has' if len(names) == 1 else 'have'} the taint {taint}" for taint, names in refused.items()
-        )
-        names = sorted({n for names in refused.values() for n in names})
-        yield Finding(
-            code="DaemonSetTainted",
-            severity="warning" if desired == 0 else "info",
-            object=ref,
-            summary=f"{ref} runs on {desired} of {len(wanted)} nodes: {told}, which it does not tolerate",
-            evidence=tuple(
-                Evidence(
-                    f"Node/{n.name} spec.taints", "\n".join(f"key: {text_at(t, 'key')}" for t in n.maps("spec", "taints")), object=n.ref
-                )
-                for n in wanted
-                if n.name in names
-            )[:3],
-            owner=ref,
-            remedies=(Remedy("add a toleration for the taint", _replace(ref, "edit"), "mutate"),),
-            confidence=confidence([STATE, RELATION]),
-            docs=("DaemonSet", "toleration"),
-            speciality="scheduling",
-        )
-
-
 @analyzer("replicasets", speciality="workload", needs=("replicasets.apps", "events"))
 def replicasets(view: ClusterView) -> Iterable[Finding]:
     """ReplicaSets that stand alone and lack pods."""
@@ -422,6 +317,6 @@ def replicasets(view: ClusterView) -> Iterable[Finding]:
         wanted, ready = int_at(workload.raw, "spec", "replicas", default=1), int_at(workload.raw, "status", "readyReplicas")
         failure = workload.condition("ReplicaFailure")
         if wanted and failure.get("status") == "True":
-            yield _failed_create(workload, text_at(failure, "message"), [cite.condition(workload, "ReplicaFailure")], ready, wanted)
+            yield failed_create(workload, text_at(failure, "message"), [cite.condition(workload, "ReplicaFailure")], ready, wanted)
         elif ready < wanted:
-            yield _short(workload, ready, wanted, [cite.field(workload, "status")])
+            yield short_of_pods(workload, ready, wanted, [cite.field(workload, "status")])

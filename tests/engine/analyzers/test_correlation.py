@@ -247,7 +247,13 @@ def test_evidence_is_quoted_and_dated() -> None:
 
 
 def test_a_suspended_cron_job_is_told_to_who_misses_its_work_and_not_to_others() -> None:
-    cron = {"apiVersion": "batch/v1", "kind": "CronJob", "metadata": meta("db-backup"), "spec": {"schedule": "0 2 * * *", "suspend": True}, "status": {}}
+    cron = {
+        "apiVersion": "batch/v1",
+        "kind": "CronJob",
+        "metadata": meta("db-backup"),
+        "spec": {"schedule": "0 2 * * *", "suspend": True},
+        "status": {},
+    }
     made = view(workload(container(), statuses=[running()]), cron)
     assert diagnose(made, "everything is running but no backups have been made").root_causes[0].finding.code == "CronJobSuspended"
     assert diagnose(made, "no backups since last week").root_causes[0].finding.code == "CronJobSuspended"
