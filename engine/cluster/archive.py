@@ -5,18 +5,18 @@ from __future__ import annotations
 import gzip
 import io
 import os
+import posixpath
 import tarfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
 from engine.cluster.source import ClusterError
 
-_OURS = frozenset({"resources", "logs", "discovery", "openapi", "raw"})
 _SKIPPED = frozenset({"dump", "tables", "describe"})
-"""Folders that repeat in other words what `resources/` holds; they are not read."""
+"""Folders of our format that repeat in other words what `resources/` holds; they are not read."""
 _HEADER_ALLOWANCE = 4 * 1024 * 1024
 _MEMBER_ALLOWANCE = 8192
 """Inflated bytes beside the files' own that an archive may hold, at once and for each member (headers, long names, padding)."""
@@ -37,15 +37,34 @@ class Limits:
 
 
 class Archive:
-    """Names to bytes. `name` is what messages call it; names are relative to the folder that holds meta.json."""
+    """Names to bytes. `name` is what messages call it; `links` are members that point to others (name to target), never followed."""
 
-    def __init__(self, name: str, files: Mapping[str, bytes | Path], limits: Limits | None = None) -> None:
+    def __init__(
+        self, name: str, files: Mapping[str, bytes | Path], limits: Limits | None = None, links: Mapping[str, str] | None = None
+    ) -> None:
         self.name = name
+        self.links: Mapping[str, str] = links or {}
         self._files = files
         self._limits = limits or Limits()
 
+    def below(self, folder: str) -> Archive:
+        """The files below a folder (`recording/`), with names relative to it; "" is all of them."""
+        cut = len(folder)
+        files = {name[cut:]: found for name, found in self._files.items() if name.startswith(folder)}
+        return Archive(self.name, files, self._limits, self.links)
+
+    def without_links(self) -> Archive:
+        """The same archive. Raises BrokenRecording when it has a link."""
+        for name in self.links:
+            raise BrokenRecording(f"{self.name}: {name} is a link; a recording holds plain files only")
+        return self
+
     def __contains__(self, name: str) -> bool:
         return name in self._files
+
+    def only(self, wanted: Callable[[str], bool]) -> Archive:
+        """The files whose names are wanted."""
+        return Archive(self.name, {name: found for name, found in self._files.items() if wanted(name)}, self._limits, self.links)
 
     def names(self, folder: str = "") -> Iterator[str]:
         """The names below a folder (`logs/`), in the order of the archive."""
@@ -101,30 +120,47 @@ class Archive:
 
 def open_archive(path: Path, *, limits: Limits | None = None) -> Archive:
     """Open a folder, .tar, .tar.gz or .tgz in our layout, with or without one folder around it. Raises BrokenRecording."""
+    found = ours(read_archive(path, limits=limits))
+    if found is None:
+        raise BrokenRecording(
+            f"{path}: meta.json is missing, so this is no recording of ours; `k8sagent snapshot record PATH` makes one from a cluster"
+        )
+    return found
+
+
+def ours(archive: Archive) -> Archive | None:
+    """The files of our format relative to the folder that holds meta.json; None when the archive is laid out otherwise."""
+    tops = sorted((name for name in archive.names() if name == "meta.json" or name.endswith("/meta.json")), key=lambda n: n.count("/"))
+    if not tops or tops[0].count("/") > 1:
+        return None
+    found = archive.without_links().below(tops[0].removesuffix("meta.json"))
+    return found.only(lambda name: name.split("/", 1)[0] not in _SKIPPED)
+
+
+def read_archive(path: Path, *, limits: Limits | None = None) -> Archive:
+    """Read the plain files of a folder, a .tar, .tar.gz or .tgz, or one JSON or YAML file, of any layout. Raises BrokenRecording."""
     limits = limits or Limits()
+    links: dict[str, str] = {}
     try:
         if path.is_dir():
-            files: dict[str, bytes | Path] = dict(_walk(path, limits))
+            files: dict[str, bytes | Path] = dict(_walk(path, limits, links))
         elif path.is_file():
-            files = dict(_untar(path, limits))
+            files = {path.name: path} if _is_text(path) else dict(_untar(path, limits, links))
         else:
             what = "is neither a folder nor a file" if path.exists() else "does not exist"
             raise BrokenRecording(f"{path} {what}; give the path of a recording (a folder, .tar, .tar.gz or .tgz)")
     except OSError as error:
         raise BrokenRecording(f"{path} cannot be read: {error.strerror or error}") from error
-    tops = sorted((name for name in files if name == "meta.json" or name.endswith("/meta.json")), key=lambda name: name.count("/"))
-    if not tops or tops[0].count("/") > 1:
-        raise BrokenRecording(
-            f"{path}: meta.json is missing, so this is no recording of ours; `k8sagent snapshot record PATH` makes one from a cluster"
-        )
-    prefix = tops[0].removesuffix("meta.json")
-    return Archive(path.name, {name[len(prefix) :]: found for name, found in files.items() if name.startswith(prefix)}, limits)
+    return Archive(path.name, files, limits, links)
 
 
-def _wanted(parts: tuple[str, ...]) -> bool:
-    if parts[0] in _OURS:
+def _is_text(path: Path) -> bool:
+    """Whether a file is JSON or YAML, by its name or by how it begins."""
+    if path.suffix.lower() in (".json", ".yaml", ".yml"):
         return True
-    return parts[0] not in _SKIPPED and not (len(parts) > 2 and parts[1] in _SKIPPED)
+    with path.open("rb") as stream:
+        begin = stream.read(512).lstrip()
+    return begin.startswith((b"{", b"---", b"apiVersion:", b"====")) and b"ustar" not in begin
 
 
 def _checked(name: str, where: str, limits: Limits) -> tuple[str, ...]:
@@ -137,7 +173,15 @@ def _checked(name: str, where: str, limits: Limits) -> tuple[str, ...]:
     return parts
 
 
-def _walk(folder: Path, limits: Limits) -> Iterator[tuple[str, Path]]:
+def _link(name: str, target: str, where: str) -> str:
+    """The target of a link, as a name in the archive; raises BrokenRecording when it points outside."""
+    reached = posixpath.normpath(posixpath.join(posixpath.dirname(name), target))
+    if target.startswith(("/", "\\")) or reached == ".." or reached.startswith("../") or "\0" in target:
+        raise BrokenRecording(f"{where}: {name} is a link to {target[:200]!r}, outside of the recording; it was not opened")
+    return reached
+
+
+def _walk(folder: Path, limits: Limits, links: dict[str, str]) -> Iterator[tuple[str, Path]]:
     root = folder.resolve()
     total = count = 0
     pending: list[tuple[Path, tuple[str, ...]]] = [(root, ())]
@@ -146,25 +190,25 @@ def _walk(folder: Path, limits: Limits) -> Iterator[tuple[str, Path]]:
         for entry in sorted(os.scandir(here), key=lambda e: e.name):
             parts = (*above, entry.name)
             name = "/".join(parts)
+            count += 1
             if entry.is_symlink():
-                raise BrokenRecording(f"{folder}: {name} is a link; a recording holds plain files only")
-            if entry.is_dir(follow_symlinks=False):
-                if _wanted((*parts, "", "")):
-                    _checked(name, str(folder), limits)
-                    pending.append((Path(entry.path), parts))
+                links[name] = _link(name, str(Path(entry.path).readlink()), str(folder))
                 continue
-            if not _wanted(parts):
+            if entry.is_dir(follow_symlinks=False):
+                _checked(name, str(folder), limits)
+                _weigh(str(folder), name, 0, total, count, limits)
+                pending.append((Path(entry.path), parts))
                 continue
             if not entry.is_file(follow_symlinks=False):
                 raise BrokenRecording(f"{folder}: {name} is neither a file nor a folder; a recording holds plain files only")
             _checked(name, str(folder), limits)
             size = entry.stat(follow_symlinks=False).st_size
-            total, count = total + size, count + 1
+            total += size
             _weigh(str(folder), name, size, total, count, limits)
             yield name, Path(entry.path)
 
 
-def _untar(path: Path, limits: Limits) -> Iterator[tuple[str, bytes]]:
+def _untar(path: Path, limits: Limits, links: dict[str, str]) -> Iterator[tuple[str, bytes]]:
     where = path.name
     total = count = 0
     with path.open("rb") as opened:
@@ -179,21 +223,24 @@ def _untar(path: Path, limits: Limits) -> Iterator[tuple[str, bytes]]:
                     if member is None:
                         break
                     parts = _checked(member.name, where, limits)
-                    if member.isdir():
-                        reader.allow(0)
-                        continue
                     name = "/".join(parts)
-                    if member.issym() or member.islnk():
+                    count += 1
+                    tar.members.clear()  # a stream is never gone back over, and the list would only grow
+                    if member.isdir() or member.issym():
+                        _weigh(where, name, 0, total, count, limits)
+                        reader.allow(0)
+                        if member.issym():
+                            links[name] = _link(name, member.linkname, where)
+                        continue
+                    if member.islnk():
                         raise BrokenRecording(f"{where}: {name} is a link; a recording holds plain files only")
                     if not member.isreg() or member.issparse() or not parts:
                         raise BrokenRecording(f"{where}: {name or '.'} is neither a file nor a folder; a recording holds plain files only")
-                    total, count = total + member.size, count + 1
+                    total += member.size
                     _weigh(where, name, member.size, total, count, limits)
                     reader.allow(member.size)
-                    tar.members.clear()  # a stream is never gone back over, and the list would only grow
-                    if _wanted(parts):
-                        content = tar.extractfile(member)
-                        yield name, content.read() if content is not None else b""
+                    content = tar.extractfile(member)
+                    yield name, content.read() if content is not None else b""
         except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile) as error:
             what = "a whole gzip file" if isinstance(error, EOFError | zlib.error | gzip.BadGzipFile) else "a tar archive"
             raise BrokenRecording(f"{where} is not {what}: {error}; copy it again, or give the folder") from error

@@ -10,6 +10,7 @@ from engine.cluster.objects import text_at
 from engine.cluster.source import ClusterError
 
 if TYPE_CHECKING:
+    from engine.cluster.recordedlists import RecordedList
     from engine.cluster.snapshot import RecordedCluster
 
 
@@ -47,6 +48,11 @@ class Inventory:
         return [row for row in rows if row]
 
 
+def _others(row: RecordedList) -> str:
+    held = row.namespaces or ()
+    return f"namespaces other than {', '.join(held)}" if len(held) <= 8 else f"namespaces other than the {len(held)} that were recorded"
+
+
 def inventory_of(cluster: RecordedCluster) -> Inventory:
     """Count what a recording holds; reads every list once, so wrong files show up here. Raises BrokenRecording."""
     counts: dict[str, int] = {}
@@ -62,7 +68,10 @@ def inventory_of(cluster: RecordedCluster) -> Inventory:
             lacks.append(f"{row.name}: the server answered {row.status} when they were recorded")
     missing = [kind.name for kind in cluster.resources() if "list" in kind.verbs and kind.name not in {row.name for row in cluster.lists}]
     if missing:
-        lacks.append(f"resources that the server had: {', '.join(sorted(missing))}")
+        whose = f"which {cluster.layout} does not hold" if cluster.layout else "that the server had"
+        lacks.append(f"resources {whose}: {', '.join(sorted(missing))}")
+    lacks += cluster.partial.values()
+    lacks += sorted({_others(row) for row in cluster.lists if row.namespaced and row.namespaces and not row.partial})
     refused = [name for name in cluster.archive.names("logs/") if name.endswith(".error.json")]
     logs = [name for name in cluster.archive.names("logs/") if name.endswith(".log")]
     if not logs:

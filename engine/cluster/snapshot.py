@@ -1,4 +1,4 @@
-"""`RecordedCluster`: a cluster that was recorded earlier (snapshot format 1), read like a live one.
+"""`RecordedCluster`: a cluster that was recorded earlier, read like a live one; other formats come laid out as snapshot format 1.
 
 Resource lists are parsed when first asked for and then kept; whoever gets objects from here must not change them.
 """
@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
 from engine.cancel import CancelToken
-from engine.cluster.archive import Archive, BrokenRecording, open_archive
+from engine.cluster.archive import Archive, BrokenRecording
 from engine.cluster.discovery import from_aggregated, from_resource_list, preferred, version_rank
+from engine.cluster.formats import open_any
+from engine.cluster.formats.kinds import built_in
 from engine.cluster.inventory import Inventory, inventory_of
 from engine.cluster.objects import int_at, maps_at, parse_time, text_at
+from engine.cluster.recordedlists import RecordedList, lists_of, meta_of, moment_of
 from engine.cluster.secretvalues import empty_values
 from engine.cluster.source import (
     ContextInfo,
@@ -35,29 +37,9 @@ from engine.cluster.usage import usages
 
 __all__ = ["BrokenRecording", "Inventory", "RecordedCluster", "RecordedList", "info", "open_recording"]
 
-FORMAT = 1
 _NO_LOG = "unable to retrieve container logs for "
 Key = tuple[str, str, str]
 """group, version, plural"""
-
-
-@dataclass(frozen=True, slots=True)
-class RecordedList:
-    """One row of index.json: a resource list, how many objects it has, and what the server answered (HTTP status)."""
-
-    group: str
-    version: str
-    plural: str
-    kind: str
-    namespaced: bool
-    items: int
-    status: int
-    file: str
-
-    @property
-    def name(self) -> str:
-        """`plural` or `plural.group`."""
-        return f"{self.plural}.{self.group}" if self.group else self.plural
 
 
 class _Objects:
@@ -77,12 +59,13 @@ class _Objects:
 
 
 def open_recording(path: Path, *, now: datetime | None = None, title: str = "") -> RecordedCluster:
-    """Open a recording in our format: a folder, .tar, .tar.gz or .tgz.
+    """Open a recording: a folder, .tar, .tar.gz or .tgz in our format, a kubectl cluster-info dump (also as one file), a Troubleshoot
+    support bundle, an OpenShift must-gather or files of `kubectl get -o yaml|json`.
 
     `now` fixes the moment that its times are shifted to (and that `now()` answers); without it both follow the clock.
     Raises BrokenRecording, which names the file and what is wrong.
     """
-    return RecordedCluster(open_archive(path), now=now, title=title)
+    return RecordedCluster(open_any(path), now=now, title=title)
 
 
 def info(path: Path) -> Inventory:
@@ -97,13 +80,15 @@ class RecordedCluster:
 
     def __init__(self, archive: Archive, *, now: datetime | None = None, title: str = "") -> None:
         self.archive = archive
-        self.meta: Mapping[str, Any] = _meta(archive)
-        self.recorded_at = _recorded_at(archive, self.meta)
+        self.meta: Mapping[str, Any] = meta_of(archive)
+        self.layout = text_at(self.meta, "layout")
+        """What it was recorded with, where that was not k8sagent: `a kubectl cluster-info dump`."""
+        self.recorded_at = moment_of(archive, self.meta)
         self._fixed_now = now
         self._shift = TimeShift(self.recorded_at, now or datetime.now(UTC))
         self.title = title or text_at(self.meta, "title") or archive.name.removesuffix(".gz").removesuffix(".tar").removesuffix(".tgz")
         self.context = ContextInfo(name=self.title, cluster=self.title, current=True)
-        self.lists: tuple[RecordedList, ...] = _index(archive)
+        self.lists: tuple[RecordedList, ...] = lists_of(archive)
         """What was recorded, one row a group, version and resource, in the order of index.json."""
         self._lists = {(row.group, row.version, row.plural): row for row in self.lists}
         self._preferred: dict[str, RecordedList] = {}
@@ -144,22 +129,34 @@ class RecordedCluster:
             for name in self.archive.names("discovery/"):
                 rows += from_resource_list(self.archive.json(name)) if name.endswith(".json") else []
         if not rows:
-            rows = [ResourceType(r.group, r.version, r.plural, r.kind, r.namespaced, verbs=("get", "list")) for r in self.lists]
+            known = {row.name: row for row in built_in()}
+            for r in self.lists:
+                k = known.get(r.name)
+                words = (k.short_names, k.singular) if k else ((), r.kind.lower())
+                verbs, categories = ("get", "list"), k.categories if k else ()
+                rows.append(ResourceType(r.group, r.version, r.plural, r.kind, r.namespaced, *words, verbs, categories))
+            if self.layout:  # so that kubectl says of the others that they were not recorded, not that there is no such kind
+                rows += [row for row in known.values() if row.name not in {r.name for r in rows}]
         return rows
 
     def list(self, resource: str, namespace: str | None = None, *, cancel: CancelToken | None = None) -> RawObjects:
         """The recorded objects of `plural` or `plural.group` (the preferred version that was recorded)."""
         if cancel is not None:
             cancel.check()
-        objects = self._of(self._row(resource, namespace or ""), namespace or "")
+        row = self._row(resource)
+        if namespace is not None and not self._covers(row, namespace):
+            raise self._not_covered(row, namespace)
+        objects = self._of(row, namespace or "")
         return list(objects.all if namespace is None else objects.by_namespace.get(namespace, ()))
 
     def get(self, resource: str, namespace: str, name: str, *, cancel: CancelToken | None = None) -> RawObject:
         """One recorded object."""
         if cancel is not None:
             cancel.check()
-        row = self._row(resource, namespace)
+        row = self._row(resource)
         found = self._of(row, namespace).by_name.get((namespace if row.namespaced else "", name))
+        if found is None and row.status == 200 and (row.partial or not self._covers(row, namespace)):
+            raise self._not_covered(row, namespace)
         if found is None:
             where = f" in namespace {namespace}" if namespace and row.namespaced else ""
             raise NotFound(f'{resource} "{name}" not found{where} in the recording {self.title}')
@@ -169,6 +166,11 @@ class RecordedCluster:
         """Whether nothing can be said about a resource: it was not recorded, or the server refused its list."""
         row = self._preferred.get(resource)
         return row is None or row.status != 200
+
+    @property
+    def partial(self) -> Mapping[str, str]:
+        """Resources of which there may be more than were recorded, each with a sentence that says so."""
+        return {name: self._only_some(row) for name, row in self._preferred.items() if row.partial}
 
     def objects(self, group: str, version: str, plural: str) -> RawObjects:
         """All objects of one group version, with kind and apiVersion. Raises NotRecorded, Forbidden, NotFound as `list` does."""
@@ -280,14 +282,33 @@ class RecordedCluster:
     def close(self) -> None:
         """Nothing is held open."""
 
-    def _row(self, resource: str, namespace: str) -> RecordedList:
+    def _covers(self, row: RecordedList, namespace: str) -> bool:
+        """Whether a list is complete in a namespace, or the recording has single objects of it anyway."""
+        return row.partial or not row.namespaced or row.namespaces is None or namespace in row.namespaces
+
+    def _not_covered(self, row: RecordedList, namespace: str) -> NotRecorded:
+        if row.partial:
+            return NotRecorded(self._only_some(row))
+        held = ", ".join((row.namespaces or ())[:8]) or "no namespace"
+        more = "…" if len(row.namespaces or ()) > 8 else ""
+        return NotRecorded(f"{self._name} holds {row.name} of {held}{more} only, so nothing can be said about those of {namespace}")
+
+    def _only_some(self, row: RecordedList) -> str:
+        return f"{self._name} holds single {row.name} only, so nothing can be said about others"
+
+    @property
+    def _name(self) -> str:
+        return f"{self.layout} ({self.title})" if self.layout else f"the recording {self.title}"
+
+    def _row(self, resource: str) -> RecordedList:
         row = self._preferred.get(resource)
         if row is None:
             raise self._not_recorded(resource)
         return row
 
     def _not_recorded(self, resource: str) -> NotRecorded:
-        return NotRecorded(f"the recording {self.title} has no {resource}, so nothing can be said about them")
+        verb = "holds" if self.layout else "has"
+        return NotRecorded(f"{self._name} {verb} no {resource}, so nothing can be said about them")
 
     def _of(self, row: RecordedList, namespace: str) -> _Objects:
         key = (row.group, row.version, row.plural)
@@ -348,52 +369,6 @@ class RecordedCluster:
             if previous and not int_at(state, "restartCount"):
                 return NotFound(f'previous terminated container "{container}" in pod "{pod}" not found: it never restarted')
         return NotRecorded(f"{what} are not in the recording {self.title}")
-
-
-def _meta(archive: Archive) -> Mapping[str, Any]:
-    meta = archive.json("meta.json")
-    if not isinstance(meta, dict):
-        raise BrokenRecording(f"{archive.name}: meta.json is not a JSON object")
-    version = meta.get("format", FORMAT)
-    if version != FORMAT:
-        raise BrokenRecording(
-            f"{archive.name}: meta.json says format {version!r}, but this k8sagent reads format {FORMAT}; a newer one may open it"
-        )
-    return meta
-
-
-def _recorded_at(archive: Archive, meta: Mapping[str, Any]) -> datetime:
-    moment = parse_time(meta.get("recorded_at")) or parse_time(meta.get("finished_at"))
-    if moment is None:
-        raise BrokenRecording(f"{archive.name}: meta.json has no recorded_at or finished_at that is an RFC 3339 time")
-    return moment
-
-
-def _index(archive: Archive) -> tuple[RecordedList, ...]:
-    import msgspec
-
-    data = archive.read("index.json")
-    if data is None:
-        raise BrokenRecording(f"{archive.name}: index.json is missing, so what was recorded is unknown")
-    try:
-        rows = msgspec.json.decode(data, type=list[_Row])
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise BrokenRecording(f"{archive.name}: index.json is not what it should be: {error}") from error
-    return tuple(RecordedList(r.group, r.version, r.resource, r.kind, r.namespaced, r.items, r.status, r.file) for r in rows)
-
-
-@dataclass(frozen=True, slots=True)
-class _Row:
-    """A row of index.json as it stands in the file."""
-
-    group: str
-    version: str
-    resource: str
-    kind: str
-    namespaced: bool
-    items: int = 0
-    status: int = 200
-    file: str = ""
 
 
 def _object(item: Mapping[str, Any], row: RecordedList, api_version: str) -> RawObject:
