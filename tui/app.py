@@ -29,24 +29,31 @@ from engine.facts import Decision
 from tui.actions import bindings, footer
 from tui.approvals import ApprovalQueue
 from tui.bridge import FRAME
-from tui.palette import ActionProvider
 from tui.panes.chat import FixCommand
 from tui.panes.cluster import ClusterPane
 from tui.panes.output import OutputPane
 from tui.panes.timeline import TimelinePane
 from tui.run_view import RunView
-from tui.screens.approval import ApprovalScreen
 from tui.session_app import SessionApp
 from tui.theme import THEMES
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.prompt import Prompt
 
 if TYPE_CHECKING:
+    from textual.command import Provider
+
     from engine.agent import Agent
     from engine.config import Settings
 
 ESC_WITHIN = 3.0
 BEAT = 0.12
+
+
+def _palette() -> type[Provider]:
+    """The palette's entries, imported when the palette is first opened."""
+    from tui.palette import ActionProvider
+
+    return ActionProvider
 
 
 class K8sAgentApp(SessionApp):
@@ -56,8 +63,8 @@ class K8sAgentApp(SessionApp):
     """
 
     TITLE = "K8sAgent"
-    CSS_PATH = "app.tcss"
-    COMMANDS: ClassVar[set[Any]] = {ActionProvider}
+    CSS_PATH = Path(__file__).with_name("app.tcss")
+    COMMANDS: ClassVar[set[Any]] = {_palette}
     BINDINGS: ClassVar[list[BindingType]] = [
         *bindings("everywhere", priority=True),
         Binding("escape", "peel", show=False),
@@ -152,7 +159,7 @@ class K8sAgentApp(SessionApp):
                     self.approvals.add(event.run, event.request)
                     self.attention("approval needed")
                 case ApprovalAnswered():
-                    if self.approvals.settled(event.run, event.id) and isinstance(self.screen, ApprovalScreen):
+                    if self.approvals.settled(event.run, event.id) and self.asking:
                         self.screen.dismiss(None)
                 case _:
                     pass
@@ -186,7 +193,7 @@ class K8sAgentApp(SessionApp):
     def _beat(self) -> None:
         """What really moves: the running step's spinner and its seconds."""
         view = self.current
-        if view is not None and view.running and not isinstance(self.screen, ApprovalScreen):
+        if view is not None and view.running and not self.asking:
             self.workspace.timeline.beat += 1
             now = self.clock()
             self.workspace.timeline.show(view, now)
@@ -196,7 +203,7 @@ class K8sAgentApp(SessionApp):
 
     def ask_next(self) -> None:
         """Open the next approval's dialog when there is one, nobody types, and no other dialog stands open."""
-        if not self.approvals.waiting or (len(self.screen_stack) > 1 and not isinstance(self.screen, ApprovalScreen)):
+        if not self.approvals.waiting or (len(self.screen_stack) > 1 and not self.asking):
             return
         pending = self.approvals.next()
         if pending is None:
@@ -209,7 +216,14 @@ class K8sAgentApp(SessionApp):
             self.title_says("")
             self.ask_next()
 
+        from tui.screens.approval import ApprovalScreen
+
         self.push_screen(ApprovalScreen(pending.request, self.clock, lambda id: self.action_cite(pending.run, id)), decided)
+
+    @property
+    def asking(self) -> bool:
+        """Whether an approval's dialog stands in front."""
+        return self.screen.has_class("-asking")
 
     def answer(self, run: str, id: str, decision: Decision) -> None:
         """Hand a decision to the Run that waits for it."""

@@ -1,4 +1,7 @@
-"""`SessionApp`: what the keys, the palette and the words of the prompt do to the session."""
+"""`SessionApp`: what the keys, the palette and the words of the prompt do to the session.
+
+Dialogs are imported when they are first opened, since nobody sees them at the first paint.
+"""
 
 from __future__ import annotations
 
@@ -16,12 +19,6 @@ from tui.background import Background, first_sentence
 from tui.bridge import Bridge
 from tui.reading import ClusterReading
 from tui.run_view import RunView
-from tui.screens.context import context_choices, context_picker
-from tui.screens.details import Details
-from tui.screens.dialog import Confirm, Reader
-from tui.screens.health import health_paras, health_screen
-from tui.screens.help import help_screen
-from tui.screens.namespace import ALL, namespace_choices, namespace_picker
 from tui.text import one_line, plain, plain_lines
 from tui.theme import THEMES
 from tui.widgets.flow import Para, blank
@@ -149,6 +146,8 @@ class SessionApp(App[None]):
 
     def action_pick_namespace(self) -> None:
         """Open the namespace picker; its rows come as soon as they are read."""
+        from tui.screens.namespace import ALL, namespace_choices, namespace_picker
+
         status = self.agent.status
         picker = namespace_picker(status.namespace)
 
@@ -173,6 +172,8 @@ class SessionApp(App[None]):
 
     def action_pick_context(self) -> None:
         """Open the context picker."""
+        from tui.screens.context import context_choices, context_picker
+
         current = self.agent.status.context
         picker = context_picker(current, running=bool(self.running))
 
@@ -240,17 +241,23 @@ class SessionApp(App[None]):
 
     def action_help(self) -> None:
         """Help for the focused pane first."""
+        from tui.screens.help import help_screen
+
         if not self.screen.is_modal:
             self.push_screen(help_screen(self.workspace.pane_of(self.focused) or "prompt"))
 
     def action_health(self) -> None:
         """Open the health page and fill it once the checks are done."""
+        from tui.screens.health import health_paras, health_screen
+
         page = health_screen()
         self.push_screen(page)
         self.background.run("health", self.agent.health, lambda checks: page.show(health_paras(checks)), self.tell_error)
 
     def action_model(self) -> None:
         """Say which model answers."""
+        from tui.screens.dialog import Reader
+
         status = self.agent.status
         words = {"ok": "answers", "absent": "is not there", "unknown": "has not been looked for yet", "off": "is switched off"}
         paras = [Para(Content(f"{plain(status.model) or 'the model'} {words[status.model_state]}"))]
@@ -270,6 +277,8 @@ class SessionApp(App[None]):
 
     def action_cite(self, run: str, id: str) -> None:
         """Open the evidence or the passage behind a citation."""
+        from tui.screens.dialog import Reader
+
         view = self.views.get(run)
         passage = view.passages.get(id) if view is not None else None
         if passage is not None:
@@ -287,6 +296,8 @@ class SessionApp(App[None]):
 
     def open_evidence(self, run: str, ids: tuple[str, ...], title: str) -> None:
         """Show pieces of evidence, each with its source and its words."""
+        from tui.screens.dialog import Reader
+
         view = self.views.get(run)
         if view is None:
             return
@@ -319,6 +330,8 @@ class SessionApp(App[None]):
 
     def about(self, what: str, ref: ObjectRef, question: str) -> None:
         """A key on an object of the cluster pane."""
+        from tui.screens.details import Details
+
         place = f" -n {ref.namespace}" if ref.namespace else ""
         match what:
             case "describe" | "yaml":
@@ -371,6 +384,8 @@ class SessionApp(App[None]):
 
     def action_ask_quit(self) -> None:
         """Leave at once, or ask when something runs."""
+        from tui.screens.dialog import Confirm
+
         if not self.running:
             self.exit()
             return

@@ -13,8 +13,6 @@ from tui.panes.chat import ChatPane
 from tui.panes.cluster import ClusterPane
 from tui.panes.output import OutputPane
 from tui.panes.timeline import TimelinePane
-from tui.widgets.log_view import LogView
-from tui.widgets.row_list import RowList
 from tui.widgets.title_bar import TitleBar
 
 PANES: tuple[Where, ...] = ("chat", "cluster", "timeline", "output")
@@ -108,10 +106,15 @@ class Workspace(Vertical):
 
     def _focus(self, name: Where) -> None:
         target: Widget = self.chat
-        if name == "output":
-            target = self.query_one("#output LogView", LogView)
-        elif name != "chat":
-            target = self.query_one(f"#{name} RowList", RowList)
+        match name:
+            case "output":
+                target = self.output.log_view
+            case "cluster":
+                target = self.cluster.list
+            case "timeline":
+                target = self.timeline.list
+            case _:
+                pass
         target.focus()
 
     def pane_of(self, widget: Widget | None) -> Where | None:

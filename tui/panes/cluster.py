@@ -65,10 +65,12 @@ class ClusterPane(Vertical):
         self.rows: ClusterRows | None = None
         self.trouble = ""
         self._folded: set[str] = set()
+        self._title_bar = TitleBar("cluster")
+        self.list = RowList(id="cluster-rows", empty="connecting to the cluster …")
+        self._filter = FilterBar()
 
     def compose(self) -> list[Widget]:
-        rows = RowList(id="cluster-rows", empty="connecting to the cluster …")
-        return [TitleBar("cluster"), rows, FilterBar(), KeyBar(footer("cluster"), classes="-quiet keys")]
+        return [self._title_bar, self.list, self._filter, KeyBar(footer("cluster"), classes="-quiet keys")]
 
     # data in
 
@@ -86,7 +88,7 @@ class ClusterPane(Vertical):
     def _fill(self) -> None:
         rows = self._rows()
         shown = [row for row in rows if self._matches(row)]
-        bar = self.query_one(FilterBar)
+        bar = self._filter
         if self.needle:
             bar.show_count(f"{sum(r.selectable for r in shown)} of {sum(r.selectable for r in rows)}")
         if self.trouble and not shown:
@@ -97,8 +99,8 @@ class ClusterPane(Vertical):
             empty = f"nothing here holds “{plain(self.needle)}”; esc clears the filter"
         else:
             empty = self._nothing()
-        self.query_one(RowList).set_rows(shown, empty)
-        self.query_one(TitleBar).set(self._facts(), TABS, self.tab)
+        self.list.set_rows(shown, empty)
+        self._title_bar.set(self._facts(), TABS, self.tab)
 
     def _nothing(self) -> str:
         place = f"in {self.rows.namespace}" if self.rows and self.rows.namespace else "in any namespace"
@@ -183,7 +185,7 @@ class ClusterPane(Vertical):
     @property
     def chosen(self) -> ObjectRef | None:
         """The object under the cursor."""
-        row = self.query_one(RowList).current
+        row = self.list.current
         return row.data if row is not None and isinstance(row.data, ObjectRef) else None
 
     def action_tab(self, step: int) -> None:
@@ -195,7 +197,7 @@ class ClusterPane(Vertical):
         self._fill()
 
     def action_filter(self) -> None:
-        self.query_one(FilterBar).open()
+        self._filter.open()
 
     def action_details(self, what: str) -> None:
         self._ask(what)
@@ -214,14 +216,14 @@ class ClusterPane(Vertical):
 
     def action_fold(self) -> None:
         """Show or hide the pods of the workload under the cursor."""
-        row = self.query_one(RowList).current
+        row = self.list.current
         if row is not None:
             self._folded ^= {row.key}
             self._fill()
 
     def close_filter(self) -> bool:
         """Peel the filter off; False when there is none."""
-        return self.query_one(FilterBar).close()
+        return self._filter.close()
 
     def _ask(self, what: str) -> None:
         ref = self.chosen
@@ -247,7 +249,7 @@ class ClusterPane(Vertical):
     @on(FilterBar.Closed)
     def _filter_done(self, event: FilterBar.Closed) -> None:
         event.stop()
-        self.query_one(RowList).focus()
+        self.list.focus()
 
 
 def question_about(ref: ObjectRef) -> str:

@@ -45,13 +45,17 @@ class OutputPane(Vertical):
         self.shown = ""
         self.folder = folder
         self._picked = False
+        self._title_bar = TitleBar("output")
+        self.log_view = LogView(id="log", empty=EMPTY)
+        self._filter = FilterBar()
+        self._ending = Static("", id="output-state", markup=False)
 
     def compose(self) -> list[Widget]:
         return [
-            TitleBar("output"),
-            LogView(id="log", empty=EMPTY),
-            FilterBar(),
-            Static("", id="output-state", markup=False),
+            self._title_bar,
+            self.log_view,
+            self._filter,
+            self._ending,
             KeyBar(footer("output"), classes="-quiet keys"),
         ]
 
@@ -67,7 +71,7 @@ class OutputPane(Vertical):
             gone = next(k for k in self.buffers if k != self.shown)
             del self.buffers[gone]
             self.endings.pop(gone, None)
-        log = self.query_one(LogView)
+        log = self.log_view
         reading = log.has_focus and (self._picked or not log.buffer.follow)
         if not self.shown or not reading:
             self.pick(key)
@@ -84,7 +88,7 @@ class OutputPane(Vertical):
                 buffer.extend(event.lines, STDERR if event.stream == "stderr" else STDOUT)
                 touched.add(key)
         if self.shown in touched:
-            self.query_one(LogView).grew()
+            self.log_view.grew()
 
     def finished(self, event: CommandFinished) -> None:
         """Say how a command ended."""
@@ -94,7 +98,7 @@ class OutputPane(Vertical):
         if buffer is not None and event.error:
             buffer.extend([event.error], STDERR)
             if key == self.shown:
-                self.query_one(LogView).grew()
+                self.log_view.grew()
         self._state()
 
     def dropped(self, command: str, lines: int) -> None:
@@ -110,7 +114,7 @@ class OutputPane(Vertical):
         if key not in self.buffers:
             return
         self.shown = key
-        self.query_one(LogView).show(self.buffers[key])
+        self.log_view.show(self.buffers[key])
         self._title()
         self._state()
 
@@ -119,19 +123,19 @@ class OutputPane(Vertical):
         self.buffers.clear()
         self.endings.clear()
         self.shown = ""
-        self.query_one(LogView).show(LogBuffer())
+        self.log_view.show(LogBuffer())
         self._title()
         self._state()
 
     def _title(self) -> None:
         keys = list(self.buffers)
         titles = [f"{number} {cut(_short(self.buffers[key].title), 18)}" for number, key in enumerate(keys, 1)]
-        self.query_one(TitleBar).set(tabs=titles, active=keys.index(self.shown) if self.shown in keys else 0)
+        self._title_bar.set(tabs=titles, active=keys.index(self.shown) if self.shown in keys else 0)
 
     def _state(self) -> None:
-        state = self.query_one("#output-state", Static)
+        state = self._ending
         if not self.shown:
-            state.update("")
+            state.update("", layout=False)
             return
         ending = self.endings.get(self.shown)
         parts: list[tuple[str, str]] = []
@@ -145,13 +149,13 @@ class OutputPane(Vertical):
             parts.append((f" · {seconds(ending.seconds)} s · {size(ending.bytes)}", "$quiet"))
             if ending.truncated:
                 parts.append((" · cut short", "$wait"))
-        state.update(Content.assemble(" ", *parts, ("   " + self.query_one(LogView).state, "$quiet")))
+        state.update(Content.assemble(" ", *parts, ("   " + self.log_view.state, "$quiet")), layout=False)
 
     @on(LogView.Changed)
     def _log_changed(self) -> None:
-        log = self.query_one(LogView)
+        log = self.log_view
         if log.needle:
-            self.query_one(FilterBar).show_count(f"{log.current + 1} of {len(log.matches)}" if log.matches else "no match")
+            self._filter.show_count(f"{log.current + 1} of {len(log.matches)}" if log.matches else "no match")
         self._state()
 
     # keys
@@ -164,7 +168,7 @@ class OutputPane(Vertical):
 
     def action_search(self) -> None:
         if self.shown:
-            self.query_one(FilterBar).open()
+            self._filter.open()
 
     def action_save(self) -> None:
         """Write the lines held to a file that only the user can read."""
@@ -184,7 +188,7 @@ class OutputPane(Vertical):
 
     def close_filter(self) -> bool:
         """Peel the search off; False when there is none."""
-        return self.query_one(FilterBar).close()
+        return self._filter.close()
 
     @on(TitleBar.Picked)
     def _tab_picked(self, event: TitleBar.Picked) -> None:
@@ -195,12 +199,12 @@ class OutputPane(Vertical):
     @on(FilterBar.Changed)
     def _searched(self, event: FilterBar.Changed) -> None:
         event.stop()
-        self.query_one(LogView).search(event.text)
+        self.log_view.search(event.text)
 
     @on(FilterBar.Closed)
     def _search_done(self, event: FilterBar.Closed) -> None:
         event.stop()
-        self.query_one(LogView).focus()
+        self.log_view.focus()
 
 
 def _short(command: str) -> str:

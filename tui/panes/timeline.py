@@ -49,24 +49,26 @@ class TimelinePane(Vertical):
         super().__init__(id=id, classes=classes)
         self.view: RunView | None = None
         self.beat = 0
+        self._title_bar = TitleBar("timeline")
+        self.list = RowList(id="timeline-rows", empty=EMPTY)
 
     def compose(self) -> list[Widget]:
-        return [TitleBar("timeline"), RowList(id="timeline-rows", empty=EMPTY), KeyBar(footer("timeline"), classes="-quiet keys")]
+        return [self._title_bar, self.list, KeyBar(footer("timeline"), classes="-quiet keys")]
 
     def show(self, view: RunView | None, now: float) -> None:
         """Show a Run as it stands."""
         fresh = view is not self.view
         self.view = view
-        rows = self.query_one(RowList)
+        rows = self.list
         if view is None:
             rows.set_rows([], EMPTY)
-            self.query_one(TitleBar).set()
+            self._title_bar.set()
             return
         at_end = fresh or rows.cursor >= len(rows.rows) - 1 or not rows.has_focus
         rows.set_rows(self._rows(view, now), "begins …" if view.running else EMPTY)
         if at_end and rows.rows:
             rows.scroll_to(y=rows.max_scroll_y, animate=False, force=True)
-        self.query_one(TitleBar).set(self._facts(view, now))
+        self._title_bar.set(self._facts(view, now))
 
     def _facts(self, view: RunView, now: float) -> list[Part]:
         facts: list[Part] = [(f"{seconds(view.took(now))} s", "")]

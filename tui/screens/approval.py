@@ -141,7 +141,7 @@ class ApprovalScreen(Dialog[Decision | None]):
     """
 
     def __init__(self, request: ApprovalRequest, clock: Callable[[], float], open_citation: Callable[[str], None]) -> None:
-        super().__init__()
+        super().__init__(classes="-asking")
         self.request = request
         self._clock = clock
         self._opened = clock()

@@ -51,6 +51,9 @@ class Details(Dialog[str | None]):
         self._read = read
         self._question = question
         self._buffers: dict[str, LogBuffer] = {}
+        self._title_bar = TitleBar(plain(str(ref)))
+        self._log_view = LogView(id="details-log")
+        self._filter = FilterBar()
 
     def compose(self) -> list[Widget]:
         keys = KeyBar(
@@ -65,24 +68,24 @@ class Details(Dialog[str | None]):
                 ("esc", "close"),
             ]
         )
-        return [Vertical(TitleBar(plain(str(self.ref))), LogView(id="details-log"), FilterBar(), keys, classes="box")]
+        return [Vertical(self._title_bar, self._log_view, self._filter, keys, classes="box")]
 
     def on_mount(self) -> None:
         """Begin to read the first tab."""
         self.action_tab(self._tab)
-        self.query_one(LogView).focus()
+        self._log_view.focus()
 
     def action_tab(self, tab: str) -> None:
         """Turn to a tab; what was read stays."""
         self._tab = tab
         place = [(plain(self.ref.namespace), "$quiet")] if self.ref.namespace else []
-        self.query_one(TitleBar).set(place, TABS, TABS.index(tab))
+        self._title_bar.set(place, TABS, TABS.index(tab))
         if tab not in self._buffers:
             buffer = self._buffers[tab] = LogBuffer(tab)
             buffer.follow = False
             buffer.extend(["reading …"])
             self._read(tab, self.ref, lambda text: self._take(tab, text), lambda error: self._fail(tab, error))
-        self.query_one(LogView).show(self._buffers[tab])
+        self._log_view.show(self._buffers[tab])
 
     def _take(self, tab: str, text: str) -> None:
         self._fill(tab, text.rstrip("\n").split("\n"), 0)
@@ -96,17 +99,17 @@ class Details(Dialog[str | None]):
         buffer.extend(lines, mark)
         self._buffers[tab] = buffer
         if self.is_mounted and tab == self._tab:
-            self.query_one(LogView).show(buffer)
+            self._log_view.show(buffer)
 
     def action_leave(self) -> None:
         """Esc peels the search off first."""
-        if not self.query_one(FilterBar).close():
+        if not self._filter.close():
             self.dismiss(None)
         else:
-            self.query_one(LogView).focus()
+            self._log_view.focus()
 
     def action_search(self) -> None:
-        self.query_one(FilterBar).open()
+        self._filter.open()
 
     def action_investigate(self) -> None:
         self.dismiss(self._question)
@@ -117,13 +120,13 @@ class Details(Dialog[str | None]):
 
     @on(FilterBar.Changed)
     def _searched(self, event: FilterBar.Changed) -> None:
-        log = self.query_one(LogView)
+        log = self._log_view
         log.search(event.text)
-        self.query_one(FilterBar).show_count(f"{log.current + 1} of {len(log.matches)}" if log.matches else "no match")
+        self._filter.show_count(f"{log.current + 1} of {len(log.matches)}" if log.matches else "no match")
 
     @on(FilterBar.Closed)
     def _search_done(self) -> None:
-        self.query_one(LogView).focus()
+        self._log_view.focus()
 
     @on(TitleBar.Picked)
     def _picked(self, event: TitleBar.Picked) -> None:

@@ -57,14 +57,16 @@ class Picker(Dialog[str | None]):
         self._choices = list(choices or ())
         self._fuzzy = FuzzySearch()
         self._empty = "reading …" if choices is None else ""
+        self._field = Input(placeholder="type to filter", compact=True)
+        self._list = RowList(id="choices", empty=self._empty)
 
     def compose(self) -> list[Widget]:
         title = Para(Content.assemble((self._title, "bold $strong"), (f"  {self._note}", "$quiet")))
         return [
             Vertical(
                 Flow([title, Para()]),
-                Input(placeholder="type to filter", compact=True),
-                RowList(id="choices", empty=self._empty),
+                self._field,
+                self._list,
                 KeyBar([("enter", "take"), ("up down", "choose"), ("esc", "leave")]),
                 classes="box",
             )
@@ -72,7 +74,7 @@ class Picker(Dialog[str | None]):
 
     def on_mount(self) -> None:
         """The list has a cursor, but the typing goes to the field."""
-        self.query_one(RowList).can_focus = False
+        self._list.can_focus = False
         self._fill("")
 
     def show(self, choices: Sequence[Choice]) -> None:
@@ -80,7 +82,7 @@ class Picker(Dialog[str | None]):
         self._choices = list(choices)
         self._empty = ""
         if self.is_mounted:
-            self._fill(self.query_one(Input).value.strip())
+            self._fill(self._field.value.strip())
 
     def fail(self, why: str) -> None:
         """The choices could not be read."""
@@ -94,15 +96,15 @@ class Picker(Dialog[str | None]):
             scored = [(self._fuzzy.match(text, choice.name)[0], choice) for choice in self._choices]
             shown = [choice for score, choice in sorted(scored, key=lambda pair: -pair[0]) if score > 0]
         empty = self._empty or f"nothing matches “{plain(text)}”"
-        rows = self.query_one(RowList)
+        rows = self._list
         rows.set_rows([_row(choice) for choice in shown], empty)
         rows.move_to(0)
 
     def action_move(self, step: int) -> None:
-        self.query_one(RowList).action_move(step)
+        self._list.action_move(step)
 
     def action_page(self, step: int) -> None:
-        self.query_one(RowList).action_page(step)
+        self._list.action_page(step)
 
     @on(Input.Changed)
     def _typed(self, event: Input.Changed) -> None:
@@ -111,7 +113,7 @@ class Picker(Dialog[str | None]):
 
     @on(Input.Submitted)
     def _enter(self) -> None:
-        self.query_one(RowList).action_choose()
+        self._list.action_choose()
 
     @on(RowList.Chosen)
     def _chosen(self, event: RowList.Chosen) -> None:

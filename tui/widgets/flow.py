@@ -73,12 +73,14 @@ class Flow(Widget):
         return self._paras
 
     def set(self, paras: Sequence[Para]) -> None:
-        """Show other paragraphs."""
+        """Show other paragraphs; the screen is laid out again only when their height changes."""
         if paras == self._paras:
             return
+        before = self._laid
         self._paras = list(paras)
         self._laid = None
-        self.refresh(layout=True)
+        taller = before is None or self._lay(before[0])[1] != before[2]
+        self.refresh(layout=taller)
 
     def _lay(self, width: int) -> tuple[Content, int]:
         if self._laid is None or self._laid[0] != width:
