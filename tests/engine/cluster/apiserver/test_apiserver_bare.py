@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Kubectl, kubectls
+from fakes.kubectls import Kubectl, kubectls
 from fakes.recordings import files_of, pod, write_folder
 
 from engine.cluster.apiserver import ApiServer

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from conftest import Kubectl, kubectls
+from fakes.kubectls import Kubectl, kubectls
 
 from engine.cluster.apiserver import ApiServer
 from engine.cluster.snapshot import RecordedCluster

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from conftest import Kubectl, kubectls
+from fakes.kubectls import Kubectl, kubectls
 
 from engine.cluster.overlay import Overlay
 

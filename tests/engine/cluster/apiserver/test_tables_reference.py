@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from conftest import Kubectl, kubectls
+from fakes.kubectls import Kubectl, kubectls
 
 from engine.cluster.apiserver import ApiServer
 from engine.cluster.snapshot import open_recording
