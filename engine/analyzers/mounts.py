@@ -45,6 +45,11 @@ _MOUNT_CAUSES = (
 )
 _OVER_LIMIT = (
     (
+        re.compile(r"The node was low on resource: ephemeral-storage\.?\s*([^\n]*)"),
+        "EvictedForDisk",
+        "its node ran low on ephemeral-storage ({0})",
+    ),
+    (
         re.compile(r'Usage of EmptyDir volume "([^"]+)" exceeds the limit "([^"]+)"'),
         "EmptyDirSizeExceeded",
         "its emptyDir volume {0} grew over the sizeLimit {1}",

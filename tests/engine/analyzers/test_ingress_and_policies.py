@@ -128,6 +128,8 @@ def test_a_tls_secret_that_is_missing_or_of_the_wrong_shape_is_told() -> None:
     wrong = only(ingress(tls="cert"), ingress_class(), controller(), api(), secret("cert", "cert.pem"))
     assert wrong.code == "IngressTlsSecretInvalid"
     assert "tls.crt and tls.key" in wrong.summary
+    unseen = {"kind": "Secret", "metadata": meta("cert")}
+    assert list(ingresses(view(ingress(tls="cert"), ingress_class(), controller(), api(), unseen))) == [], "only its metadata can be seen"
 
 
 def test_an_ingress_whose_service_does_not_serve_points_to_the_service() -> None:

@@ -290,6 +290,11 @@ def test_missing_secrets_and_running_pods_are_not_storage_faults() -> None:
     [
         ('Usage of EmptyDir volume "scratch" exceeds the limit "64Mi". ', "EmptyDirSizeExceeded", ["scratch", "64Mi"]),
         ('Container app exceeded its local ephemeral storage limit "1Gi". ', "EphemeralStorageExceeded", ["app", "1Gi"]),
+        (
+            "The node was low on resource: ephemeral-storage. Threshold quantity: 10Gi, available: 9Gi. Container app was using 40Gi, request is 0, has larger consumption of ephemeral-storage. ",
+            "EvictedForDisk",
+            ["ephemeral-storage", "Container app was using 40Gi"],
+        ),
         ("Pod ephemeral local storage usage exceeds the total limit of containers 2Gi. ", "EphemeralStorageExceeded", ["2Gi"]),
     ],
 )
