@@ -199,7 +199,8 @@ def ending_words(container: Container) -> str:
     if reason in _START_REASONS or container.waiting_reason in _START_REASONS:
         return f"cannot start ({reason or container.waiting_reason})"
     loops = container.waiting_reason == "CrashLoopBackOff" or container.restarts > 1
-    return f"{'keeps exiting' if loops else 'exited'} with code {container.exit_code}" if container.end else "cannot run"
+    named = " (CrashLoopBackOff)" if container.waiting_reason == "CrashLoopBackOff" else ""
+    return f"{'keeps exiting' if loops else 'exited'} with code {container.exit_code}{named}" if container.end else "cannot run"
 
 
 def _oom_event(view: ClusterView, container: Container) -> bool:

@@ -107,7 +107,7 @@ def _finding(view: ClusterView, container: Container, owner: ObjectRef) -> Findi
         code=code,
         severity="critical",
         object=owner,
-        summary=f"{container.label} of {owner} cannot start: image {container.image} {says}",
+        summary=f"{container.label} of {owner} cannot start ({container.waiting_reason}): image {container.image} {says}",
         evidence=tuple(evidence),
         owner=owner,
         remedies=_remedies(view, container, owner, code),
