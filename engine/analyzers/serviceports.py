@@ -81,6 +81,7 @@ def _number(
     open_ended = not all(maps_at(c, "ports") for pod in pods[:1] for c in pod.maps("spec", "containers"))
     if open_ended and not contradicted and not complaints:
         return
+    served = any(p.target in numbers for p in service_ports(service))  # a second, undeclared port (metrics…) is common
     real = str(sorted(heard)[0]) if heard else next((n for n in numbers if n), "")
     listens = (
         f"listens on {listed(str(h) for h in sorted(heard))} by its log" if heard else f"declares port {listed(dict.fromkeys(numbers))}"
@@ -90,7 +91,7 @@ def _number(
     yield network_finding(
         service,
         "ServiceTargetPortMismatch",
-        "critical" if complaints or contradicted else "warning",
+        "critical" if complaints or contradicted else "info" if served else "warning",
         f"Service {service.name} forwards port {port.port} to targetPort {port.target}, but the container behind it {listens}"
         + (f"; clients get “{complaints[0].words}”" if complaints else ""),
         (

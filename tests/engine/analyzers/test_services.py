@@ -124,6 +124,8 @@ def test_an_undeclared_port_alone_is_only_suspicious_and_no_declaration_says_not
     assert only(api(), service("api", target=8000)).severity == "warning"
     bare = workload(container(), statuses=[running()], name="api")
     assert quiet(bare, service("api", target=8000))
+    both = [{"name": "web", "port": 80, "targetPort": 8080}, {"name": "metrics", "port": 9090, "targetPort": 9090}]
+    assert quiet(api(), service("api", ports=both))
 
 
 @pytest.mark.parametrize(
