@@ -139,6 +139,7 @@ def _missing(view: ClusterView, wants: list[Want], heard: list[tuple[Evidence, O
     misdirected = _misdirected(view, account)
     holding = [(b, role) for b, role in bound if role is not None]
     narrow = [(b, role) for b, role in holding if b.namespace and b.namespace != want.namespace and _allows(role, want)]
+    unseen = [resource for resource in (_BINDINGS, _CLUSTER_BINDINGS, _ROLES, _CLUSTER_ROLES) if not view.can_see(resource)]
     dangling = next((b for b in bound if b[1] is None), None)
     if not bound and misdirected is not None:
         binding, subject = misdirected
@@ -165,7 +166,7 @@ def _missing(view: ClusterView, wants: list[Want], heard: list[tuple[Evidence, O
         near = _near(role, want)
         text = f"{lead}: {role.kind} {role.name}, bound by {binding.kind} {binding.name}, {near or 'has no rule for it'}"
         remedy = _add_rule(role, wants)
-    elif dangling is not None:
+    elif dangling is not None and not unseen:
         binding = dangling[0]
         object_ = binding.ref
         evidence.append(field(binding, "roleRef"))
@@ -180,7 +181,7 @@ def _missing(view: ClusterView, wants: list[Want], heard: list[tuple[Evidence, O
             "read",
         )
     else:
-        text = f"{lead}: no RoleBinding or ClusterRoleBinding names it"
+        text = f"{lead}: no RoleBinding or ClusterRoleBinding names it" if not unseen else f"{lead}; its roles and bindings cannot be seen"
         if exists is None and view.can_see("serviceaccounts"):
             text += " (and the ServiceAccount does not exist any more)"
         elif account.name == "default":

@@ -100,7 +100,10 @@ class ClusterView:
         def logs(ns: str, pod: str, container: str, previous: bool) -> list[str]:
             return source.logs(ns, pod, container, previous=previous, tail=2000)
 
-        return cls(fetch, now=source.now(), namespace=namespace, logs=logs, server_version=source.server_version())
+        view = cls(fetch, now=source.now(), namespace=namespace, logs=logs, server_version=source.server_version())
+        # single objects of a recording are looked at, but what is not among them may well exist
+        view.unseen.update(getattr(source, "partial", None) or {})
+        return view
 
     @classmethod
     def from_objects(

@@ -9,6 +9,9 @@ import pytest
 from fakes.manifests import NS, Raw, container, deployment, event, log_of, meta, running, view, workload
 
 from engine.analyzers.rbac import rbac
+from engine.analyzers.view import ClusterView
+from engine.cluster.objects import Obj
+from engine.cluster.source import NotRecorded
 from engine.facts import Finding, ObjectRef
 
 Logs = dict[tuple[str, str, str, bool], list[str]]
@@ -51,6 +54,21 @@ def binding(
         "roleRef": {"kind": role_kind, "name": role_name},
         "subjects": [who],
     }
+
+
+def test_what_a_recording_lacks_is_not_called_missing() -> None:
+    made, logs = program(denied())
+
+    def fetch(resource: str, namespace: str | None) -> list[Obj]:
+        if resource.endswith(".rbac.authorization.k8s.io"):
+            raise NotRecorded(f"the recording has no {resource}")
+        return whole.within(resource, namespace)
+
+    whole = view(made, logs=logs)
+    seen = ClusterView(fetch, now=whole.now, namespace=NS, logs=lambda n, p, c, previous: logs.get((n, p, c, previous), []))
+    [found] = rbac(seen)
+    assert "its roles and bindings cannot be seen" in found.summary
+    assert "no RoleBinding" not in found.summary
 
 
 def findings(line: str, *objects: Raw, account: str = "robot", **spec: Any) -> list[Finding]:
