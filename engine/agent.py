@@ -17,15 +17,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from engine.browse import ClusterBrowser
-from engine.cluster.connect import Connection, Opening, connect, recording_title
-from engine.cluster.source import ClusterError, Unreachable
+from engine.cluster.connect import Connection, Opening, recording_title
 from engine.config import Settings
 from engine.docs import DocsDesk
+from engine.doors import ClusterDoor, ModelDoor
 from engine.events import ClusterChanged, ContextChanged, Event
 from engine.facts import Mode
 from engine.place import Place, is_protected
 from engine.resources import state_folder
-from engine.run import FlowError, Run
+from engine.run import Run
 from engine.scrub import scrub
 from engine.session import Session, SessionShelf, sessions_folder
 
@@ -74,13 +74,8 @@ class Agent:
         self.redactor = Redactor()
         self._lock = threading.RLock()
         self._listeners: list[Listener] = []
-        self._connection: Connection | None = None
-        self._cluster_error = ""
-        self._cluster_ready = threading.Event()
-        self._version = ""
-        self._model: ChatModel | None = None
-        self._model_health: ModelHealth | None = None
-        self._model_ready = threading.Event()
+        self._cluster = ClusterDoor(settings, self._cluster_opened, self.redactor.text)
+        self._model = ModelDoor(settings.model, self._tell_place)
         self._runs: dict[str, Run] = {}
         self._current: Run | None = None
         self._count = 0
@@ -96,18 +91,19 @@ class Agent:
         self._place = Place(
             context=context, namespace=settings.cluster.namespace, mode=self._first_mode(context), recording=self.opening.recorded
         )
-        self.cluster = ClusterBrowser(self._opened, self.opening, settings.cluster.kubeconfig, self.redactor.text)
-        self.docs = DocsDesk(settings.index.docs, on_change=self._tell_status)
+        self.cluster = ClusterBrowser(self._cluster.for_browsing, self.opening, settings.cluster.kubeconfig, self.redactor.text)
+        self.docs = DocsDesk(settings.index.docs, on_change=self._tell_place)
         from engine.typed import CommandDesk
 
-        self.commands = CommandDesk(self)
+        self.commands = CommandDesk(self._begin_typed)
 
     # -- life ---------------------------------------------------------------------------------------------------------
 
     def start(self) -> None:
         """Begin to open cluster, documentation and model; returns at once."""
-        for name, work in (("engine-cluster", self._open_cluster), ("engine-docs", self.docs.open), ("engine-model", self._open_model)):
-            threading.Thread(target=work, name=name, daemon=True).start()
+        self._open_cluster()
+        threading.Thread(target=self.docs.open, name="engine-docs", daemon=True).start()
+        self._model.open()
         if self.sessions.folder is not None:
             threading.Thread(target=self._prune, name="engine-prune", daemon=True).start()
 
@@ -123,11 +119,9 @@ class Agent:
         end = time.monotonic() + 1.0
         for run in runs:
             run.wait(max(0.0, end - time.monotonic()))
-        if self._model is not None:
-            self._model.close()
+        self._model.close()
         self.docs.close()
-        if self._connection is not None:
-            self._connection.close()
+        self._cluster.close()
         if self._records is not None:
             self._records.close()
         self._session.close()
@@ -149,25 +143,20 @@ class Agent:
     @property
     def status(self) -> Status:
         """Where the session stands; never blocks."""
-        place, health = self._place, self._model_health
-        state: Literal["unknown", "ok", "absent", "off"] = "unknown"
-        if self.settings.model.provider == "none":
-            state = "off"
-        elif health is not None:
-            state = "ok" if health.ok else "absent"
+        place, connection = self._place, self._cluster.connection
         return Status(
             context=place.context,
             namespace=place.namespace,
             mode=place.mode,
             protected=place.protected,
-            writable=self._connection.writable if self._connection else self.opening.demo or self.opening.writable,
+            writable=connection.writable if connection else self.opening.demo or self.opening.writable,
             recording=place.recording,
-            cluster_state="ok" if self._connection else ("unreachable" if self._cluster_error else "connecting"),
-            cluster_version=self._version,
-            cluster_note=self._cluster_error,
-            model="" if state == "off" else self.settings.model.name,
-            model_state=state,
-            model_note=health.detail if health else "",
+            cluster_state=self._cluster.state,
+            cluster_version=self._cluster.version,
+            cluster_note=self._cluster.problem,
+            model="" if self._model.state == "off" else self.settings.model.name,
+            model_state=self._model.state,
+            model_note=self._model.note,
             docs=self.docs.count,
             run=self._current.id if self._current and not self._current.finished else "",
         )
@@ -209,22 +198,16 @@ class Agent:
 
     def switch_context(self, context: str) -> None:
         """Open another context; the old cluster is let go, the Run in progress (if any) is stopped."""
-        if context == self._place.context and self._connection is not None:
+        if context == self._place.context and self._cluster.connection is not None:
             return
         if self._current is not None and not self._current.finished:
             self._current.cancel(f"switched to context {context}")
             self._current.wait(1.0)
-        with self._lock:
-            old, self._connection = self._connection, None
-            self._cluster_error, self._version = "", ""
-            self._cluster_ready.clear()
-            stays = self.opening.recorded and context == recording_title(self.opening)
-            namespace = "" if not self._place.recording else self.settings.cluster.namespace
-            self._place = Place(context=context, namespace=namespace, mode=self._first_mode(context, recorded=stays), recording=stays)
-        if old is not None:
-            old.close()
+        stays = self.opening.recorded and context == recording_title(self.opening)
+        namespace = self.settings.cluster.namespace if stays else ""
+        self._place = Place(context=context, namespace=namespace, mode=self._first_mode(context, recorded=stays), recording=stays)
         self._tell_place()
-        threading.Thread(target=self._open_cluster, name="engine-cluster", daemon=True).start()
+        self._open_cluster()
 
     def set_mode(self, mode: Mode) -> None:
         """Change what may be changed, for this session and context; a read-only recording stays read-only."""
@@ -271,8 +254,7 @@ class Agent:
         place = self._place
         return self._begin(lambda run: undo_latest(self, run, place)).start()
 
-    def begin_typed(self, text: str) -> Run:
-        """A typed command as a Run of its own, beside the question under way; see `CommandDesk`."""
+    def _begin_typed(self, text: str) -> Run:
         from engine.flows.dispatch import run_typed
 
         place = self._place
@@ -294,20 +276,11 @@ class Agent:
 
     def connection(self, run: Run) -> Connection:
         """The open cluster, waiting for it if it is still being opened; raises FlowError when it cannot be reached."""
-        while not self._cluster_ready.wait(0.05):
-            run.token.check()
-        if self._connection is None:
-            raise FlowError("cluster", self._cluster_error)
-        return self._connection
+        return self._cluster.for_run(run)
 
     def model(self, run: Run) -> ChatModel | None:
         """The model if it answers, waiting a moment for the first look; None otherwise."""
-        for _ in range(60):
-            if self._model_ready.wait(0.05):
-                break
-            run.token.check()
-        health = self._model_health
-        return self._model if health is not None and health.ok else None
+        return self._model.for_run(run)
 
     def kubectl_path(self) -> Path | str:
         """The kubectl that runs (from the settings, PATH, or beside our own Python), or a sentence on why there is none."""
@@ -337,7 +310,7 @@ class Agent:
 
     def wait_for_cluster(self, seconds: float) -> Status:
         """The status once the cluster is open or has failed."""
-        self._cluster_ready.wait(seconds)
+        self._cluster.wait(seconds)
         return self.status
 
     def wait_for_docs(self, seconds: float) -> tuple[int, list[str]]:
@@ -347,15 +320,7 @@ class Agent:
 
     def model_health(self) -> ModelHealth:
         """A fresh look at the model's server."""
-        from engine.llm.provider import ModelHealth
-
-        if self.settings.model.provider == "none":
-            return ModelHealth(ok=False, detail="switched off; answers come from the analyzers", fix='set [model] provider = "ollama"')
-        self._model_ready.wait(5)
-        if self._model is None:
-            return ModelHealth(ok=False, detail="no model could be opened", fix="check [model] in the config")
-        self._model_health = self._model.health()
-        return self._model_health
+        return self._model.look()
 
     def folders(self) -> list[Path]:
         """The folders that K8sAgent writes to."""
@@ -379,85 +344,25 @@ class Agent:
 
     def _open_cluster(self) -> None:
         place = self._place
-        opening = self.opening if place.recording else Opening()
-        context = "" if place.recording else place.context
-        try:
-            connection = connect(
-                opening,
-                context=context,
-                kubeconfig=self.settings.cluster.kubeconfig,
-                timeout=self.settings.cluster.request_timeout_seconds,
-            )
-            version = connection.source.server_version()
-        except ClusterError as error:
-            self._opened_cluster(place, None, "", str(error))
-        except Exception as error:  # noqa: BLE001 — whatever a credential plugin or a broken file raises must be told, not kill the thread
-            self._opened_cluster(place, None, "", f"the cluster could not be opened: {type(error).__name__}: {error}")
-        else:
-            self._opened_cluster(place, connection, version, "")
+        self._cluster.open(self.opening if place.recording else Opening(), "" if place.recording else place.context)
 
-    def _opened_cluster(self, wanted: Place, connection: Connection | None, version: str, error: str) -> None:
-        with self._lock:
-            if self._closed or self._place.context != wanted.context:
-                if connection is not None:
-                    connection.close()
-                return
-            self._connection, self._version, self._cluster_error = connection, version, self.redactor.text(error)
-            if connection is not None:
-                info = connection.source.context
-                name = self._place.context or info.name
-                namespace = self._place.namespace or ("" if connection.recorded else info.namespace or "default")
+    def _cluster_opened(self, connection: Connection | None) -> None:
+        """Called on the opening thread: the place becomes what was really opened."""
+        if connection is not None:
+            with self._lock:
+                info, place = connection.source.context, self._place
+                name = place.context or info.name
                 self._place = dataclasses.replace(
-                    self._place,
+                    place,
                     context=name,
-                    namespace=namespace,
+                    namespace=place.namespace or ("" if connection.recorded else info.namespace or "default"),
                     server=info.server,
                     user=info.user,
-                    mode=self._place.mode if wanted.context else self._first_mode(name),
+                    mode=place.mode if place.context else self._first_mode(name),
                     protected=not connection.recorded and is_protected(name, self.settings.policy.protected_contexts),
                 )
-            self._cluster_ready.set()
         self._tell_place()
         self.cluster_changed()
-
-    def _open_model(self) -> None:
-        from engine.llm.provider import ModelHealth
-        from engine.llm.settings import ModelSettings
-
-        wanted = self.settings.model
-        try:
-            if wanted.provider != "none":
-                from engine.llm import open_model
-
-                model = open_model(
-                    ModelSettings(
-                        provider=wanted.provider,
-                        name=wanted.name,
-                        host=wanted.host,
-                        num_ctx=wanted.num_ctx,
-                        max_tokens=wanted.max_tokens,
-                        temperature=wanted.temperature,
-                        keep_alive=wanted.keep_alive,
-                        first_token_seconds=wanted.first_token_seconds,
-                        stall_seconds=wanted.stall_seconds,
-                        api_key_env=wanted.api_key_env,
-                    )
-                )
-                self._model = model
-                if model is not None:
-                    self._model_health = model.health()
-        except Exception as error:  # noqa: BLE001 — without a model everything goes on; the reason is shown in the header and in health
-            self._model_health = ModelHealth(ok=False, detail=f"{type(error).__name__}: {error}", fix="check [model] in the config")
-        finally:
-            self._model_ready.set()
-            self._tell_status()
-
-    def _opened(self) -> Connection:
-        if not self._cluster_ready.wait(self.settings.cluster.request_timeout_seconds + 5):
-            raise Unreachable("the cluster has not answered yet; wait a moment, or look at /health")
-        if self._connection is None:
-            raise Unreachable(self._cluster_error or "no cluster is open")
-        return self._connection
 
     def _tell(self, event: Event) -> None:
         with self._lock:
@@ -467,6 +372,3 @@ class Agent:
 
     def _tell_place(self) -> None:
         self._tell(ContextChanged(context=self._place.context, namespace=self._place.namespace, mode=self._place.mode))
-
-    def _tell_status(self) -> None:
-        self._tell_place()

@@ -4,28 +4,21 @@ from __future__ import annotations
 
 from engine.analyzers.logs import analyze_text
 from engine.answer import troubleshooting_answer
-from engine.events import AnswerFinished, FindingsFound, PassagesFound
+from engine.events import AnswerFinished, FindingsFound
 from engine.facts import RootCause
+from engine.flows.knowledge import retrieve
 from engine.flows.tools import Emit, Tools, step
 from engine.investigation import Investigation
 
 
 def log_diagnosis(query: str, tools: Tools, emit: Emit) -> str:
     """Diagnose the text that came with the question."""
-    import dataclasses
-
     investigation = Investigation(emit, tools.redact)
     with step(tools, emit, "read the log", "think") as note:
         findings = analyze_text(tools.redact(tools.attachment))
         note.detail = f"{len(tools.attachment.splitlines())} lines, {len(findings)} findings"
     emit(FindingsFound(findings=tuple(findings), scanned={"log lines": len(tools.attachment.splitlines())}))
-    with step(tools, emit, "search the runbooks", "search") as note:
-        words = " ".join([query, *(term for finding in findings[:2] for term in finding.docs)])
-        found = tools.search(words, codes=tuple(finding.code for finding in findings[:3]), limit=3, cancel=tools.token)
-        passages = tuple(dataclasses.replace(passage, id=f"D{number}") for number, passage in enumerate(found, 1))
-        note.detail = f"{len(passages)} passages"
-    if passages:
-        emit(PassagesFound(passages=passages))
+    known = retrieve(query, findings, findings[0] if findings else None, tools, emit)
     causes = tuple(
         RootCause(f.summary, f.object, round(f.confidence, 2), investigation.add_all(f.evidence[:4]), code=f.code) for f in findings[:5]
     )
@@ -36,7 +29,8 @@ def log_diagnosis(query: str, tools: Tools, emit: Emit) -> str:
                 hypotheses=(),
                 evidence=investigation.evidence,
                 fix=findings[0].remedies if findings else (),
-                passages=passages if causes else (),
+                passages=known.passages if causes else (),
+                quote=known.quote,
                 commands=(),
                 healthy="Nothing in this log looks like a failure.",
             )

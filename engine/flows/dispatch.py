@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
 
+from engine.cluster.connect import Connection, Opening
 from engine.cluster.source import ClusterError, Forbidden, NotFound, NotRecorded
+from engine.config import Settings
 from engine.events import AnswerFinished, FindingsFound, Notice, QueryClassified, QueryReceived
 from engine.facts import Answer, Tier
 from engine.flows.tools import Emit, Speaker, Tools
@@ -17,11 +20,34 @@ from engine.resolve import mentioned_namespace
 from engine.run import FlowError, Run
 
 if TYPE_CHECKING:
-    from engine.agent import Agent
+    from engine.commands.desk import Grants
+    from engine.commands.records import Records
+    from engine.docs import DocsDesk
     from engine.llm.provider import ChatModel
+    from engine.redact import Redactor
 
 
-def answer_query(agent: Agent, run: Run, place: Place, query: str, *, pod: str = "", attachment: str = "") -> str:
+class Workshop(Protocol):
+    """What a Run takes from the session that it belongs to; the Agent is one."""
+
+    settings: Settings
+    opening: Opening
+    redactor: Redactor
+    docs: DocsDesk
+
+    @property
+    def place(self) -> Place: ...
+    @property
+    def grants(self) -> Grants: ...
+    @property
+    def records(self) -> Records: ...
+    def connection(self, run: Run) -> Connection: ...
+    def model(self, run: Run) -> ChatModel | None: ...
+    def kubectl_path(self) -> Path | str: ...
+    def cluster_changed(self) -> None: ...
+
+
+def answer_query(agent: Workshop, run: Run, place: Place, query: str, *, pod: str = "", attachment: str = "") -> str:
     """Work on a question; the Run's outcome."""
     run.emit(QueryReceived(query=query, context=place.context, namespace=place.namespace, mode=place.mode))
     query = agent.redactor.text(query)  # from here on nobody, and no model, sees a secret that was pasted
@@ -44,7 +70,7 @@ def answer_query(agent: Agent, run: Run, place: Place, query: str, *, pod: str =
         raise FlowError("cluster", str(error)) from error
 
 
-def check_cluster(agent: Agent, run: Run, place: Place, only: tuple[str, ...]) -> str:
+def check_cluster(agent: Workshop, run: Run, place: Place, only: tuple[str, ...]) -> str:
     """The analyzers alone."""
     from engine.analyzers.registry import check
     from engine.analyzers.view import ClusterView
@@ -59,7 +85,7 @@ def check_cluster(agent: Agent, run: Run, place: Place, only: tuple[str, ...]) -
     return "answered"
 
 
-def run_typed(agent: Agent, run: Run, place: Place, text: str) -> str:
+def run_typed(agent: Workshop, run: Run, place: Place, text: str) -> str:
     """One typed command, judged and approved like any other."""
     tools = gather(agent, run, place, "informational", None)
     outcome = tools.desk.run(text, why="typed by you")
@@ -69,7 +95,7 @@ def run_typed(agent: Agent, run: Run, place: Place, text: str) -> str:
     return "answered"
 
 
-def undo_latest(agent: Agent, run: Run, place: Place) -> str:
+def undo_latest(agent: Workshop, run: Run, place: Place) -> str:
     """Propose the way back of the session's latest change as a command that is judged and approved like any other."""
     tools = gather(agent, run, place, "action", None)
     run.emit(QueryReceived(query="/undo", context=tools.place.context, namespace=tools.place.namespace, mode=tools.place.mode))
@@ -95,7 +121,7 @@ def undo_latest(agent: Agent, run: Run, place: Place) -> str:
     return {"ran": "answered", "rejected": "rejected"}.get(outcome.status, "refused")
 
 
-def gather(agent: Agent, run: Run, place: Place, tier: Tier, model: ChatModel | None, *, pod: str = "", attachment: str = "") -> Tools:
+def gather(agent: Workshop, run: Run, place: Place, tier: Tier, model: ChatModel | None, *, pod: str = "", attachment: str = "") -> Tools:
     """The tools of a Run, pinned to its place; waits for the cluster if it is still being opened."""
     from engine.commands.desk import Desk
     from engine.commands.runner import Runner, RunnerSettings
@@ -149,6 +175,7 @@ def gather(agent: Agent, run: Run, place: Place, tier: Tier, model: ChatModel | 
         source=connection.source,
         desk=desk,
         search=agent.docs.search,
+        advise=agent.docs.advise,
         token=run.token,
         redact=agent.redactor.text,
         settings=settings,

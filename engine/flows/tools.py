@@ -13,6 +13,7 @@ from engine.cancel import Cancelled, CancelToken
 from engine.cluster.source import ClusterSource
 from engine.commands.desk import Desk
 from engine.config import Settings
+from engine.docs import Advice
 from engine.events import Event, StepFinished, StepStarted
 from engine.llm.budget import Budget
 from engine.llm.fence import Fence
@@ -29,6 +30,17 @@ class Search(Protocol):
     def __call__(
         self, text: str, *, codes: Sequence[str] = (), kinds: Sequence[str] = (), limit: int = 3, cancel: CancelToken | None = None
     ) -> list[Passage]: ...
+
+
+class Advise(Protocol):
+    """What the best of some passages' runbooks says on mending a finding; see `DocsDesk.advise`."""
+
+    def __call__(self, passages: Sequence[Passage], code: str, about: str) -> Advice | None: ...
+
+
+def no_advice(passages: Sequence[Passage], code: str, about: str) -> Advice | None:
+    """Where there is no documentation."""
+    return None
 
 
 @dataclass(slots=True)
@@ -63,6 +75,7 @@ class Tools:
     pod: str = ""
     deadline: float = 0.0
     attachment: str = ""
+    advise: Advise = no_advice
     step_ids: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     def left(self) -> float:

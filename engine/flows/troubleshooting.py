@@ -12,13 +12,13 @@ from engine.analyzers.view import ClusterView
 from engine.answer import troubleshooting_answer, with_class
 from engine.cluster.source import ClusterError
 from engine.commands.desk import Outcome
-from engine.events import AnswerFinished, FindingsFound, Notice, PassagesFound
+from engine.events import AnswerFinished, FindingsFound, Notice
 from engine.facts import CommandRecord, Evidence, Finding, Hypothesis, Remedy, RootCause
+from engine.flows.knowledge import retrieve
 from engine.flows.tools import Emit, Tools, step
 from engine.flows.words import word_diagnosis
 from engine.investigation import Investigation
 from engine.run import FlowError
-from index.passage import Passage
 
 MAX_TESTS = 2
 _ABSENT = re.compile(r"does(?:n't| not) exist|not found|missing|no such", re.I)
@@ -33,7 +33,9 @@ def troubleshooting(query: str, tools: Tools, emit: Emit) -> str:
         return log_diagnosis(query, tools, emit)
     investigation = Investigation(emit, tools.redact)
     diagnosis = _analyze(query, tools, emit)
-    passages = _retrieve(query, diagnosis, tools, emit)
+    parts = [part for root in diagnosis.root_causes[:2] for part in root.findings] or list(diagnosis.findings[:2])
+    cause = diagnosis.root_causes[0].finding if diagnosis.root_causes else None
+    known = retrieve(query, parts, cause, tools, emit)
     tested = _propose(diagnosis, investigation)
     records = _test(tested, investigation, tools, emit)
     causes = _root_causes(diagnosis, investigation)
@@ -43,10 +45,11 @@ def troubleshooting(query: str, tools: Tools, emit: Emit) -> str:
         hypotheses=investigation.ranked,
         evidence=investigation.evidence,
         fix=fix,
-        passages=passages if causes else (),
+        passages=known.passages if causes else (),
         commands=records,
         healthy=_healthy(diagnosis),
         unknown=diagnosis.unknown,
+        quote=known.quote,
         metrics={
             "seconds": round(time.monotonic() - started, 3),
             "objects": sum(diagnosis.scanned.values()),
@@ -111,20 +114,6 @@ class _Cancellable:
             return value(*args, **{**kwargs, "cancel": self._token})
 
         return call
-
-
-def _retrieve(query: str, diagnosis: Diagnosis, tools: Tools, emit: Emit) -> tuple[Passage, ...]:
-    with step(tools, emit, "search the runbooks", "search") as note:
-        findings = [part for root in diagnosis.root_causes[:2] for part in root.findings] or list(diagnosis.findings[:2])
-        words = " ".join([query, *(term for finding in findings[:2] for term in finding.docs)])
-        codes = tuple(dict.fromkeys(finding.code for finding in findings[:3]))
-        kinds = tuple(dict.fromkeys(finding.object.kind for finding in findings[:3]))
-        found = tools.search(words, codes=codes, kinds=kinds, limit=3, cancel=tools.token)
-        passages = tuple(dataclasses.replace(passage, id=f"D{number}") for number, passage in enumerate(found, 1))
-        note.detail = f"{len(passages)} passages"
-    if passages:
-        emit(PassagesFound(passages=passages))
-    return passages
 
 
 def _propose(diagnosis: Diagnosis, investigation: Investigation) -> tuple[Tested, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 
-from engine.answer import documents_answer
+from engine.answer import QUOTED, documents_answer
 from engine.cluster.source import ClusterError
 from engine.events import Notice, TokensStreamed
 from engine.facts import Answer, ObjectRef
@@ -137,9 +137,9 @@ def word_diagnosis(query: str, frame: Answer, tools: Tools, emit: Emit) -> Answe
 
 
 def _joined(words: str, frame: Answer) -> str:
-    """The model's words, with what code knows for certain below: fix with classes, and sources."""
+    """The model's words, with what code knows for certain below: fix with classes, the runbook's words, and sources."""
     lines = frame.text.splitlines()
-    start = next((n for n, line in enumerate(lines) if line.startswith("Fix (")), None)
+    start = next((n for n, line in enumerate(lines) if line.startswith(("Fix (", QUOTED))), None)
     tail = "\n".join(lines[start:]) if start is not None else ""
     return words.rstrip() + ("\n\n" + tail if tail else "")
 

@@ -239,7 +239,7 @@ def test_a_dead_api_server_is_named_and_the_evidence_is_kept(agent: Agent) -> No
     for event in run.events():
         events.append(event)
         if isinstance(event, FindingsFound):
-            connection = agent._connection
+            connection = agent._cluster.connection
             assert connection is not None
             connection.kubeconfig()
             assert connection._stop is not None
