@@ -7,6 +7,7 @@ import re
 from engine.cluster.archive import Archive
 from engine.cluster.formats.collect import Collected
 from engine.cluster.formats.kinds import named
+from engine.cluster.objects import maps_at, text_at
 from engine.cluster.source import ResourceType
 
 WHAT = "an OpenShift must-gather"
@@ -48,5 +49,15 @@ def _row(found: Collected, name: str, group: str, plural: str) -> ResourceType |
     hint = named(plural if group == "core" else f"{plural}.{group}")
     row = hint
     for document in found.read(name):
-        row = found.add(document, hint=hint) or row
+        row = found.add(document, hint=hint or _custom(document, group, plural)) or row
     return row
+
+
+def _custom(document: object, group: str, plural: str) -> ResourceType | None:
+    """A custom resource: the folder says its plural, its objects the rest."""
+    first = next(iter(maps_at(document, "items")), document)
+    kind, version = text_at(first, "kind"), text_at(first, "apiVersion").rpartition("/")[2]
+    if not kind or not version:
+        return None
+    namespaced = bool(text_at(first, "metadata", "namespace"))
+    return ResourceType(group, version, plural, kind, namespaced, singular=kind.lower(), verbs=("get", "list", "watch"))

@@ -168,3 +168,16 @@ def test_packed_documents_are_unpacked_within_the_limit(tmp_path: Path) -> None:
         archive.inflate("openapi/v3/big.json")
     with pytest.raises(BrokenRecording, match=r"torn\.json\.gz is not a whole gzip"):
         archive.inflate("openapi/v3/torn.json")
+
+
+@pytest.mark.parametrize("kind", [tarfile.DIRTYPE, tarfile.SYMTYPE, tarfile.REGTYPE], ids=["folders", "links", "empty files"])
+def test_a_huge_number_of_members_is_refused(tmp_path: Path, kind: bytes) -> None:
+    extra = [member(f"recording/m{number}", kind, link="meta.json") for number in range(300)]
+    with pytest.raises(BrokenRecording, match=r"r\.tar\.gz: it holds more than 200 files \(at recording/m200\)"):
+        open_archive(packed(tmp_path, tar_of(FILES, extra=extra)), limits=Limits(files=200))
+
+
+def test_a_folder_that_is_nested_too_deep_is_refused(tmp_path: Path) -> None:
+    write_folder(tmp_path / "r", {**FILES, "logs/" + "d/" * 40 + "x.log": b""})
+    with pytest.raises(BrokenRecording, match="folders deep"):
+        open_archive(tmp_path / "r")
