@@ -5,6 +5,7 @@ The first sentence answers. Citations are `[E1]` and `[D1]`; nothing is named th
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 
 from engine.facts import Answer, CommandRecord, Evidence, Hypothesis, Remedy, Risk, RootCause
@@ -12,6 +13,7 @@ from engine.orders import Order
 from index.passage import Passage
 
 TABLE_LINES = 40
+QUOTED = "From the runbook"
 
 
 def informational_answer(first: str, tables: Sequence[str], evidence: tuple[Evidence, ...], commands: tuple[CommandRecord, ...]) -> Answer:
@@ -64,12 +66,13 @@ def troubleshooting_answer(
     commands: Sequence[CommandRecord],
     healthy: str = "",
     unknown: Sequence[str] = (),
+    quote: Sequence[str] = (),
     metrics: Mapping[str, float | int | str] | None = None,
 ) -> Answer:
-    """Root cause first, then the chain, confidence, fix with classes, how to verify, and where it came from."""
+    """Root cause first, then the chain, confidence, fix with classes, what the runbook says on it (`quote`, from D1), and sources."""
     return Answer(
         tier="troubleshooting",
-        text=diagnosis_text(causes, hypotheses, fix, passages, healthy=healthy, unknown=unknown),
+        text=diagnosis_text(causes, hypotheses, fix, passages, healthy=healthy, unknown=unknown, quote=quote),
         root_causes=tuple(causes),
         hypotheses=tuple(hypotheses),
         evidence=tuple(evidence),
@@ -88,6 +91,7 @@ def diagnosis_text(
     *,
     healthy: str = "",
     unknown: Sequence[str] = (),
+    quote: Sequence[str] = (),
 ) -> str:
     """The plain text of a diagnosis; short enough to paste into an incident channel."""
     if not causes:
@@ -100,6 +104,8 @@ def diagnosis_text(
     refuted = [h.statement for h in hypotheses if h.status == "refuted"]
     lines += ["", f"Confidence {first.confidence:.2f}" + (f"; refuted: {'; '.join(refuted[:3])}" if refuted else "")]
     lines += _fix(fix)
+    if quote and passages:
+        lines += ["", f"{QUOTED} [{passages[0].id}]:", *(f"  - {sentence}" for sentence in quote)]
     others = causes[1:4]
     if others:
         lines += ["", "Also found:"]
@@ -108,6 +114,13 @@ def diagnosis_text(
     if passages:
         lines += ["", "See " + "; ".join(f"[{p.id}] {p.citation}" for p in passages)]
     return "\n".join(lines)
+
+
+def quoted(answer: Answer) -> list[str]:
+    """The lines of an answer's text that quote a runbook, its title line first; none where nothing is quoted."""
+    lines = answer.text.splitlines()
+    start = next((n for n, line in enumerate(lines) if line.startswith(f"{QUOTED} [")), len(lines))
+    return lines[start : start + 1] + list(itertools.takewhile(lambda line: line.startswith("  - "), lines[start + 1 :]))
 
 
 def with_class(remedies: Sequence[Remedy], judge: Callable[[str], Risk]) -> tuple[Remedy, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,14 @@ from index.passage import Passage
 
 if TYPE_CHECKING:
     from index.store import Library, Row
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """A runbook's Fix section, and the sentences of it that speak most to the matter at hand."""
+
+    passage: Passage
+    sentences: tuple[str, ...]
 
 
 class DocsDesk:
@@ -66,6 +75,23 @@ class DocsDesk:
         if self._library is None:
             return []
         return self._library.search(text, limit=limit, codes=tuple(codes), kinds=tuple(kinds), cancel=cancel)
+
+    def advise(self, passages: Sequence[Passage], code: str, about: str) -> Advice | None:
+        """What the best runbook for a finding code says on mending it; None where no passage is of a runbook for that code."""
+        if self._library is None:
+            return None
+        from index.search import advice
+
+        for path in dict.fromkeys(passage.path for passage in passages):
+            try:
+                if code.lower() not in (known.lower() for known in self._library.document(path).codes):
+                    continue
+                fixes = [section for section in self._library.sections(path) if section.heading[-1] == "Fix"]
+            except (LookupError, OSError, ValueError):
+                continue  # it was deleted or changed since the search
+            if fixes:
+                return Advice(fixes[0], tuple(advice(fixes[0].text, self._library.analysis, about)))
+        return None
 
     def list(self) -> list[Row]:
         """Every document."""

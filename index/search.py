@@ -152,3 +152,40 @@ def snippet(text: str, analysis: Analysis, question: str, lines: int = 3) -> str
     held: list[Collection[str]] = [wanted & set(analysis.terms(row)) for row in rows]
     best = max(range(max(1, len(rows) - lines + 1)), key=lambda i: (len(set().union(*held[i : i + lines])), -i), default=0)
     return "\n".join(rows[best : best + lines])
+
+
+def advice(text: str, analysis: Analysis, question: str, blocks: int = 2, characters: int = 220) -> list[str]:
+    """The sentences of a section that speak most to a question, in its order: at most so many paragraphs or list items, each one line.
+
+    Code blocks, tables and headings are left out, since what stands in them is an example.
+    """
+    wanted = set(analysis.question(question))
+    found = [_sentence(block, characters) for block in _prose(text)]
+    ranked = sorted(range(len(found)), key=lambda i: (-len(wanted & set(analysis.terms(found[i]))), i))
+    return [found[i] for i in sorted(ranked[:blocks])]
+
+
+def _prose(text: str) -> Iterator[str]:
+    """The paragraphs and list items of a chunk, each as one line."""
+    block: list[str] = []
+    fence = ""
+    for line in [*text.split("\n"), ""]:
+        bare = line.strip()
+        if fence or bare.startswith(("```", "~~~")):
+            fence = "" if fence and bare.startswith(fence) else fence or bare[:3]
+            bare = ""
+        item = re.match(r"(?:[-*+]|\d+[.)])\s+", bare)
+        if block and (item or not bare):
+            yield " ".join(block)
+            block = []
+        if bare and not bare.startswith(("|", "#", "<!--")):
+            block.append(bare[item.end() :] if item else bare)
+
+
+def _sentence(block: str, characters: int) -> str:
+    """A block cut behind the last whole sentence that fits, or else at a word."""
+    block = " ".join(block.split()).rstrip(":")
+    if len(block) <= characters:
+        return block
+    end = max(block.rfind(mark, 0, characters) for mark in (". ", "; "))
+    return block[: end + 1].rstrip(";") if end > characters // 3 else block[:characters].rsplit(" ", 1)[0] + " …"

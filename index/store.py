@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 from index import build
 from index.analyzer import Analysis, analysis
-from index.markdown import parse, read_text
+from index.markdown import Document, parse, read_text
 from index.passage import Passage
 from index.place import Busy, Place, Untrusted
 from index.search import find, weighting
@@ -162,12 +162,17 @@ class Library:
         """
         return read_text(self._file(path).path)
 
+    def document(self, path: str) -> Document:
+        """A document parsed as it is on disk now: title, front matter, chunks. Raises as `show` does."""
+        found = self._file(path)
+        return parse(read_text(found.path), found.path.name)
+
     def sections(self, path: str) -> list[Passage]:
         """A document's chunks as they are on disk now, in order. Raises as `show` does."""
         found = self._file(path)
         key = next(k for k, f in self._found.items() if f is found)
-        document = parse(read_text(found.path), found.path.name)
-        return [Passage(key, c.heading, c.lines, c.text, code_blocks=c.code_blocks, corpus=found.corpus) for c in document.chunks]
+        chunks = parse(read_text(found.path), found.path.name).chunks
+        return [Passage(key, c.heading, c.lines, c.text, code_blocks=c.code_blocks, corpus=found.corpus) for c in chunks]
 
     def close(self) -> None:
         """Close the index; a build under way, here or behind, ends at once."""

@@ -11,7 +11,7 @@ import pytest
 
 from index.analyzer import Analysis, read_synonyms
 from index.passage import CodeBlock, Passage
-from index.search import commands, matches, snippet
+from index.search import advice, commands, matches, snippet
 from index.store import Folder, Library
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -178,3 +178,31 @@ def test_a_snippet_shows_the_lines_that_match_and_where() -> None:
     assert snippet(text, analysis, "oom with exit 137", lines=2) == "the reason was OOMKilled\nexit code 137"
     assert [text[a:b] for a, b in matches(text, analysis, "oom with exit 137")] == ["OOMKilled", "exit", "137"]
     assert snippet("", analysis, "oom") == ""
+
+
+def test_advice_is_the_sentences_that_speak_to_the_question_and_never_an_example() -> None:
+    text = (
+        "- A bad release: go back.\n- A missing variable: give it from a Secret.\n\n```bash\nkubectl set env deployment/web\n```\n\n"
+        "| variable | table |\n\nThe dependency is down. Mend it, since nothing here helps: "
+        + "it comes back by itself at the next start of the pod. "
+        * 6
+    )
+
+    assert advice(text, Analysis(), "environment variable STRIPE_API_KEY is missing", blocks=1) == [
+        "A missing variable: give it from a Secret."
+    ]
+    both = advice(text, Analysis(), "dependency down, variable missing")
+    assert both[0] == "A missing variable: give it from a Secret."
+    assert both[1].startswith("The dependency is down. Mend it")
+    assert len(both[1]) <= 220
+    assert both[1].endswith(".")
+    assert advice("```bash\nkubectl get pods\n```", Analysis(), "pods") == []
+
+
+def test_every_runbook_s_fix_says_something_in_words(library: Library) -> None:
+    silent = []
+    for row in library.list():
+        fixes = [section for section in library.sections(row.path) if section.heading[-1] == "Fix"]
+        if fixes and not advice(fixes[0].text, library.analysis, row.title):
+            silent.append(row.path)
+    assert silent == []
