@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fakes.agent import a_passage
+
 from engine.events import (
     AnswerFinished,
     CommandFinished,
@@ -31,7 +33,6 @@ from engine.facts import (
     RootCause,
     Verdict,
 )
-from fakes.agent import a_passage
 
 READ = Verdict("read", "kubectl get", "reads objects")
 DB = ObjectRef("PersistentVolumeClaim", "shop", "data-orders-db-0")
