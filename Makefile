@@ -16,7 +16,7 @@ demo: $(VENV)/.runtime
 	@$(BIN)/k8sagent --demo
 
 test: $(STAMP)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -1,4 +1,4 @@
-"""Being here puts tests/ on the import path, so that every test may say `from fakes... import ...`."""
+"""What every test has: a home of its own, and the bundled recording."""
 
 from __future__ import annotations
 
@@ -15,13 +15,20 @@ settings.register_profile("suite", derandomize=True, deadline=None)
 settings.load_profile("suite")
 
 
+@pytest.fixture(scope="session")
+def shared_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One cache for the whole run, so that the documentation is indexed once."""
+    return tmp_path_factory.mktemp("cache")
+
+
 @pytest.fixture(autouse=True)
-def _a_home_of_its_own(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+def _a_home_of_its_own(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory, shared_cache: Path) -> None:
     """No test reads or writes the settings, sessions, index or clusters of whoever runs it, or talks to their model server."""
     home = tmp_path_factory.mktemp("home")
     monkeypatch.setenv("HOME", str(home))
-    for name in ("XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME"):
+    for name in ("XDG_CONFIG_HOME", "XDG_STATE_HOME"):
         monkeypatch.setenv(name, str(home / name.lower()))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(shared_cache))
     for name in ("OLLAMA_HOST", "OLLAMA_API_KEY", "KUBECONFIG", "NO_COLOR"):
         monkeypatch.delenv(name, raising=False)
 
