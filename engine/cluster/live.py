@@ -19,6 +19,7 @@ from engine.cluster.kubeconfig import Kubeconfig, load
 from engine.cluster.objects import maps_at, text_at
 from engine.cluster.secretvalues import drop_values
 from engine.cluster.source import (
+    Forbidden,
     Lines,
     NotFound,
     RawObject,
@@ -168,6 +169,27 @@ class LiveCluster:
         except ServerFailed as error:
             raise NotFound(f"the metrics server does not answer: {error}") from error
         return usages(maps_at(self._json(body), "items"), what)
+
+    def discovery(self, path: str, *, aggregated: bool = False) -> bytes | None:
+        """The server's answer of `/api`, `/apis`, `/api/v1` or `/apis/GROUP/VERSION`; None where it has none in that form."""
+        body = self._document(path, _AGGREGATED if aggregated else "application/json")
+        if aggregated and body is not None and b"APIGroupDiscoveryList" not in body[:200]:
+            return None
+        return body
+
+    def openapi(self, path: str) -> bytes | None:
+        """The server's `/openapi/v3` (its index) or `/openapi/v3/apis/GROUP/VERSION` as JSON; None where it has none."""
+        return self._document(path, "application/json")
+
+    def raw(self, path: str) -> bytes | None:
+        """The body of another path (`/version`, `/readyz`); None where the server refuses it."""
+        return self._document(path, "application/json, text/plain, */*")
+
+    def _document(self, path: str, accept: str) -> bytes | None:
+        try:
+            return self._wire.get(path, Asking("get", path.strip("/")), accept=accept, retry=False)
+        except (NotFound, Forbidden, ServerFailed, Refused):
+            return None
 
     def close(self) -> None:
         """Close the connections and end a credential plugin that still runs."""

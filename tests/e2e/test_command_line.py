@@ -192,3 +192,16 @@ def test_sessions_are_listed_shown_and_exported(tmp_path: Path) -> None:
     assert report.startswith(f"# Session {row['id']}")
     assert "### Evidence" in report
     assert run("sessions", "show", "nonsense", env=env).returncode == 2
+
+
+def test_a_cluster_is_recorded_and_the_recording_opens(tmp_path: Path) -> None:
+    target = tmp_path / "shop.tgz"
+    done = run("snapshot", "record", str(target), "--demo", "-n", "shop", "--no-logs")
+    assert (done.returncode, done.stdout.strip()) == (0, str(target)), done.stderr
+    assert "\r" not in done.stderr, "progress is for terminals"
+    told = json.loads(run("snapshot", "info", str(target), "--output", "json").stdout)
+    assert told["logs"] == 0
+    assert "namespaces other than shop" in told["lacks"]
+    again = run("snapshot", "record", str(target), "--demo")
+    assert again.returncode == 5
+    assert "exists already" in again.stderr

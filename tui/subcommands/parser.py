@@ -73,6 +73,11 @@ def build() -> argparse.ArgumentParser:
 
     p = _add(commands, "snapshot", "recorded clusters", "snapshot:info")
     snapshots = p.add_subparsers(metavar="ACTION", required=True)
+    q = _add(snapshots, "record", "write what a cluster says into PATH, without secrets", "snapshot:record", place)
+    q.add_argument("path", metavar="PATH", type=Path, help="a new folder, or an archive (.tar.gz, .tgz, .tar)")
+    q.add_argument("-A", "--all-namespaces", action="store_true", help="all namespaces (the default; -n a,b takes only these)")
+    q.add_argument("--no-logs", action="store_true", help="no container logs")
+    q.add_argument("--tail", type=int, default=5000, metavar="N", help="at most so many lines of each log (default 5000; 0: all)")
     q = _add(snapshots, "info", "what a recording holds and lacks", "snapshot:info", output)
     q.add_argument("path", metavar="PATH", type=Path)
     q = _add(snapshots, "serve", "serve a recording to kubectl until interrupted; prints a kubeconfig path", "snapshot:serve")

@@ -1,15 +1,65 @@
-"""`snapshot info|serve`: recorded clusters."""
+"""`snapshot record|info|serve`: recorded clusters."""
 
 from __future__ import annotations
 
 import argparse
 import signal
+import sys
 import threading
 
 from engine.cluster.connect import Opening, connect
 from engine.cluster.source import ClusterError
+from engine.escapes import strip_escapes
 from tui.cli import FAILED, OK
-from tui.subcommands.common import complain, say, say_json
+from tui.subcommands.common import complain, opening_of, say, say_json, settings_of
+
+
+def record(args: argparse.Namespace) -> int:
+    """Record a cluster into a folder or an archive."""
+    from engine.cancel import Cancelled, CancelToken
+    from engine.cluster.recorder import CannotRecord, Limits
+    from engine.cluster.recorder import record as write
+    from tui.cli import INTERRUPTED, UNREACHABLE, USAGE
+
+    settings = settings_of(args)
+    token = CancelToken()
+    signal.signal(signal.SIGINT, lambda *_: token.cancel("interrupted"))
+    namespaces = [name for name in (args.namespace or "").split(",") if name]
+    if namespaces and args.all_namespaces:
+        complain("give either -n or -A")
+        return USAGE
+    try:
+        connection = connect(opening_of(args), context=settings.cluster.context, kubeconfig=settings.cluster.kubeconfig)
+    except ClusterError as error:
+        complain(str(error))
+        return UNREACHABLE
+    try:
+        limits = Limits(logs=not args.no_logs, tail=args.tail if args.tail > 0 else None)
+        made = write(connection.source, args.path, namespaces=namespaces or None, limits=limits, progress=passing, cancel=token)
+    except Cancelled:
+        complain("interrupted; nothing was written")
+        return INTERRUPTED
+    except CannotRecord as error:
+        complain(str(error))
+        return FAILED
+    except ClusterError as error:
+        complain(str(error))
+        return UNREACHABLE
+    finally:
+        passing("", 0, 0)
+        connection.close()
+    say(str(made.path))
+    complain(f"{made.objects} objects of {made.lists} resources and {made.logs} logs; {made.redactions} secrets were taken out")
+    for sentence in made.refused:
+        complain(f"not recorded: {sentence}")
+    return OK
+
+
+def passing(what: str, done: int, total: int) -> None:
+    """One line of progress that gives way to the next; an empty one clears it."""
+    if sys.stderr.isatty():
+        sys.stderr.write(f"\r\x1b[K  {strip_escapes(what)[:60]} {done}/{total}" if what else "\r\x1b[K")
+        sys.stderr.flush()
 
 
 def info(args: argparse.Namespace) -> int:
@@ -42,8 +92,6 @@ def serve(args: argparse.Namespace) -> int:
     try:
         path = connection.kubeconfig()
         say(str(path))
-        import sys
-
         sys.stdout.flush()
         complain(f"serving {connection.source.title}; try: KUBECONFIG={path} kubectl get pods -A   (ctrl+c ends it)")
         stop.wait()
