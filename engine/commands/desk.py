@@ -20,6 +20,7 @@ from engine.commands.audit import AuditError
 from engine.commands.lexer import Refused, Script, parse
 from engine.commands.pinning import pin
 from engine.commands.policy import Judgement, Policy
+from engine.commands.programs import CLUSTER_PROGRAMS
 from engine.commands.records import Approved, Records
 from engine.commands.runner import CommandResult, Runner
 from engine.events import CommandFinished, CommandOutput, CommandProposed, CommandStarted, Event, Notice
@@ -80,11 +81,12 @@ class _Said:
 class Desk:
     """Runs commands for one Run at one place.
 
-    `runner(seconds)` makes a runner with that time limit; `ask` waits for a person; `changed` is told after a change.
+    `runner(seconds, cluster)` makes a runner with that time limit, `cluster` telling whether its commands reach the cluster; `ask` waits
+    for a person; `changed` is told after a change.
     """
 
     policy: Policy
-    runner: Callable[[float], Runner]
+    runner: Callable[[float, bool], Runner]
     place: Place
     source: ClusterSource
     emit: Callable[[Event], None]
@@ -148,7 +150,8 @@ class Desk:
 
     def _pinned(self, text: str) -> Script:
         script = self.records.take_manifests(parse(text), self.base)
-        return pin(script, self.place.context if not self.place.recording else "", self.place.namespace)
+        script = pin(script, self.place.context if not self.place.recording else "", self.place.namespace)
+        return self.runner(self.seconds[0], False).harden(script)
 
     def _barred(self, command: str) -> str:
         if self.place.mode == "read-only":
@@ -164,7 +167,7 @@ class Desk:
         can_grant = judgement.verdict.risk == "mutate" and not self.place.protected
         if can_grant and self.grants.covers(self.place.context, script):
             return _Said(approved=Approved("session grant"))
-        approvals = Approvals(self.runner(self.seconds[0]), self.source, self.place, self.redactor, self.token)
+        approvals = Approvals(self.runner(self.seconds[0], _reaches_cluster(script)), self.source, self.place, self.redactor, self.token)
         request = approvals.prepare(f"A-{id}", command, script, judgement, why=why, evidence=tuple(evidence), objects=tuple(objects))
         decision = self.ask(request)
         if decision.kind == "edit" and decision.command.strip():
@@ -197,7 +200,7 @@ class Desk:
         def heard(stream: Literal["stdout", "stderr"], lines: tuple[str, ...]) -> None:
             self.emit(CommandOutput(id=id, stream=stream, lines=lines))
 
-        result = self.runner(seconds).run(script, on_output=heard, cancel=self.token, redactor=self.redactor)
+        result = self.runner(seconds, _reaches_cluster(script)).run(script, on_output=heard, cancel=self.token, redactor=self.redactor)
         self.emit(
             CommandFinished(
                 id=id,
@@ -226,6 +229,10 @@ def show(script: Script) -> str:
             parts.append(part.operator)
         parts.append(" | ".join(_stage(stage.argv, stage.merge_stderr, stage.drop_stderr, shlex.join) for stage in part.stages))
     return " ".join(parts)
+
+
+def _reaches_cluster(script: Script) -> bool:
+    return any(stage.argv[0] in CLUSTER_PROGRAMS for stage in script.stages)
 
 
 def _stage(argv: tuple[str, ...], merge: bool, drop: bool, join: Callable[[tuple[str, ...]], str]) -> str:

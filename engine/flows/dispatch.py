@@ -143,8 +143,9 @@ def gather(agent: Workshop, run: Run, place: Place, tier: Tier, model: ChatModel
     }[tier]
     kubectl = agent.kubectl_path()
 
-    def runner(seconds: float) -> Runner:
-        kubeconfig = connection.kubeconfig()
+    def runner(seconds: float, cluster: bool) -> Runner:
+        # Asking a recording for its kubeconfig starts the API stand-in, so it is asked only where the cluster is reached.
+        kubeconfig = connection.kubeconfig() if cluster else None
         return Runner(
             RunnerSettings(
                 kubectl=None if isinstance(kubectl, str) else kubectl,
@@ -176,6 +177,7 @@ def gather(agent: Workshop, run: Run, place: Place, tier: Tier, model: ChatModel
         desk=desk,
         search=agent.docs.search,
         advise=agent.docs.advise,
+        past=agent.docs.past,
         token=run.token,
         redact=agent.redactor.text,
         settings=settings,

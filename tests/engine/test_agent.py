@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import shutil
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -390,3 +391,19 @@ def test_a_manifest_is_copied_shown_and_the_copy_runs(agent: Agent, tmp_path: Pa
             run.answer(event.request.id, Decision("approve", typed=event.request.typed_name))
     names = [raw["metadata"]["name"] for raw in agent.connection(run).source.list("configmaps", "shop")]
     assert "banner" in names
+
+
+def test_a_command_of_the_host_starts_no_stand_in_and_runs_awk_and_sed_in_their_sandbox(agent: Agent) -> None:
+    agent.wait_for_cluster(10)
+    events = finish(agent.commands.run("cat /proc/loadavg | sed 's/ .*//' | awk '{print \"load\", $1}'"))
+    (proposed,) = of(events, CommandProposed)
+    (started,) = of(events, CommandStarted)
+    assert isinstance(proposed, CommandProposed)
+    assert isinstance(started, CommandStarted)
+    assert "sed --sandbox" in started.command
+    if shutil.which("gawk"):
+        assert "gawk --sandbox" in started.command
+    assert [e.exit_code for e in events if isinstance(e, CommandFinished)] == [0]
+    connection = agent._cluster.connection
+    assert connection is not None
+    assert connection._stop is None, "the stand-in was not started"
