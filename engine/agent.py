@@ -23,6 +23,7 @@ from engine.docs import DocsDesk
 from engine.doors import ClusterDoor, ModelDoor
 from engine.events import ClusterChanged, ContextChanged, Event
 from engine.facts import Mode
+from engine.incidents import IncidentShelf, incidents_folder
 from engine.place import Place, is_protected
 from engine.resources import state_folder
 from engine.run import Run
@@ -92,7 +93,8 @@ class Agent:
             context=context, namespace=settings.cluster.namespace, mode=self._first_mode(context), recording=self.opening.recorded
         )
         self.cluster = ClusterBrowser(self._cluster.for_browsing, self.opening, settings.cluster.kubeconfig, self.redactor.text)
-        self.docs = DocsDesk(settings.index.docs, on_change=self._tell_place)
+        self.incidents = IncidentShelf(incidents_folder() if folder is not None else None)
+        self.docs = DocsDesk(settings.index.docs, on_change=self._tell_place, incidents=self.incidents.folder)
         from engine.typed import CommandDesk
 
         self.commands = CommandDesk(self._begin_typed)
@@ -223,6 +225,7 @@ class Agent:
             self._session = Session(self.sessions.folder)
             self._grants = None
             records, self._records = self._records, None
+        self.incidents.clear()
         if records is not None:
             records.close()
 
@@ -254,6 +257,15 @@ class Agent:
         place = self._place
         return self._begin(lambda run: undo_latest(self, run, place)).start()
 
+    def draft_runbook(self) -> Run:
+        """Draft a runbook from the newest diagnosis of this session; it is written into the user's own folder after a yes."""
+        from engine.config import user_config_path
+        from engine.flows.runbook import write_runbook
+
+        place, incident = self._place, self.incidents.latest
+        folders, config = self.settings.index.docs, user_config_path()
+        return self._begin(lambda run: write_runbook(run, place, incident, folders, config, self.docs.read)).start()
+
     def _begin_typed(self, text: str) -> Run:
         from engine.flows.dispatch import run_typed
 
@@ -269,6 +281,7 @@ class Agent:
             self._runs = {id: r for id, r in self._runs.items() if not r.finished} | {run.id: run}
             session = self._session
         run.subscribe(session.append)
+        run.subscribe(self.incidents.heard)
         run.subscribe(self._tell)
         return run
 
@@ -316,7 +329,7 @@ class Agent:
     def wait_for_docs(self, seconds: float) -> tuple[int, list[str]]:
         """Number of documents and what is wrong with some, once the index is open."""
         self.docs.wait(seconds)
-        return self.docs.count, self.docs.problems
+        return self.docs.count, [*self.docs.problems, *([self.incidents.problem] if self.incidents.problem else [])]
 
     def model_health(self) -> ModelHealth:
         """A fresh look at the model's server."""
@@ -324,7 +337,7 @@ class Agent:
 
     def folders(self) -> list[Path]:
         """The folders that K8sAgent writes to."""
-        kept = [self.sessions.folder] if self.sessions.folder is not None else []
+        kept = [folder for folder in (self.sessions.folder, self.incidents.folder) if folder is not None]
         return [*kept, self.docs.cache]
 
     # -- inside -----------------------------------------------------------------------------------------------------------
@@ -340,6 +353,7 @@ class Agent:
     def _prune(self) -> None:
         """Delete what is older than the settings say."""
         self.sessions.prune(self.settings.session.keep_days)
+        self.incidents.prune(self.settings.session.keep_incidents_days)
         self.records.purge(self.settings.session.keep_undo_days)
 
     def _open_cluster(self) -> None:

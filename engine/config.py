@@ -74,6 +74,8 @@ class IndexSettings:
     """[index]"""
 
     docs: tuple[str, ...] = ()
+    semantic: bool = False
+    embed_model: str = "nomic-embed-text"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,7 @@ class SessionSettings:
     save: bool = True
     keep_days: int = 30
     keep_undo_days: int = 7
+    keep_incidents_days: int = 30
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,10 +28,14 @@ class Advice:
 class DocsDesk:
     """The built-in runbooks and guide and the user's own folders, opened on an engine thread."""
 
-    def __init__(self, folders: Sequence[str] = (), on_change: Callable[[], None] | None = None) -> None:
+    def __init__(self, folders: Sequence[str] = (), on_change: Callable[[], None] | None = None, *, incidents: Path | None = None) -> None:
+        """`incidents` is the folder of past incidents, indexed apart; None where none are kept."""
         self._user = tuple(folders)
+        self._incidents_folder = incidents
+        self._incidents: Library | None = None
         self._on_change = on_change
         self._ready = threading.Event()
+        self._lock = threading.Lock()
         self._library: Library | None = None
         self._problems: list[str] = []
         self.cache = cache_folder()
@@ -49,6 +53,7 @@ class DocsDesk:
             self._ready.set()
             if self._on_change:
                 self._on_change()
+        self._past()
 
     def wait(self, seconds: float) -> bool:
         """Wait until the index is open (or has failed)."""
@@ -62,7 +67,7 @@ class DocsDesk:
     @property
     def problems(self) -> list[str]:
         """What is wrong with the index or with single documents."""
-        return [*self._problems, *(self._library.problems if self._library else ())]
+        return [*self._problems, *(p for library in (self._library, self._incidents) if library is not None for p in library.problems)]
 
     def search(
         self, text: str, *, codes: Sequence[str] = (), kinds: Sequence[str] = (), limit: int = 3, cancel: CancelToken | None = None
@@ -75,6 +80,54 @@ class DocsDesk:
         if self._library is None:
             return []
         return self._library.search(text, limit=limit, codes=tuple(codes), kinds=tuple(kinds), cancel=cancel)
+
+    def past(self, text: str, *, codes: Sequence[str] = (), limit: int = 3, cancel: CancelToken | None = None) -> list[Passage]:
+        """Past incidents like a text, best first, each as one passage with the whole document; with codes, only those of one of them."""
+        library = self._past()
+        if library is None:
+            return []
+        found: list[Passage] = []
+        wanted = {code.lower() for code in codes}
+        for path in dict.fromkeys(p.path for p in library.search(text, limit=4 * limit, codes=tuple(codes), cancel=cancel)):
+            try:
+                document, whole = library.document(path), library.show(path)
+            except (LookupError, OSError, ValueError):
+                continue  # it was pruned since the search
+            if wanted and not wanted & {code.lower() for code in document.codes}:
+                continue
+            body = whole.partition("\n---\n")[2] or whole
+            lines = len(whole.splitlines())
+            found.append(Passage(path, (document.title,), (lines - len(body.splitlines()) + 1, lines), body.strip(), corpus="incidents"))
+            if len(found) == limit:
+                break
+        return found
+
+    def _past(self) -> Library | None:
+        """The library of incidents, opened once there are any."""
+        folder = self._incidents_folder
+        if folder is None or (self._incidents is None and not any(folder.glob("*.md"))):
+            return None
+        with self._lock:
+            if self._incidents is None:
+                from index.store import Library
+                from index.watch import Folder
+
+                self._incidents = Library([Folder(folder, "incidents")], self.cache)
+        return self._incidents
+
+    def _holder(self, path: str) -> Library:
+        """The library that holds a path; the runbooks' own where neither does, for its error names the nearest."""
+        library, past = self._opened(), self._past()
+        if past is not None and path.startswith(f"{past.folders[0].path.name}/"):
+            try:
+                library.document(path)
+            except (LookupError, OSError, ValueError):
+                return past
+        return library
+
+    def read(self, path: str) -> list[Passage]:
+        """A document's sections in order, as they are on disk now; raises LookupError with the nearest path, or OSError."""
+        return self._holder(path).sections(path)
 
     def advise(self, passages: Sequence[Passage], code: str, about: str) -> Advice | None:
         """What the best runbook for a finding code says on mending it; None where no passage is of a runbook for that code."""
@@ -94,12 +147,13 @@ class DocsDesk:
         return None
 
     def list(self) -> list[Row]:
-        """Every document."""
-        return self._opened().list()
+        """Every document, past incidents last."""
+        past = self._past()
+        return [*self._opened().list(), *(past.list() if past is not None else ())]
 
     def show(self, path: str) -> str:
         """A document's text; raises LookupError with the nearest path where there is none."""
-        return self._opened().show(path)
+        return self._holder(path).show(path)
 
     def rebuild(self, progress: Callable[[int, int], None] | None = None) -> int:
         """Build the index anew; the number of documents."""
@@ -109,8 +163,9 @@ class DocsDesk:
 
     def close(self) -> None:
         """Close the index; a build under way ends."""
-        if self._library is not None:
-            self._library.close()
+        for library in (self._library, self._incidents):
+            if library is not None:
+                library.close()
 
     def _make(self) -> Library:
         from engine.resources import resource_path

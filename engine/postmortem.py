@@ -35,23 +35,23 @@ def markdown(id: str, events: Sequence[Event]) -> str:
 def _run(events: Sequence[Event]) -> list[str]:
     asked = next((e for e in events if isinstance(e, QueryReceived)), None)
     title = asked.query.splitlines()[0] if asked and asked.query.strip() else "(a typed command)"
-    out = [f"## {_clock(events[0].at)} {_span(title)}", ""]
+    out = [f"## {_clock(events[0].at)} {span(title)}", ""]
     if asked:
-        out += [f"Context {_span(asked.context)}, namespace {_span(asked.namespace or 'all')}, {asked.mode}.", ""]
+        out += [f"Context {span(asked.context)}, namespace {span(asked.namespace or 'all')}, {asked.mode}.", ""]
     answers = [e for e in events if isinstance(e, AnswerFinished)]
     if answers:
-        out += ["### Answer", "", _fence(answers[-1].answer.text), ""]
+        out += ["### Answer", "", fence(answers[-1].answer.text), ""]
     out += ["### Timeline", "", *_timeline(events), ""]
     hypotheses: dict[str, Hypothesis] = {e.hypothesis.id: e.hypothesis for e in events if isinstance(e, HypothesisUpdated)}
     if hypotheses:
         out += ["### Hypotheses", ""]
-        out += [f"- {h.id} {_span(h.statement)}: {h.status}, {h.confidence:.2f}" for h in hypotheses.values()]
+        out += [f"- {h.id} {span(h.statement)}: {h.status}, {h.confidence:.2f}" for h in hypotheses.values()]
         out.append("")
     evidence = [e.evidence for e in events if isinstance(e, EvidenceAdded)]
     if evidence:
         out += ["### Evidence", ""]
         for item in evidence:
-            out += [f"- {item.id} {_span(item.source)}", "", _fence(item.excerpt, "  "), ""]
+            out += [f"- {item.id} {span(item.source)}", "", fence(item.excerpt, "  "), ""]
     return out
 
 
@@ -65,14 +65,14 @@ def _timeline(events: Sequence[Event]) -> list[str]:
             case StepFinished():
                 words = f"{titles.get(event.id, event.id)}: {event.detail or event.outcome} ({event.seconds:.1f} s)"
             case CommandProposed() if event.verdict.risk != "read":
-                words = f"proposed {_span(event.command)}: {event.verdict.risk} ({event.verdict.reason})"
+                words = f"proposed {span(event.command)}: {event.verdict.risk} ({event.verdict.reason})"
             case ApprovalRequested():
-                words = f"asked to approve {_span(event.request.command)}"
+                words = f"asked to approve {span(event.request.command)}"
             case ApprovalAnswered():
                 words = f"answer: {event.decision.kind}" + (f" ({event.decision.reason})" if event.decision.reason else "")
             case CommandFinished():
                 ended = f"exit {event.exit_code}" if event.exit_code is not None else event.error or "did not end"
-                words = f"ran {_span(started.get(event.id, event.id))}: {ended} ({event.seconds:.1f} s)"
+                words = f"ran {span(started.get(event.id, event.id))}: {ended} ({event.seconds:.1f} s)"
             case RunCancelled():
                 words = f"stopped: {event.reason}"
             case RunFailed():
@@ -86,14 +86,18 @@ def _clock(at: float) -> str:
     return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(at))
 
 
-def _span(text: str) -> str:
+def span(text: str) -> str:
+    """A text as one line of inline code, whatever backticks it holds."""
     flat = " ".join(text.split())
-    ticks = "`" if "`" not in flat else "``"
+    ticks = "`"
+    while ticks in flat:
+        ticks += "`"
     return f"{ticks}{flat}{ticks}" if ticks == "`" else f"{ticks} {flat} {ticks}"
 
 
-def _fence(text: str, indent: str = "") -> str:
-    fence = "```"
-    while fence in text:
-        fence += "`"
-    return "\n".join(indent + line for line in [fence + "text", *text.rstrip().splitlines(), fence])
+def fence(text: str, indent: str = "") -> str:
+    """A text as a code block that nothing in it can close."""
+    marks = "```"
+    while marks in text:
+        marks += "`"
+    return "\n".join(indent + line for line in [marks + "text", *text.rstrip().splitlines(), marks])

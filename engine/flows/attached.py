@@ -6,7 +6,7 @@ from engine.analyzers.logs import analyze_text
 from engine.answer import troubleshooting_answer
 from engine.events import AnswerFinished, FindingsFound
 from engine.facts import RootCause
-from engine.flows.knowledge import retrieve
+from engine.flows.knowledge import recall, retrieve
 from engine.flows.tools import Emit, Tools, step
 from engine.investigation import Investigation
 
@@ -18,7 +18,9 @@ def log_diagnosis(query: str, tools: Tools, emit: Emit) -> str:
         findings = analyze_text(tools.redact(tools.attachment))
         note.detail = f"{len(tools.attachment.splitlines())} lines, {len(findings)} findings"
     emit(FindingsFound(findings=tuple(findings), scanned={"log lines": len(tools.attachment.splitlines())}))
-    known = retrieve(query, findings, findings[0] if findings else None, tools, emit)
+    cause = findings[0] if findings else None
+    known = retrieve(query, findings, cause, tools, emit)
+    recall(query, cause, tools, emit)
     causes = tuple(
         RootCause(f.summary, f.object, round(f.confidence, 2), investigation.add_all(f.evidence[:4]), code=f.code) for f in findings[:5]
     )

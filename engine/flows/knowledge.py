@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from engine.events import PassagesFound
 from engine.facts import Finding
 from engine.flows.tools import Emit, Tools, step
+from engine.incidents import day, just_asked, signature
 from index.passage import Passage
 
 PASSAGES = 3
 CHUNKS_PER_FILE = 2
+PAST = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,23 @@ def retrieve(query: str, findings: Sequence[Finding], cause: Finding | None, too
     if passages:
         emit(PassagesFound(passages=passages))
     return Knowledge(passages, quote)
+
+
+def recall(query: str, cause: Finding | None, tools: Tools, emit: Emit) -> None:
+    """Show past incidents of the same finding code as I1, I2…, apart from the runbooks; not the one that is being looked at."""
+    if cause is None:
+        return
+    mine = signature(tools.place.context, cause.code, str(cause.object), cause.object.namespace)
+    found = [
+        passage
+        for passage in tools.past(f"{query} {cause.summary}", codes=(cause.code,), limit=PAST + 1, cancel=tools.token)
+        if not just_asked(passage.path, mine, time.time())
+    ][:PAST]
+    if not found:
+        return
+    with step(tools, emit, "look at past incidents", "search") as note:
+        emit(PassagesFound(passages=tuple(dataclasses.replace(p, id=f"I{number}") for number, p in enumerate(found, 1))))
+        note.detail = f"{len(found)} alike: " + "; ".join(f"{p.heading[0]} on {day(p.path)}" for p in found)
 
 
 def _led_by(first: Passage, found: Sequence[Passage]) -> list[Passage]:

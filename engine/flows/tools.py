@@ -38,6 +38,17 @@ class Advise(Protocol):
     def __call__(self, passages: Sequence[Passage], code: str, about: str) -> Advice | None: ...
 
 
+class Past(Protocol):
+    """Past incidents like a text; see `DocsDesk.past`."""
+
+    def __call__(self, text: str, *, codes: Sequence[str] = (), limit: int = 3, cancel: CancelToken | None = None) -> list[Passage]: ...
+
+
+def no_past(text: str, *, codes: Sequence[str] = (), limit: int = 3, cancel: CancelToken | None = None) -> list[Passage]:
+    """Where no incidents are kept."""
+    return []
+
+
 def no_advice(passages: Sequence[Passage], code: str, about: str) -> Advice | None:
     """Where there is no documentation."""
     return None
@@ -76,6 +87,7 @@ class Tools:
     deadline: float = 0.0
     attachment: str = ""
     advise: Advise = no_advice
+    past: Past = no_past
     step_ids: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     def left(self) -> float:

@@ -14,7 +14,7 @@ from engine.cluster.source import ClusterError
 from engine.commands.desk import Outcome
 from engine.events import AnswerFinished, FindingsFound, Notice
 from engine.facts import CommandRecord, Evidence, Finding, Hypothesis, Remedy, RootCause
-from engine.flows.knowledge import retrieve
+from engine.flows.knowledge import recall, retrieve
 from engine.flows.tools import Emit, Tools, step
 from engine.flows.words import word_diagnosis
 from engine.investigation import Investigation
@@ -36,6 +36,7 @@ def troubleshooting(query: str, tools: Tools, emit: Emit) -> str:
     parts = [part for root in diagnosis.root_causes[:2] for part in root.findings] or list(diagnosis.findings[:2])
     cause = diagnosis.root_causes[0].finding if diagnosis.root_causes else None
     known = retrieve(query, parts, cause, tools, emit)
+    recall(query, cause, tools, emit)
     tested = _propose(diagnosis, investigation)
     records = _test(tested, investigation, tools, emit)
     causes = _root_causes(diagnosis, investigation)
