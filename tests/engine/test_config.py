@@ -38,7 +38,7 @@ def test_every_line_of_the_shipped_file_explains_its_setting() -> None:
     unexplained = {"troubleshooting_seconds", "action_seconds"}  # said by the line above them
     for line in (ROOT / "k8sagent.toml").read_text().splitlines():
         if "=" in line and not line.startswith("#") and line.split("=")[0].strip() not in unexplained:
-            assert "  # " in line, line
+            assert " # " in line, line
 
 
 def test_later_sources_win_and_say_where_they_came_from(tmp_path: Path) -> None:
