@@ -97,14 +97,26 @@ def check(view: ClusterView, *, only: Collection[str] = ()) -> Report:
             raise
         except Exception as error:  # noqa: BLE001 - one analyzer's fault must not hide what the others see
             errors.append(f"analyzer {entry.name} failed: {type(error).__name__}: {error}")
-    for resource in dict.fromkeys(r for entry in wanted for r in entry.needs):
-        if view.can_see(resource):
+    needed = list(dict.fromkeys(r for entry in wanted for r in entry.needs))
+    blind = [resource for resource in needed if not view.can_see(resource)]
+    errors += _not_recorded(view, [resource for resource in blind if resource in view.unrecorded])
+    for resource in blind:
+        if resource in view.unrecorded:
             continue
         errors.append(f"cannot see {resource}: {view.unseen[resource]}")
         if resource in view.denied:
             finding = cannot_see(view, resource)
             findings[finding.id] = finding
     return Report(order(correlate(view, list(findings.values()))), view.scanned, tuple(errors))
+
+
+def _not_recorded(view: ClusterView, resources: list[str]) -> list[str]:
+    """One sentence for all the resources that the recording says the same about."""
+    alike: dict[tuple[str, str], list[str]] = {}
+    for resource in resources:
+        before, _, after = view.unseen[resource].partition(resource)
+        alike.setdefault((before, after), []).append(resource)
+    return [f"not recorded: {before}{', '.join(sorted(names))}{after}" for (before, after), names in alike.items()]
 
 
 def cannot_see(view: ClusterView, resource: str) -> Finding:

@@ -88,6 +88,8 @@ class ClusterView:
         """resource -> why it could not be read, in words."""
         self.denied: set[str] = set()
         """The unseen resources that the server refused for want of a permission."""
+        self.unrecorded: set[str] = set()
+        """The unseen resources that a recording lacks, in whole or in part."""
 
     @classmethod
     def of(cls, source: ClusterSource, namespace: str | None = None) -> ClusterView:
@@ -102,7 +104,9 @@ class ClusterView:
 
         view = cls(fetch, now=source.now(), namespace=namespace, logs=logs, server_version=source.server_version())
         # single objects of a recording are looked at, but what is not among them may well exist
-        view.unseen.update(getattr(source, "partial", None) or {})
+        partial = getattr(source, "partial", None) or {}
+        view.unseen.update(partial)
+        view.unrecorded.update(partial)
         return view
 
     @classmethod
@@ -146,6 +150,8 @@ class ClusterView:
                         self.unseen[resource] = str(error)
                         if isinstance(error, Forbidden):
                             self.denied.add(resource)
+                        if isinstance(error, NotRecorded):
+                            self.unrecorded.add(resource)
                         found = []
                 except Unreachable:
                     raise

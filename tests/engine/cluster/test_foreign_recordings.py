@@ -292,7 +292,9 @@ def test_analyzers_report_the_kinds_of_a_dump_that_are_not_recorded(tmp_path: Pa
     waiting["spec"]["serviceAccountName"] = "robot"
     files["shop/pods.json"] = text(listed("Pod", [waiting]), "json")
     result = diagnose(ClusterView.of(opened(write_folder(tmp_path / "dump", files)), "shop"), "why does pod a not start")
-    assert any("a kubectl cluster-info dump (dump) holds no persistentvolumeclaims" in sentence for sentence in result.unknown)
+    [told] = [sentence for sentence in result.unknown if sentence.startswith("not recorded: a kubectl cluster-info dump (dump) holds no ")]
+    assert {"configmaps", "persistentvolumeclaims", "jobs.batch"} <= {name.strip(",") for name in told.split()}
+    assert not result.healthy, "what was not looked at may be ill"
     assert not [f.summary for f in result.findings if "does not exist" in f.summary]
 
 
