@@ -223,7 +223,7 @@ def _healthy(diagnosis: Diagnosis) -> str:
         return ""
     if diagnosis.healthy:
         return f"Healthy: nothing is wrong, no problem was found. Looked at {diagnosis.looked_at}."
-    return f"No root cause was found, but not everything could be seen. Looked at {diagnosis.looked_at}."
+    return f"No root cause and no problem was found, but not everything could be seen. Looked at {diagnosis.looked_at}."
 
 
 def _count(diagnosis: Diagnosis) -> str:
