@@ -407,3 +407,17 @@ def test_a_command_of_the_host_starts_no_stand_in_and_runs_awk_and_sed_in_their_
     connection = agent._cluster.connection
     assert connection is not None
     assert connection._stop is None, "the stand-in was not started"
+
+
+def test_a_kubectl_beside_our_own_python_is_found_when_none_is_on_the_path(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    import sys
+
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "empty").mkdir()
+    kubectl = tmp_path / "bin" / "kubectl"
+    kubectl.write_text("#!/bin/sh\n")
+    kubectl.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path / "empty"))
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "bin" / "python"))
+    found = Agent(SETTINGS, Opening(demo=True), save=False).kubectl_path()
+    assert found == kubectl
