@@ -12,7 +12,7 @@ from engine.analyzers.placement import Cluster, blockers, bound_volumes, claims_
 from engine.analyzers.refusals import KIND_ORDER, PINNED_ORDER, REASONS, TEMPLATED, Reason, Refusal, selection
 from engine.analyzers.registry import analyzer
 from engine.analyzers.selectors import node_selector_matches, pod_requests, required_affinity, requirement_text
-from engine.analyzers.view import ClusterView
+from engine.analyzers.view import ClusterView, event_time
 from engine.cluster.objects import Obj, labels_at, maps_at, text_at
 from engine.facts import Evidence, Finding, ObjectRef, Remedy
 
@@ -209,6 +209,11 @@ def _claims(view: ClusterView, pod: Obj, said: str) -> Reason | None:
         claim = view.find("persistentvolumeclaims", pod.namespace, name)
         if claim is None:
             if not view.can_see("persistentvolumeclaims") and not (named and named.group(1) == name):
+                refused = _refused_claim(view, pod.namespace, name) if "PersistentVolumeClaims" in said else None
+                if refused is not None:
+                    text = f"its claim {name} has no volume, since {refused.text('message').strip()}"
+                    about = ObjectRef("PersistentVolumeClaim", pod.namespace, name)
+                    return Reason("UnboundVolumeClaim", text, (event(refused),), (), (), RELATION, about)
                 continue
             names = [c.name for c in view.within("persistentvolumeclaims", pod.namespace)]
             guess = nearest(name, names)
@@ -233,6 +238,18 @@ def _claims(view: ClusterView, pod: Obj, said: str) -> Reason | None:
                 RELATION,
             )
     return None
+
+
+def _refused_claim(view: ClusterView, namespace: str, name: str) -> Obj | None:
+    """The latest word on why a claim has no volume, where the claim itself cannot be seen and only its events are at hand."""
+    said = [
+        e
+        for e in view.within("events", namespace)
+        if e.text("involvedObject", "kind") == "PersistentVolumeClaim"
+        and e.text("involvedObject", "name") == name
+        and e.text("reason") in ("ProvisioningFailed", "FailedBinding")
+    ]
+    return max(said, key=lambda e: str(event_time(e) or ""), default=None)
 
 
 def _no_scheduler(view: ClusterView, pod: Obj) -> Reason:

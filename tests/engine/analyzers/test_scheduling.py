@@ -6,10 +6,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from fakes.manifests import NS, Raw, ago, container, deployment, event, node, pod, replicaset, view
+from fakes.manifests import NS, Raw, ago, container, deployment, event, meta, node, pod, replicaset, view
 
 from engine.analyzers.registry import check
 from engine.analyzers.scheduling import scheduling
+from engine.analyzers.view import ClusterView
+from engine.cluster.objects import Obj
+from engine.cluster.source import NotRecorded
 from engine.facts import Finding, ObjectRef
 
 MESSAGE = "0/2 nodes are available: 2 node(s) had untolerated taint(s). no new claims to deallocate, preemption: 0/2 nodes are available: 2 Preemption is not helpful for scheduling."
@@ -25,6 +28,27 @@ def waiting(message: str = MESSAGE, labels: dict[str, str] | None = None, contai
     waits["status"] = {"phase": "Pending", "conditions": [condition] if message else []}
     extra = [event(waits, "FailedScheduling", message)] if message else []
     return [deployment("web", *own), replicaset(), waits, *extra]
+
+
+def test_the_events_of_a_claim_that_cannot_be_seen_say_why_it_has_no_volume() -> None:
+    volumes = [{"name": "data", "persistentVolumeClaim": {"claimName": "data-0"}}]
+    objects = waiting("0/2 nodes are available: pod has unbound immediate PersistentVolumeClaims. not found", volumes=volumes)
+    claim = {"kind": "PersistentVolumeClaim", "metadata": meta("data-0")}
+    other = {"kind": "PersistentVolumeClaim", "metadata": meta("other")}
+    objects += [
+        event(claim, "ProvisioningFailed", 'storageclass.storage.k8s.io "swift" not found'),
+        event(other, "ProvisioningFailed", "quota of the other is exceeded", seconds=1),
+    ]
+    whole = view(objects, [machine("n1")])
+
+    def fetch(resource: str, namespace: str | None) -> list[Obj]:
+        if resource in ("persistentvolumeclaims", "storageclasses.storage.k8s.io"):
+            raise NotRecorded(f"the recording has no {resource}")
+        return whole.within(resource, namespace)
+
+    [found] = scheduling(ClusterView(fetch, now=whole.now, namespace=NS))
+    assert 'claim data-0 has no volume, since storageclass.storage.k8s.io "swift" not found' in found.summary
+    assert found.object == ObjectRef("PersistentVolumeClaim", NS, "data-0")
 
 
 def machine(
