@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
+from engine.cancel import CancelToken
 from engine.cluster.objects import Obj
 from engine.cluster.source import ClusterError, ClusterSource, Forbidden, NotFound, NotRecorded, Unreachable
 from engine.facts import ObjectRef
@@ -92,15 +93,15 @@ class ClusterView:
         """The unseen resources that a recording lacks, in whole or in part."""
 
     @classmethod
-    def of(cls, source: ClusterSource, namespace: str | None = None) -> ClusterView:
-        """A view that reads a source when a list is first asked for."""
+    def of(cls, source: ClusterSource, namespace: str | None = None, *, cancel: CancelToken | None = None) -> ClusterView:
+        """A view that reads a source when a list is first asked for; a cancel ends the read under way."""
         namespaced = {r.name: r.namespaced for r in source.resources()}
 
         def fetch(resource: str, wanted: str | None) -> Objects:
-            return [Obj(raw) for raw in source.list(resource, wanted if namespaced.get(resource, True) else None)]
+            return [Obj(raw) for raw in source.list(resource, wanted if namespaced.get(resource, True) else None, cancel=cancel)]
 
         def logs(ns: str, pod: str, container: str, previous: bool) -> list[str]:
-            return source.logs(ns, pod, container, previous=previous, tail=2000)
+            return source.logs(ns, pod, container, previous=previous, tail=2000, cancel=cancel)
 
         view = cls(fetch, now=source.now(), namespace=namespace, logs=logs, server_version=source.server_version())
         # single objects of a recording are looked at, but what is not among them may well exist

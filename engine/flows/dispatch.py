@@ -78,7 +78,7 @@ def check_cluster(agent: Workshop, run: Run, place: Place, only: tuple[str, ...]
     connection = agent.connection(run)
     namespace = place.namespace or agent.place.namespace if place.namespace else ""
     try:
-        report = check(ClusterView.of(connection.source, namespace or None), only=only)
+        report = check(ClusterView.of(connection.source, namespace or None, cancel=run.token), only=only)
     except ClusterError as error:
         raise FlowError("cluster", str(error)) from error
     run.emit(FindingsFound(findings=report.findings, scanned=report.scanned, errors=report.errors))

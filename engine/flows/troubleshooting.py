@@ -67,7 +67,7 @@ def _analyze(query: str, tools: Tools, emit: Emit) -> Diagnosis:
     with step(tools, emit, "read the cluster and analyze", "cluster") as note:
         try:
             diagnosis = _diagnose(query, tools, tools.place.namespace)
-            if tools.place.namespace and not diagnosis.focus and not diagnosis.root_causes:
+            if tools.place.namespace and not diagnosis.focus:
                 diagnosis = _look_elsewhere(query, tools, emit, diagnosis)
         except ClusterError as error:
             raise FlowError("cluster", str(error)) from error
@@ -78,8 +78,7 @@ def _analyze(query: str, tools: Tools, emit: Emit) -> Diagnosis:
 
 def _diagnose(query: str, tools: Tools, namespace: str) -> Diagnosis:
     tools.token.check()
-    view = ClusterView.of(_Cancellable(tools), namespace or None)  # type: ignore[arg-type]
-    return diagnose(view, query, pod=tools.pod)
+    return diagnose(ClusterView.of(tools.source, namespace or None, cancel=tools.token), query, pod=tools.pod)
 
 
 def _look_elsewhere(query: str, tools: Tools, emit: Emit, here: Diagnosis) -> Diagnosis:
@@ -87,7 +86,8 @@ def _look_elsewhere(query: str, tools: Tools, emit: Emit, here: Diagnosis) -> Di
     from engine.resolve import resolve
 
     found = resolve(tools.source, " ".join([query, tools.pod]), tools.place.namespace, cancel=tools.token)
-    if not found.elsewhere:
+    exact = any(ref.name == found.word for ref in found.found)
+    if not found.elsewhere or (here.root_causes and not exact):
         return here
     places = list(dict.fromkeys(ref.namespace for ref in found.found))
     if len(places) > 1:
@@ -96,25 +96,6 @@ def _look_elsewhere(query: str, tools: Tools, emit: Emit, here: Diagnosis) -> Di
         return here
     emit(Notice(level="info", text=f"{found.found[0]} is not in {tools.place.namespace}; looking in {places[0]}."))
     return _diagnose(query, tools, places[0])
-
-
-class _Cancellable:
-    """A source whose reads end when the Run is cancelled."""
-
-    def __init__(self, tools: Tools) -> None:
-        self._source = tools.source
-        self._token = tools.token
-
-    def __getattr__(self, name: str) -> object:
-        value = getattr(self._source, name)
-        if name not in ("list", "get", "logs"):
-            return value
-
-        def call(*args: object, **kwargs: object) -> object:
-            self._token.check()
-            return value(*args, **{**kwargs, "cancel": self._token})
-
-        return call
 
 
 def _propose(diagnosis: Diagnosis, investigation: Investigation) -> tuple[Tested, ...]:

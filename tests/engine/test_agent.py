@@ -421,3 +421,11 @@ def test_a_kubectl_beside_our_own_python_is_found_when_none_is_on_the_path(monke
     monkeypatch.setattr(sys, "executable", str(tmp_path / "bin" / "python"))
     found = Agent(SETTINGS, Opening(demo=True), save=False).kubectl_path()
     assert found == kubectl
+
+
+def test_a_name_that_is_only_in_another_namespace_is_looked_for_there_and_said(agent: Agent) -> None:
+    events = finish(agent.ask("why does mailer not start?"))
+    assert any(isinstance(e, Notice) and "mailer" in e.text for e in events)
+    cause = answer_of(events).root_causes[0]
+    assert cause.object.namespace == "mailer"
+    assert "smtp-credentials" in cause.summary
