@@ -18,7 +18,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from engine.redaction.triggers import may_hold_secret
+from engine.redaction.triggers import may_be_env_value, may_hold_secret
 
 if TYPE_CHECKING:
     from engine.redaction.structure import StructureReader
@@ -75,7 +75,9 @@ class StreamRedactor:
     def feed(self, lines: Iterable[str]) -> tuple[str, ...]:
         """The lines that are settled; some may be held back until a later call or `flush`."""
         batch = tuple(lines)
-        if (self._reader is None or self._reader.idle) and not may_hold_secret("\n".join(batch)):
+        if not batch:
+            return ()
+        if (self._reader is None or self._reader.idle) and not may_hold_secret("\n".join(batch)) and not may_be_env_value(batch[-1]):
             return batch
         if self._reader is None:
             # The large patterns are compiled when the first suspicious line comes.

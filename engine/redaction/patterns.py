@@ -148,12 +148,15 @@ _KEY_NAME = (
 )
 _HEAD = re.compile(r"(?<![\w.-])-*+(?P<open>\\*[\"']?)(?P<key>[A-Za-z_.][\w.-]*+)(?P=open)(?P<sep>\s*+(?::=|=>|=|:)\s*+)")
 _QUOTED = re.compile(r"(?P<q>\\*[\"'])(?P<quoted>.*?)(?<!\\)(?P=q)")
+_TO_FILL_IN = re.compile(r"<[A-Za-z][^<>\"'\n]{0,40}>")
 _PLAIN = re.compile(r"[^\s\"'][^\s]*+")
 _ENV_LINE = re.compile(r"^(\s*(?:export\s+|[-+]\s+)?[\"']?)(" + _KEY_NAME + r")=(?![\"'])(.+?)([\"']?)$", re.IGNORECASE)
 _SENSITIVE_NAME = re.compile("^" + _KEY_NAME + "$", re.IGNORECASE)
 _NO_SECRET = re.compile(
     r"^(?:|true|false|null|none|nil|~|yes|no|string|opaque|undefined|\*+|x{3,}|<[^>]*>.*|\[redacted:.*|\[?redacted\]?.*|"
-    r"data\+omitted|omitted|masked|\([^)]*\)|\$\{.*\}|\$\([\w.-]+\)|\$[A-Z_][A-Z0-9_]*|%(?:\(\w+\))?[sdvq]|\{\{.*|\{|\[|\[\]|\{\}|\||>|[|>][-+]|"
+    r"data\+omitted|omitted|masked|\([^)]*\)|\$\{.*\}|\$\{[A-Za-z_]\w*|\$\([\w.-]+\)|\$[A-Z_][A-Z0-9_]*|%(?:\(\w+\))?[sdvq]|\{\{.*|\{|\[|\[\]|\{\}|\||>|[|>][-+]|"
+    r"(?:new[-_]?)?value|placeholder|to[-_]?do|tbd|fix[-_]?me|replace[-_]?(?:me|this|with[-_a-z]*)|(?:your|insert|enter|put)[-_][a-z_-]{2,40}|"
+    r"\.{3,}|…|"
     r"!\w+(?: .*)?|\d+ bytes.*|(?-i:(?:/[a-z0-9_.{}$-]+)+)/?|https?://[^:@\s]*)[,;]?$",
     re.IGNORECASE,
 )
@@ -260,6 +263,8 @@ def _value(line: str, head: re.Match[str], mark: Mark) -> tuple[str | None, int]
         if _keeps(key, quoted["quoted"], separator, quoted=True):
             return None, quoted.end()
         return quoted["q"] + mark("password", quoted["quoted"]) + quoted["q"], quoted.end()
+    if blank := _TO_FILL_IN.match(line, at):
+        return None, blank.end()
     plain = _PLAIN.match(line, at)
     if plain is None:
         return None, at

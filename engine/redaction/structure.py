@@ -8,15 +8,19 @@ from __future__ import annotations
 
 import base64
 import binascii
+import itertools
 import json
 import re
+from collections import deque
 from collections.abc import Iterator
 
 from engine.redaction.patterns import Mark, no_secret, redact_line, sensitive_name
-from engine.redaction.triggers import may_hold_secret
+from engine.redaction.triggers import may_be_env_value, may_hold_secret
 
 HOLD_LINES = 50_000
 HOLD_BYTES = 2_000_000
+DEEP = 64
+"""The indentation from which on data of unknown kind are taken for a Secret's."""
 
 _KEY = re.compile(
     r"^(?P<indent>\s*)(?P<dash>(?:- )*)(?P<quote>[\"']?)(?P<key>[\w./-]+)(?P=quote)\s*:(?P<gap>\s*)(?P<value>.*?)(?P<tail>,?)\s*$"
@@ -40,6 +44,12 @@ _END_OTHER = re.compile(r"-----END (?!.*PRIVATE KEY)")
 _BASE64_LINE = re.compile(r"^(?P<head>[ \t|>]*)(?P<body>[A-Za-z0-9+/]{16,}={0,2})(?P<tail>[ \t]*)$")
 # Inside a key: also behind a prefix (time stamps of logs), and a short last line that is no plain word.
 _KEY_LINE = re.compile(r"^(?P<head>(?:.*\s|[|>])?)(?P<body>[A-Za-z0-9+/]{16,}={0,2}|(?=\S*[A-Z0-9+/=])[A-Za-z0-9+/]+={0,2})\s*$")
+# A line that a diff added or took away: the mark stands where a space would. `- ` in front of a word is an item of a list instead.
+_DIFF_LINE = re.compile(r"^(?:\+(?!\+)|-(?=\s{2}|[A-Za-z\"'{}\[\]]))")
+_ENV_VALUE_FIRST = re.compile(
+    r"(?P<start>(?P<q>\\*\")value(?P=q)\s*:\s*(?P=q))(?P<value>(?:(?!(?P=q)).)*?)"
+    r"(?P<rest>(?P=q)\s*,\s*(?P=q)name(?P=q)\s*:\s*(?P=q)(?P<name>[\w.-]+)(?P=q))"
+)
 _KEY_HEADER = re.compile(r"^\s*(?:$|Proc-Type:|DEK-Info:|Version:|Comment:)")
 
 
@@ -53,6 +63,7 @@ class StructureReader:
         self._held_bytes = 0
         self._held_indent = -1
         self._decided = ""
+        self._settling: tuple[list[str], int] | None = None
         self._block = -1
         self._value_indent = -1
         self._env_indent = -1
@@ -60,31 +71,44 @@ class StructureReader:
         self._in_other = False
         self._run: list[str] = []
         self._after_get = 0
+        self._waiting: list[tuple[str, int, re.Match[str]]] = []
+        self._diff_marks: deque[str] = deque()
 
     @property
     def idle(self) -> bool:
         """True when no line seen so far bears on the next one."""
         return (
-            not (self._held or self._run or self._in_key or self._in_other or self._after_get or self._kinds)
+            not (self._held or self._run or self._in_key or self._in_other or self._after_get or self._kinds or self._waiting)
             and self._block < 0
             and self._env_indent < 0
         )
 
     def feed(self, line: str) -> Iterator[str]:
-        """The lines that are settled by this one, in order."""
-        if self._held:
-            yield from self._feed_held(line)
-        elif self.idle and not may_hold_secret(line):
-            yield line
-        else:
-            yield from self._pem(line)
+        """The lines that are settled by this one, in order: one for each that came, sooner or later."""
+        marked = line[:1] if _DIFF_LINE.match(line) else ""
+        self._diff_marks.append(marked)
+        yield from map(self._remark, self._feed(f" {line[1:]}" if marked else line))
 
     def flush(self) -> Iterator[str]:
         """What is still held back, at the end of the text."""
         if self._held:
-            yield from self._resolve(None)
-        yield from self._release_run()
+            yield from map(self._remark, self._resolve(None))
+        yield from map(self._remark, self._release_run())
+        yield from map(self._remark, self._release_waiting())
         self.__init__(self._mark)  # type: ignore[misc]
+
+    def _remark(self, line: str) -> str:
+        """A line with the mark of the diff that it came with."""
+        mark = self._diff_marks.popleft()
+        return mark + line.removeprefix(" ") if mark else line
+
+    def _feed(self, line: str) -> Iterator[str]:
+        if self._held:
+            yield from self._feed_held(line)
+        elif self.idle and not may_hold_secret(line) and not may_be_env_value(line):
+            yield line
+        else:
+            yield from self._pem(line)
 
     # Private keys -----------------------------------------------------------------------------------------------------
 
@@ -145,6 +169,8 @@ class StructureReader:
     # Manifests --------------------------------------------------------------------------------------------------------
 
     def _tree(self, line: str) -> Iterator[str]:
+        if self._waiting:
+            yield from self._settle_waiting(line)
         if self._after_get:
             self._after_get -= 1
             if line.strip() and not line.lstrip().startswith(("$", "#", "Error", "error", "No resources")):
@@ -164,6 +190,7 @@ class StructureReader:
         if line.startswith("---") or (match is None and line.strip(" \t{}[],") and indent == 0):
             self._kinds.clear()
         if match is None:
+            self._env_indent = -1
             if line.strip(" \t{}[],") == "" and line.strip():
                 for known in [known for known in self._kinds if known > indent]:
                     del self._kinds[known]
@@ -181,12 +208,41 @@ class StructureReader:
         ):
             yield from self._open_data(line, at, match)
             return
+        first = self._env_indent != at or match["dash"]
+        if key == "value" and first and value and not no_secret(value) and may_be_env_value(line):
+            # An env list may name the variable after its value, so the value waits for one line.
+            self._waiting.append((line, at, match))
+            return
         yield self._env(line, at, key, value, match)
+
+    def _settle_waiting(self, line: str) -> Iterator[str]:
+        """Let the values that were held back go, without secrets when this line gives them a telling name."""
+        match = _KEY.match(line)
+        _, at, _ = self._waiting[0]
+        same = match is not None and _indent(line) + len(match["dash"]) == at and not match["dash"]
+        if same and match is not None and match["key"] == "value":
+            return  # a diff shows the value before and after
+        if same and match is not None and match["key"] == "name" and sensitive_name(match["value"].strip("\"' ")):
+            waiting, self._waiting = self._waiting, []
+            self._env_indent = at
+            for held, _, value in waiting:
+                yield self._env(held, at, "value", value["value"].strip("\"' "), value)
+        else:
+            yield from self._release_waiting()
+
+    def _release_waiting(self) -> Iterator[str]:
+        waiting, self._waiting = self._waiting, []
+        for held, _, _ in waiting:
+            yield self._leaf(held)
 
     def _open_data(self, line: str, at: int, match: re.Match[str]) -> Iterator[str]:
         kind = "Secret" if match["key"] == "stringData" else self._decided or self._kinds.get(at)
         if self._decided:
             self._kinds[at], self._decided = self._decided, ""
+        if kind is None and self._settling is not None:
+            # Below a block of unknown kind no line that could tell the kind is still to come.
+            held, number = self._settling
+            kind = "Secret" if at > DEEP or _looks_like_secret_data(held, at, number) else "unknown"
         if kind is None:
             self._held, self._held_indent, self._held_bytes = [line], at, len(line)
             return
@@ -207,7 +263,7 @@ class StructureReader:
         self._held_bytes += len(line)
         inside = not line.strip() or indent > self._held_indent or line.strip(" \t{}[],") == ""
         if match and at == self._held_indent and not match["dash"]:
-            inside = True
+            inside = match["key"] not in ("data", "stringData")  # a second one belongs to the next object
             if match["key"] == "kind":
                 yield from self._resolve(match["value"].strip("\"' "))
                 yield from self._pem(line)
@@ -218,7 +274,7 @@ class StructureReader:
             return
         if line.startswith("---") or not inside:
             yield from self._resolve(None)
-            yield from self.feed(line)
+            yield from self._feed(line)
             return
         self._held.append(line)
 
@@ -226,8 +282,10 @@ class StructureReader:
         held, at = self._held, self._held_indent
         self._held, self._held_indent = [], -1
         self._decided = kind if kind is not None else ("Secret" if _looks_like_secret_data(held, at) else "unknown")
-        for line in held:
-            yield from self.feed(line)
+        for number, line in enumerate(held):
+            self._settling = (held, number)
+            yield from self._feed(line)
+        self._settling = None
 
     def _secret_line(self, line: str, match: re.Match[str] | None) -> str:
         """A line inside the data of a Secret: the key stays, the value goes."""
@@ -247,7 +305,6 @@ class StructureReader:
 
     def _env(self, line: str, at: int, key: str, value: str, match: re.Match[str]) -> str:
         if key == "value" and self._env_indent == at and value and not no_secret(value):
-            self._env_indent = -1
             quote = match["value"][0] if match["value"][0] in "\"'" else ""
             return line[: match.start("value")] + quote + self._mark("password", value) + quote + match["tail"]
         self._env_indent = at if key == "name" and sensitive_name(value) else -1
@@ -263,6 +320,14 @@ class StructureReader:
                 ),
                 line,
             )
+            line = _ENV_VALUE_FIRST.sub(
+                lambda m: (
+                    m[0]
+                    if not sensitive_name(m["name"]) or no_secret(m["value"])
+                    else m["start"] + self._mark("password", m["value"]) + m["rest"]
+                ),
+                line,
+            )
         if "auth" in line or "token" in line:
             line = _AUTH_INLINE.sub(lambda m: m[1] + self._mark("credential", m["value"]) + m["q"], line)
         return redact_line(line, self._mark)
@@ -272,10 +337,10 @@ def _indent(line: str) -> int:
     return len(line) - len(line.lstrip(" \t"))
 
 
-def _looks_like_secret_data(lines: list[str], at: int) -> bool:
-    """Whether a data block whose kind was cut off holds base64 only, as a Secret's does."""
-    values = [pair["value"].strip("\"' ") for pair in _PAIR_FLOW.finditer(lines[0].partition("{")[2])]
-    for line in lines[1:]:
+def _looks_like_secret_data(lines: list[str], at: int, start: int = 0) -> bool:
+    """Whether a data block that begins at a line and whose kind was cut off holds base64 only, as a Secret's does."""
+    values = [pair["value"].strip("\"' ") for pair in _PAIR_FLOW.finditer(lines[start].partition("{")[2])]
+    for line in itertools.islice(lines, start + 1, None):
         match = _KEY.match(line)
         if match and _indent(line) > at:
             values.append(match["value"].strip("\"' "))

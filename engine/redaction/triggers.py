@@ -24,6 +24,7 @@ _SHAPES = re.compile(
     r"://[^\s/]*@| -u ?[^\s:]+:| --user[ =][^\s:]+:|\bsk[0-9a-f]{32}|\bcio[a-z0-9]{32}"
 )
 _STRUCTURE = ("kind", "data", "auths")
+_ENV_VALUE = re.compile(r"^[+-]?\s*(?:- )?[\"']?value[\"']?\s*:\s*\S")
 _KEY_BODY = re.compile(r"^[ \t|>]*[A-Za-z0-9+/]{40,}={0,2}[ \t]*$", re.MULTILINE)
 
 
@@ -33,6 +34,11 @@ def pattern_words(low: str) -> bool:
         if word in low:
             return True
     return bool(_SHAPES.search(low))
+
+
+def may_be_env_value(line: str) -> bool:
+    """Whether a line may be the value of a variable whose telling name follows on the next one."""
+    return bool(_ENV_VALUE.match(line)) if "value" in line else False
 
 
 def may_hold_secret(text: str) -> bool:

@@ -89,6 +89,17 @@ GONE = {
         "pl ain",
     ),
     "secret whose kind was cut off": ("apiVersion: v1\ndata:\n  a: aGVsbG8td29ybGQhIQ==", "aGVsbG8td29ybGQhIQ=="),
+    "env list, value first": ("- value: hunter22\n  name: DB_PASSWORD", "hunter22"),
+    "env list json, value first": ('[{"value":"t-12345","name":"API_TOKEN"}]', "t-12345"),
+    "pretty env list json, value first": ('{\n  "value": "t-12345",\n  "name": "API_TOKEN"\n}', "t-12345"),
+    "diff of a secret, before": (" data:\n-  pass: aHVudGVyMjIh\n+  pass: aHVudGVyMjMh\n kind: Secret", "aHVudGVyMjIh"),
+    "diff of a secret, after": (" data:\n-  pass: aHVudGVyMjIh\n+  pass: aHVudGVyMjMh\n kind: Secret", "aHVudGVyMjMh"),
+    "diff of a secret, taken away": ("-apiVersion: v1\n-data:\n-  pass: aHVudGVyMjIh\n-kind: Secret", "aHVudGVyMjIh"),
+    "diff of a secret, added": ("+kind: Secret\n+stringData:\n+  a: hello there", "hello there"),
+    "diff of an env list": ("  - name: DB_PASSWORD\n-   value: hunter22\n+   value: hunter23", "hunter23"),
+    "diff of an env list, value first": ("-    value: hunter22\n+    value: hunter23\n     name: DB_PASSWORD", "hunter22"),
+    "diff of a secret, json": ('   "kind": "Secret",\n   "data": {\n-    "a": "aGVsbG8="\n   }', "aGVsbG8="),
+    "a default password": ("DB_PASSWORD=changeme", "changeme"),
     "value asked for": ("$ kubectl get secret db -o jsonpath={.data.password}\naGVsbG8=", "aGVsbG8="),
 }
 
@@ -104,6 +115,16 @@ STAYS = [
     "DB_PASSWORD:  <set to the key 'password' in secret 'db'>  Optional: false",
     "token:      1234 bytes",
     "password: REDACTED",
+    "kubectl set env deployment/x -n shop STRIPE_API_KEY=VALUE",
+    "kubectl set env deployment/x DB_PASSWORD=<value> API_TOKEN=<your token>",
+    "kubectl create secret generic x --from-literal=token=your-token-here",
+    "API_KEY=YOUR_API_KEY DB_PASSWORD=REPLACE_ME",
+    "DB_PASSWORD=${NAME} API_TOKEN=$TOKEN SECRET_KEY=xxxxx",
+    'password: "TODO"',
+    "- value: plain\n  name: MODE\n- value: other\n  name: LEVEL",
+    "- name: DB_PASSWORD\n  valueFrom:\n    secretKeyRef:\n      name: db\n- name: MODE\n  value: fast",
+    " data:\n-  mode: fast\n+  mode: slow\n kind: ConfigMap",
+    "-    privileged: true\n+    privileged: false",
     "client-key-data: DATA+OMITTED",
     "secretName: web-tls",
     "serviceAccountName: token-reader",
@@ -175,9 +196,36 @@ def test_a_stream_says_the_same_whatever_the_borders(name: str, sizes: list[int]
     assert "\n".join(out) == Redactor().text(text)
 
 
-@given(st.text(alphabet="abkeyd: =\n-{}\"'S/", max_size=80))
+BLOCK = st.sampled_from(
+    [
+        "data:",
+        "kind: Secret",
+        "  a: aGVsbG8td29ybGQ=",
+        "- value: x1",
+        "  value: x2",
+        "  name: DB_PASSWORD",
+        "  name: a",
+        "",
+        "}",
+        "---",
+        KEY_LINES[0],
+    ]
+)
+
+
+@given(st.text(alphabet="abkeyd: =\n-+{}\"'S/", max_size=80))
 def test_no_line_is_lost_or_made(text: str) -> None:
     assert Redactor().text(text).count("\n") == text.count("\n")
+
+
+@given(st.lists(st.tuples(st.sampled_from(["", " ", "+", "-"]), BLOCK), max_size=12))
+def test_lines_of_a_diff_keep_their_order_and_their_marks(lines: list[tuple[str, str]]) -> None:
+    text = "\n".join(mark + line for mark, line in lines)
+    out = Redactor().text(text).split("\n")
+    assert len(out) == len(text.split("\n"))
+    for before, after in zip(text.split("\n"), out, strict=True):
+        assert before == after or before[:1] == after[:1]
+        assert before.partition(":")[0] == after.partition(":")[0] or "[redacted:" in after
 
 
 @pytest.mark.skipif(not SHARED.exists(), reason="the larger samples are not here")
@@ -202,3 +250,11 @@ def test_plain_log_lines_cost_little() -> None:
     started = time.process_time()
     assert stream.feed(lines) == lines
     assert time.process_time() - started < 1.0
+
+
+@pytest.mark.parametrize("lines", [["data:"] * 20_000, ["data:", *[" data:"] * 20_000], [" " * n + "data:" for n in range(1500)]])
+def test_nested_and_repeated_blocks_cost_no_more_than_their_length(lines: list[str]) -> None:
+    started = time.process_time()
+    count = Redactor().text("\n".join(lines)).count("\n")
+    assert count == len(lines) - 1
+    assert time.process_time() - started < 4.0
