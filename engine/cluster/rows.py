@@ -178,18 +178,22 @@ def event_rows(events: Iterable[Mapping[str, Any]], now: datetime) -> list[Event
 
 
 def namespace_rows(namespaces: Iterable[Mapping[str, Any]], pods: Iterable[Mapping[str, Any]], now: datetime) -> list[NamespaceRow]:
-    """Namespaces with their pod counts; those in trouble first, then by name."""
+    """Namespaces with their pod counts; those in trouble first, then by name. Where their list is missing, those that pods are in."""
     counts: dict[str, list[int]] = {}
+    ages: dict[str, float] = {}
     for pod in pods:
         row = pod_row(pod, now)
         count = counts.setdefault(row.namespace, [0, 0])
         count[0] += 1
         count[1] += row.trouble == "broken" or (row.trouble == "waiting" and row.age > _PATIENCE)
+        ages[row.namespace] = max(row.age, ages.get(row.namespace, 0.0))
     rows = []
     for namespace in namespaces:
         name = text_at(namespace, "metadata", "name")
         total, failing = counts.get(name, (0, 0))
         rows.append(NamespaceRow(name, text_at(namespace, "status", "phase"), total, failing, _age(namespace, now)))
+    if not rows:  # a dump without their list: each is at least as old as its oldest pod
+        rows = [NamespaceRow(name, "", total, failing, ages[name]) for name, (total, failing) in counts.items()]
     return sorted(rows, key=lambda r: (r.failing == 0 and r.status != "Terminating", r.name))
 
 

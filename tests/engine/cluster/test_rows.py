@@ -262,6 +262,11 @@ def test_namespaces_count_their_failing_pods_and_come_in_trouble_first() -> None
     ]
 
 
+def test_namespaces_of_a_recording_without_their_list_are_those_of_its_pods() -> None:
+    rows = namespace_rows([], [pod("p", ready=False, restarts=1), pod("r", namespace="b")], NOW)
+    assert [(r.name, r.status, r.pods, r.failing) for r in rows] == [("shop", "", 1, 1), ("b", "", 1, 0)]
+
+
 def test_the_demo_shows_its_faults_and_leaves_the_healthy_alone() -> None:
     demo = open_recording(resource_path("demo"))
     rows = {(r.namespace, r.name): r for r in workload_rows({r: demo.list(r) for r in WORKLOAD_RESOURCES}, demo.now())}
