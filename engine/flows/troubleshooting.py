@@ -67,7 +67,7 @@ def _analyze(query: str, tools: Tools, emit: Emit) -> Diagnosis:
     with step(tools, emit, "read the cluster and analyze", "cluster") as note:
         try:
             diagnosis = _diagnose(query, tools, tools.place.namespace)
-            if tools.place.namespace and not diagnosis.focus:
+            if tools.place.namespace and all(ref.kind == "Namespace" for ref in diagnosis.focus):
                 diagnosis = _look_elsewhere(query, tools, emit, diagnosis)
         except ClusterError as error:
             raise FlowError("cluster", str(error)) from error
