@@ -247,8 +247,7 @@ class Agent:
         """Run the analyzers alone; the Run emits one FindingsFound. `namespace=None` is the session's own, "" all."""
         from engine.flows.dispatch import check_cluster
 
-        place = self._place if namespace is None else dataclasses.replace(self._place, namespace=namespace)
-        return self._begin(lambda run: check_cluster(self, run, place, only)).start()
+        return self._begin(lambda run: check_cluster(self, run, namespace, only)).start()
 
     def undo(self) -> Run:
         """Propose the way back of the latest change; asks like any other command."""

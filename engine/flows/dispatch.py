@@ -70,15 +70,15 @@ def answer_query(agent: Workshop, run: Run, place: Place, query: str, *, pod: st
         raise FlowError("cluster", str(error)) from error
 
 
-def check_cluster(agent: Workshop, run: Run, place: Place, only: tuple[str, ...]) -> str:
-    """The analyzers alone."""
+def check_cluster(agent: Workshop, run: Run, namespace: str | None, only: tuple[str, ...]) -> str:
+    """The analyzers alone; `namespace=None` is the session's own, which a live context may only tell once it is open."""
     from engine.analyzers.registry import check
     from engine.analyzers.view import ClusterView
 
     connection = agent.connection(run)
-    namespace = place.namespace or agent.place.namespace if place.namespace else ""
+    within = agent.place.namespace if namespace is None else namespace
     try:
-        report = check(ClusterView.of(connection.source, namespace or None, cancel=run.token), only=only)
+        report = check(ClusterView.of(connection.source, within or None, cancel=run.token), only=only)
     except ClusterError as error:
         raise FlowError("cluster", str(error)) from error
     run.emit(FindingsFound(findings=report.findings, scanned=report.scanned, errors=report.errors))
