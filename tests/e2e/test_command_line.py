@@ -205,3 +205,24 @@ def test_a_cluster_is_recorded_and_the_recording_opens(tmp_path: Path) -> None:
     again = run("snapshot", "record", str(target), "--demo")
     assert again.returncode == 5
     assert "exists already" in again.stderr
+
+
+@pytest.mark.kubectl
+def test_a_live_context_is_diagnosed_and_changed_like_a_recording(tmp_path: Path) -> None:
+    from engine.cluster.connect import Opening, connect
+
+    connection = connect(Opening(demo=True))
+    try:
+        config = ("--kubeconfig", str(connection.kubeconfig()), "--no-save", "-n", "shop")
+        asked = run("troubleshoot", *config, "--no-llm", "-q", "why is checkout-api restarting?", "--output", "json")
+        assert "STRIPE_API_KEY" in json.loads(asked.stdout)["root_causes"][0]["summary"], asked.stderr
+        command = "kubectl scale deployment cart-api --replicas=3 -n shop"
+        changed = run("troubleshoot", *config, "--no-llm", "-q", "scale cart-api to 3", "--approve-exact", command)
+        assert changed.returncode == 0, changed.stderr
+        assert "3 of them ready" in changed.stdout
+        assert "demo ▸ shop" in run("health", *config).stdout
+    finally:
+        connection.close()
+    gone = run("check", *config)
+    assert gone.returncode == 3
+    assert gone.stderr

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 from typing import TextIO
 
@@ -96,12 +97,21 @@ def follow(run: Run, args: argparse.Namespace) -> int:
 
 def _decide(request: ApprovalRequest, approved: list[str]) -> Decision:
     """Approve what --approve-exact names word for word; on a terminal ask; otherwise no."""
-    if request.command in approved or any(tuple(text.split()) == request.argv for text in approved):
+    if request.command in approved or any(_same(text, request) for text in approved):
         return Decision("approve", typed=request.typed_name, by="--approve-exact")
     if sys.stdin.isatty() and sys.stderr.isatty():
         return ask_person(request, sys.stderr)
     complain(f"needs approval: {request.command}   (run it with --approve-exact {request.command!r})")
     return Decision("reject", reason="no terminal to ask on", by="no-terminal")
+
+
+def _same(text: str, request: ApprovalRequest) -> bool:
+    """Whether a text means exactly this argv; the context that pinning added need not be named."""
+    try:
+        words = tuple(shlex.split(text))
+    except ValueError:
+        return False
+    return words in (request.argv, request.argv[:-2] if request.argv[-2:] == ("--context", request.context) else request.argv)
 
 
 def ask_person(request: ApprovalRequest, out: TextIO) -> Decision:
@@ -114,6 +124,8 @@ def ask_person(request: ApprovalRequest, out: TextIO) -> Decision:
         out.write(f"  dry run  {request.dry_run.text}\n")
         for line in request.dry_run.diff[:40]:
             out.write(f"    {line}\n")
+    for line in request.manifest.splitlines():
+        out.write(f"    {line}\n")
     if request.undo:
         out.write(f"  undo     {request.undo}\n")
     wanted = request.typed_name
