@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from engine.analyzers.callees import WORKLOADS
 from engine.analyzers.cite import event, field, latest_event, listed, nearest
 from engine.analyzers.clients import Clients
 from engine.analyzers.confidence import EVENT, HINT, LOG, RELATION, STATE, confidence
@@ -59,6 +60,8 @@ def _nobody(view: ClusterView, service: Obj, selector: Mapping[str, str], pods: 
         owner = owners[0]
         wanted = owner.at("spec", "replicas")
         zero = wanted == 0
+        if not zero and not view.can_see("pods"):
+            return
         why = "is scaled to 0 replicas" if zero else "has no pods"
         yield network_finding(
             owner if zero else service,
@@ -73,6 +76,8 @@ def _nobody(view: ClusterView, service: Obj, selector: Mapping[str, str], pods: 
             owner=owner.ref,
             detail=service.name if zero else "",
         )
+        return
+    if not view.can_see("pods"):
         return
     words = ", ".join(f"{k}={v}" for k, v in selector.items())
     guess = _meant(view, service, selector, pods)
@@ -93,6 +98,8 @@ def _nobody(view: ClusterView, service: Obj, selector: Mapping[str, str], pods: 
         remedy = Remedy("make the selector match the pods' labels", command, "mutate")
     else:
         text = f"its selector {words} matches no pod and no workload of namespace {service.namespace}"
+        if not all(view.can_see(resource) for resource in WORKLOADS):
+            text = f"its selector {words} matches no pod (not every kind of workload can be seen)"
         remedy = Remedy("see which labels the pods have", f"kubectl -n {service.namespace} get pods --show-labels", "read")
     critical = guess is not None or bool(complaints)
     yield network_finding(

@@ -27,6 +27,9 @@ from fakes.manifests import (
 from engine.analyzers.dns import dns
 from engine.analyzers.registry import check
 from engine.analyzers.services import services
+from engine.analyzers.view import ClusterView
+from engine.cluster.objects import Obj
+from engine.cluster.source import NotRecorded
 from engine.facts import Finding, ObjectRef
 
 Logs = dict[tuple[str, str, str, bool], list[str]]
@@ -69,6 +72,21 @@ def test_a_selector_with_another_value_is_told_with_the_labels_of_the_pods() -> 
     assert "app=apii" in finding.summary
     assert "app=api" in finding.summary
     assert '"app":"api"' in finding.remedies[0].command
+
+
+@pytest.mark.parametrize(("lost", "expected"), [("pods", []), ("deployments.apps", ["matches no pod (not every kind"])])
+def test_what_cannot_be_seen_is_not_called_absent(lost: str, expected: list[str]) -> None:
+    whole = view(api(), service("api", {"app": "other-name"} if lost == "deployments.apps" else {"app": "api"}))
+
+    def fetch(resource: str, namespace: str | None) -> list[Obj]:
+        if resource == lost:
+            raise NotRecorded(f"the recording has no {resource}")
+        return [] if resource == "pods" else whole.within(resource, namespace)
+
+    seen = ClusterView(fetch, now=whole.now, namespace=NS)
+    found = list(services(seen))
+    assert len(found) == len(expected)
+    assert all(words in f.summary for words, f in zip(expected, found, strict=True))
 
 
 def test_a_selector_with_another_key_is_told_with_the_pods_labels() -> None:
