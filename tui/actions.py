@@ -10,6 +10,9 @@ from textual.binding import Binding
 Where = Literal["everywhere", "prompt", "chat", "cluster", "timeline", "output", "details"]
 
 
+PANES: tuple[Where, ...] = ("chat", "cluster", "timeline", "output")
+
+
 @dataclass(frozen=True, slots=True)
 class Action:
     """One thing that a person can do.
@@ -93,6 +96,22 @@ ACTIONS: tuple[Action, ...] = (
     Action("quit", "Quit", "Leave; asks while something runs", "ask_quit", "ctrl+q", slash=("quit", "q")),
     Action("clear", "New session", "Clear the chat and begin a new session", "new_session", slash=("clear",)),
     Action("health", "Health", "Cluster, kubectl, model, index and permissions, each with the way to mend it", "health", slash=("health",)),
+    Action(
+        "docs",
+        "Documentation",
+        "Search and read the runbooks, the guide and past incidents; run a command of a page",
+        "docs",
+        "f6",
+        slash=("docs",),
+        argument="[WORDS]",
+    ),
+    Action(
+        "runbook",
+        "Draft a runbook",
+        "Write the last diagnosis as a runbook into your own folder; asks first",
+        "runbook",
+        slash=("runbook",),
+    ),
     Action("model", "Model", "Which model answers, and what to do when it is absent", "model", slash=("model",)),
     Action(
         "mode",

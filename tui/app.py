@@ -7,43 +7,30 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from textual import on
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
-from textual.events import Resize
+from textual.events import Key, Resize
 from textual.widget import Widget
-from textual.widgets import Input, Static, TextArea
+from textual.widgets import Static
 
-from engine.events import (
-    ApprovalAnswered,
-    ApprovalRequested,
-    ClusterChanged,
-    CommandFinished,
-    CommandOutput,
-    CommandStarted,
-    ContextChanged,
-    Event,
-    QueryReceived,
-)
-from engine.facts import Decision
 from tui.actions import bindings, footer
-from tui.approvals import ApprovalQueue
-from tui.bridge import FRAME
-from tui.panes.chat import FixCommand
-from tui.panes.cluster import ClusterPane
-from tui.panes.output import OutputPane
-from tui.panes.timeline import TimelinePane
-from tui.run_view import RunView
+from tui.first_frame import FirstFrame
 from tui.session_app import SessionApp
 from tui.theme import THEMES
 from tui.widgets.key_bar import KeyBar
-from tui.widgets.prompt import Prompt
 
 if TYPE_CHECKING:
     from textual.command import Provider
 
     from engine.agent import Agent
     from engine.config import Settings
+    from engine.facts import Decision
+    from tui.panes.chat import FixCommand
+    from tui.panes.cluster import ClusterPane
+    from tui.panes.output import OutputPane
+    from tui.panes.timeline import TimelinePane
+    from tui.run_view import RunView
+    from tui.widgets.prompt import Prompt
 
 ESC_WITHIN = 3.0
 BEAT = 0.12
@@ -57,9 +44,9 @@ def _palette() -> type[Provider]:
 
 
 class K8sAgentApp(SessionApp):
-    """The full-screen session on an `Agent`. `clock` counts seconds; `folder` is where history and
-    saved outputs go (None: beside the session's transcripts, nowhere when those are not kept). `moving=False` stops spinner and blinking;
-    `frame` is the least time in seconds between two paints of what came in.
+    """The full-screen session. `agent` is one, or makes one once the first frame is painted. `clock` counts seconds; `folder` is where
+    history and saved outputs go (None: beside the session's transcripts, nowhere when those are not kept). `moving=False` stops spinner
+    and blinking; `frame` is the least time in seconds between two paints of what came in.
     """
 
     TITLE = "K8sAgent"
@@ -72,17 +59,19 @@ class K8sAgentApp(SessionApp):
 
     def __init__(
         self,
-        agent: Agent,
+        agent: Agent | Callable[[], Agent],
         settings: Settings,
         *,
         clock: Callable[[], float] = time.monotonic,
         folder: Path | None = None,
         moving: bool = True,
-        frame: float = FRAME,
+        frame: float | None = None,
     ) -> None:
-        super().__init__(agent, settings, clock, folder, self._deliver, frame)
+        super().__init__(agent, settings, clock, folder, frame)
         self.moving = moving
-        self.approvals = ApprovalQueue(clock)
+        self.problem = ""
+        """Why the session could not begin; "" when it did."""
+        self._early: list[Key] = []
         self._unsubscribe: Callable[[], None] = lambda: None
         self._escaped = float("-inf")
         for theme in THEMES.values():
@@ -92,30 +81,57 @@ class K8sAgentApp(SessionApp):
     # what stands where
 
     def compose(self) -> list[Widget]:
-        self.prompt.digits = self._digit
-        row = Horizontal(Static("› ", id="sign", markup=False), self.prompt, id="prompt-row")
-        return [self.header, self.workspace, row, KeyBar(footer("prompt", "everywhere"), id="footer")]
+        """The frame alone: what fills it is imported once the frame is on the screen."""
+        row = Horizontal(Static("› ", id="sign", markup=False), id="prompt-row")
+        return [self.header, FirstFrame(id="first"), row, KeyBar(footer("prompt", "everywhere"), id="footer")]
 
     def on_mount(self) -> None:
-        """Paint first; the engine starts after that, on a thread of its own."""
+        """Paint first; everything else after that."""
+        self.call_after_refresh(self._furnish)
+
+    async def _furnish(self) -> None:
+        """Bring in panes and prompt, then let the engine begin on a thread of its own."""
+        try:
+            from tui.inbox import Inbox
+
+            self.furnish(Inbox(self).deliver)
+        except Exception as error:  # noqa: BLE001 — a session that cannot begin is told by whoever started it, after the screen is gone
+            self.problem = str(error) or type(error).__name__
+            self.exit(return_code=2)
+            return
+        self.prompt.digits = self._digit
+        self.prompt.cursor_blink = self.moving
+        screen = self.screen_stack[0]
+        with self.batch_update():
+            await screen.query_one("#first").remove()
+            await screen.mount(self.workspace, after=self.header)
+            await screen.query_one("#prompt-row").mount(self.prompt)
+        self.ready = True
+        self._fit(self.size.width, self.size.height)
+        screen.set_focus(self.prompt)
+        for key in self._early:
+            self.prompt.post_message(key)
         self.bridge.open()
         self._unsubscribe = self.agent.subscribe(self.bridge.emit)
         self.header.show(self.agent.status)
         self.reading.welcome()
-        self.prompt.focus()
         if self.moving:
-            self.prompt.cursor_blink = True
             self.set_interval(BEAT, self._beat)
-        else:
-            self.prompt.cursor_blink = False
         self.set_interval(0.1, self.ask_next)
         self.call_after_refresh(self._start)
 
     def _start(self) -> None:
         self.background.run("start", self.agent.start, lambda _: self.reading.begin(), self.tell_error)
 
+    def on_key(self, event: Key) -> None:
+        """What is typed before the prompt stands goes into it."""
+        if not self.ready:
+            self._early.append(event)
+
     def on_unmount(self) -> None:
         """Leaving means no to whatever is asked; the engine stops what runs."""
+        if not self.ready:
+            return
         self.reject_all("closed")
         self._unsubscribe()
         self.bridge.close()
@@ -124,71 +140,12 @@ class K8sAgentApp(SessionApp):
 
     def on_resize(self, event: Resize) -> None:
         """Below a hundred columns panes are tabs; a short terminal gives its rows to the panes."""
-        self.workspace.fit(event.size.width)
-        self.screen_stack[0].set_class(event.size.height < 30, "-short")
+        self._fit(event.size.width, event.size.height)
 
-    # events in
-
-    def _deliver(self, events: list[Event]) -> None:
-        """Fold a frame's events into what the panes show, then show it once."""
-        now = self.clock()
-        touched: dict[str, RunView] = {}
-        lines: list[CommandOutput] = []
-        for event in events:
-            if isinstance(event, ContextChanged):
-                self.header.show(self.agent.status)
-                self.reading.place_changed()
-                continue
-            if isinstance(event, ClusterChanged):
-                self.reading.pull()
-                continue
-            view = self.view_of(event, now)
-            was_running = view.running
-            view.fold(event, now)
-            touched[view.id] = view
-            match event:
-                case CommandOutput():
-                    lines.append(event)
-                case CommandStarted():
-                    self.workspace.output.started(event)
-                case CommandFinished():
-                    self.workspace.output.output(lines)
-                    lines = []
-                    self.workspace.output.finished(event)
-                case ApprovalRequested():
-                    self.approvals.add(event.run, event.request)
-                    self.attention("approval needed")
-                case ApprovalAnswered():
-                    if self.approvals.settled(event.run, event.id) and self.asking:
-                        self.screen.dismiss(None)
-                case _:
-                    pass
-            if was_running and not view.running:
-                self._ended(view, now)
-        if lines:
-            self.workspace.output.output(lines)
-        for view in touched.values():
-            self.workspace.chat.update(view.id, now)
-        if self.current is not None and self.current.id in touched:
-            self.workspace.timeline.show(self.current, now)
-        self.ask_next()
-
-    def view_of(self, event: Event, now: float) -> RunView:
-        """The Run's view, made when the screen first hears of it."""
-        if event.run not in self.views:
-            view = self.views[event.run] = RunView(event.run, event.query if isinstance(event, QueryReceived) else "", began=now)
-            self.workspace.chat.begin(view, now)
-            if self.current is None or not self.current.running or not view.query.startswith(("!", "kubectl ")):
-                self.current = view
-            self.header.show(self.agent.status)
-        return self.views[event.run]
-
-    def _ended(self, view: RunView, now: float) -> None:
-        self.workspace.chat.turns[view.id].finish(now)
-        self.runs.pop(view.id, None)
-        self.header.show(self.agent.status)
-        self.title_says("")
-        self.reading.pull()
+    def _fit(self, width: int, height: int) -> None:
+        self.screen_stack[0].set_class(height < 30, "-short")
+        if self.ready:
+            self.workspace.fit(width)
 
     def _beat(self) -> None:
         """What really moves: the running step's spinner and its seconds."""
@@ -232,6 +189,8 @@ class K8sAgentApp(SessionApp):
 
     def reject_all(self, by: str) -> None:
         """No to everything that is asked."""
+        from engine.facts import Decision
+
         for pending in self.approvals.drain():
             self.answer(pending.run, pending.request.id, Decision("reject", reason="the session was left", by=by))
 
@@ -239,6 +198,8 @@ class K8sAgentApp(SessionApp):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """A dialog keeps the keys of the screen below it to itself."""
+        if not self.ready:
+            return action in ("ask_quit", "quit")
         return len(self._screen_stack) <= 1 or action not in DIALOG_BLOCKS
 
     def action_peel(self) -> None:
@@ -263,6 +224,8 @@ class K8sAgentApp(SessionApp):
 
     def action_copy_or_stop(self) -> None:
         """ctrl+c: copy what is selected; else stop the command; never leave."""
+        from textual.widgets import Input, TextArea
+
         selected = self.screen.get_selected_text()
         focused = self.focused
         if not selected and isinstance(focused, TextArea | Input):
@@ -292,16 +255,13 @@ class K8sAgentApp(SessionApp):
 
     # messages of the panes
 
-    @on(Prompt.Typed)
-    def _typed(self) -> None:
+    def on_prompt_typed(self) -> None:
         self.approvals.typed()
 
-    @on(Prompt.Sent)
-    def _sent(self, event: Prompt.Sent) -> None:
+    def on_prompt_sent(self, event: Prompt.Sent) -> None:
         self.send(event.text)
 
-    @on(Prompt.Wanted)
-    def _wanted(self, event: Prompt.Wanted) -> None:
+    def on_prompt_wanted(self, event: Prompt.Wanted) -> None:
         prefix = event.prefix
         self.background.run(
             "names",
@@ -310,8 +270,7 @@ class K8sAgentApp(SessionApp):
             self.tell_error,
         )
 
-    @on(FixCommand.Asked)
-    def _fix(self, event: FixCommand.Asked) -> None:
+    def on_fix_command_asked(self, event: FixCommand.Asked) -> None:
         match event.what:
             case "run":
                 self.send(f"!{event.command}")
@@ -320,20 +279,17 @@ class K8sAgentApp(SessionApp):
             case _:
                 self.copy(event.command)
 
-    @on(ClusterPane.Asked)
-    def _about(self, event: ClusterPane.Asked) -> None:
+    def on_cluster_pane_asked(self, event: ClusterPane.Asked) -> None:
         self.about(event.what, event.ref, event.question)
 
-    @on(TimelinePane.Opened)
-    def _opened(self, event: TimelinePane.Opened) -> None:
+    def on_timeline_pane_opened(self, event: TimelinePane.Opened) -> None:
         if event.command:
             self.workspace.output.pick(f"{event.run}/{event.command}")
             self.workspace.show("output")
         elif event.evidence:
             self.open_evidence(event.run, event.evidence, event.title)
 
-    @on(OutputPane.Copied)
-    def _copied(self, event: OutputPane.Copied) -> None:
+    def on_output_pane_copied(self, event: OutputPane.Copied) -> None:
         self.copy(event.text)
 
 
@@ -347,6 +303,8 @@ DIALOG_BLOCKS = frozenset(
         "new_session",
         "command_palette",
         "health",
+        "docs",
+        "runbook",
         "model",
         "edit_last",
         "command_bar",

@@ -26,13 +26,14 @@ SWITCH_INTERVAL = 0.001
 class Bridge:
     """Carries events and finished jobs to one asyncio loop.
 
-    `deliver` gets the events of a frame in order. Command output that outruns the screen is dropped oldest first; what was dropped is
+    `deliver` gets the events of a frame in order and may take only so many of them (None: all); the rest comes with the next frame.
+    Command output that outruns the screen is dropped oldest first; what was dropped is
     counted per command and told to `dropped` before the next frame. Everything else always arrives. After `close` nothing is delivered.
     """
 
     def __init__(
         self,
-        deliver: Callable[[list[Event]], None],
+        deliver: Callable[[list[Event]], int | None],
         dropped: Callable[[str, int], None] = lambda command, lines: None,
         *,
         frame: float = FRAME,
@@ -157,7 +158,17 @@ class Bridge:
         for command, lines in lost.items():
             self._dropped(command, lines)
         if events:
-            self._deliver(events)
+            taken = self._deliver(events)
+            if taken is not None and taken < len(events):
+                self._put_back(events[taken:])
         for job in jobs:
             job()
         self._last = self._clock()
+        if self._events:
+            self._wake()
+
+    def _put_back(self, rest: list[Event]) -> None:
+        with self._lock:
+            if not self._closed:
+                self._events.extendleft(reversed(rest))
+                self._lines += sum(len(event.lines) for event in rest if isinstance(event, CommandOutput))

@@ -7,33 +7,33 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING
 
 from textual.app import App
 from textual.content import Content
-from textual.style import Style
 
-from engine.facts import Mode, ObjectRef
-from tui.actions import CLUSTER_WORDS, SLASH, Where
-from tui.background import Background, first_sentence
-from tui.bridge import Bridge
-from tui.reading import ClusterReading
-from tui.run_view import RunView
+from tui.actions import CLUSTER_WORDS, PANES, SLASH, Where
 from tui.text import one_line, plain, plain_lines
 from tui.theme import THEMES
-from tui.widgets.flow import Para, blank
 from tui.widgets.header import Header
-from tui.widgets.prompt import History, Prompt
-from tui.widgets.prose import prose
-from tui.workspace import PANES, Workspace
 
 if TYPE_CHECKING:
     from engine.agent import Agent
     from engine.config import Settings
     from engine.events import Event
+    from engine.facts import Mode, ObjectRef
     from engine.run import Run
+    from tui.approvals import ApprovalQueue
+    from tui.background import Background
+    from tui.bridge import Bridge
+    from tui.reading import ClusterReading
+    from tui.run_view import RunView
+    from tui.screens.docs import Trail
+    from tui.widgets.flow import Para
+    from tui.widgets.prompt import Prompt
+    from tui.workspace import Workspace
 
-MODES: tuple[Mode, ...] = get_args(Mode)
+MODES: tuple[Mode, ...] = ("read-only", "asks before changes", "suggest-only")
 MODE_WORDS: dict[str, Mode] = {
     "ask": "asks before changes",
     "asks": "asks before changes",
@@ -46,34 +46,58 @@ RECENT_KEPT = 9
 class SessionApp(App[None]):
     """The actions of the table by their Textual names, and the state that they share."""
 
+    agent: Agent
+    bridge: Bridge
+    background: Background
+    approvals: ApprovalQueue
+    workspace: Workspace
+    prompt: Prompt
+    reading: ClusterReading
+
     def __init__(
         self,
-        agent: Agent,
+        agent: Agent | Callable[[], Agent],
         settings: Settings,
         clock: Callable[[], float],
         folder: Path | None,
-        deliver: Callable[[list[Event]], None],
-        frame: float,
+        frame: float | None,
     ) -> None:
         super().__init__()
-        self.agent = agent
+        self._agent_or_maker = agent
+        self._frame = frame
         self.settings = settings
         self.clock = clock
-        if folder is None and agent.sessions.folder is not None:
-            folder = agent.sessions.folder.parent
         self.folder = folder
-        self.bridge = Bridge(deliver, self.dropped, frame=frame)
-        self.background = Background(self.bridge)
+        self.ready = False
+        """Whether panes, prompt and agent are there; before that only the frame stands."""
         self.header = Header()
-        self.workspace = Workspace()
-        self.workspace.output.folder = folder
-        self.prompt = Prompt(History(folder / "history.jsonl" if folder else None), id="prompt")
-        self.reading = ClusterReading(agent, self.background, self.workspace)
         self.views: dict[str, RunView] = {}
         self.runs: dict[str, Run] = {}
         self.current: RunView | None = None
         self.recent: list[str] = []
         self.mouse_taken = settings.ui.mouse
+        self.docs_trail: Trail | None = None
+
+    def furnish(self, deliver: Callable[[list[Event]], int]) -> None:
+        """Import and make what fills the frame; `deliver` takes events and says how many. Raises what making the agent raises."""
+        from tui.approvals import ApprovalQueue
+        from tui.background import Background
+        from tui.bridge import FRAME, Bridge
+        from tui.reading import ClusterReading
+        from tui.widgets.prompt import History, Prompt
+        from tui.workspace import Workspace
+
+        given = self._agent_or_maker
+        agent = self.agent = given() if callable(given) else given
+        if self.folder is None and agent.sessions.folder is not None:
+            self.folder = agent.sessions.folder.parent
+        self.bridge = Bridge(deliver, self.dropped, frame=FRAME if self._frame is None else self._frame)
+        self.background = Background(self.bridge)
+        self.approvals = ApprovalQueue(self.clock)
+        self.workspace = Workspace()
+        self.workspace.output.folder = self.folder
+        self.prompt = Prompt(History(self.folder / "history.jsonl" if self.folder else None), id="prompt")
+        self.reading = ClusterReading(agent, self.background, self.workspace)
 
     def dropped(self, command: str, lines: int) -> None:
         """Lines of a command never arrived, since the screen could not keep up."""
@@ -86,6 +110,8 @@ class SessionApp(App[None]):
 
     def tell_error(self, error: Exception) -> None:
         """Show why something did not work."""
+        from tui.background import first_sentence
+
         self.notify(plain_lines(first_sentence(error)), severity="error", markup=False)
 
     # sending
@@ -135,6 +161,8 @@ class SessionApp(App[None]):
                 self.use_namespace("" if name in ("all", "*") else name)
             case "context", name if name:
                 self.use_context(name)
+            case "docs", question:
+                self.read_docs(question or None)
             case "mode", name if name in MODE_WORDS:
                 self.use_mode(MODE_WORDS[name])
             case "theme", name if name in THEMES:
@@ -257,6 +285,7 @@ class SessionApp(App[None]):
     def action_model(self) -> None:
         """Say which model answers."""
         from tui.screens.dialog import Reader
+        from tui.widgets.flow import Para, blank
 
         status = self.agent.status
         words = {"ok": "answers", "absent": "is not there", "unknown": "has not been looked for yet", "off": "is switched off"}
@@ -275,9 +304,39 @@ class SessionApp(App[None]):
         )
         self.push_screen(Reader(Content("model").stylize("bold $strong"), paras))
 
+    def action_docs(self) -> None:
+        self.read_docs(None)
+
+    def read_docs(self, question: str | None) -> None:
+        """Open the documentation at a question, or where it was left."""
+        from tui.screens.docs import DocsScreen, Trail, Wanted
+
+        if self.screen.is_modal:
+            return
+        if self.docs_trail is None:
+            self.docs_trail = Trail()
+
+        def wanted(what: Wanted | None) -> None:
+            if what is None:
+                return
+            if what.what == "run":
+                self.send(f"!{what.command}")
+            else:
+                self.prompt.put(f"!{what.command}")
+
+        self.push_screen(DocsScreen(self.agent.docs, self.background, self.docs_trail, question), wanted)
+
+    def action_runbook(self) -> None:
+        """Draft a runbook from the last diagnosis; it is shown and approved like a change."""
+        self._launch("/runbook", self.agent.draft_runbook)
+
     def action_cite(self, run: str, id: str) -> None:
         """Open the evidence or the passage behind a citation."""
+        from textual.style import Style
+
         from tui.screens.dialog import Reader
+        from tui.widgets.flow import Para, blank
+        from tui.widgets.prose import prose
 
         view = self.views.get(run)
         passage = view.passages.get(id) if view is not None else None
@@ -297,6 +356,7 @@ class SessionApp(App[None]):
     def open_evidence(self, run: str, ids: tuple[str, ...], title: str) -> None:
         """Show pieces of evidence, each with its source and its words."""
         from tui.screens.dialog import Reader
+        from tui.widgets.flow import Para, blank
 
         view = self.views.get(run)
         if view is None:

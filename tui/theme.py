@@ -6,9 +6,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from textual.theme import Theme
 
-from engine.facts import Risk
+if TYPE_CHECKING:
+    from engine.facts import Risk
 
 RISK_STYLE: dict[Risk, str] = {"read": "$good", "mutate": "$wait", "destructive": "$bad", "forbidden": "$bad"}
 

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from textual.containers import Horizontal, Vertical
 from textual.reactive import reactive
 from textual.widget import Widget
 
-from tui.actions import Where
+from tui.actions import PANES, Where
+from tui.first_frame import LEAST_WIDTH
 from tui.panes.chat import ChatPane
 from tui.panes.cluster import ClusterPane
 from tui.panes.output import OutputPane
 from tui.panes.timeline import TimelinePane
 from tui.widgets.title_bar import TitleBar
-
-PANES: tuple[Where, ...] = ("chat", "cluster", "timeline", "output")
 
 
 class Workspace(Vertical):
@@ -47,7 +44,6 @@ class Workspace(Vertical):
     narrow: reactive[bool] = reactive(False, toggle_class="-narrow")
     maximised: reactive[bool] = reactive(False)
     alone: reactive[bool] = reactive(False, toggle_class="-alone")
-    LEAST_WIDTH: ClassVar[int] = 100
 
     def __init__(self) -> None:
         super().__init__()
@@ -67,7 +63,7 @@ class Workspace(Vertical):
 
     def fit(self, width: int) -> None:
         """The terminal has this many columns."""
-        self.narrow = width < self.LEAST_WIDTH
+        self.narrow = width < LEAST_WIDTH
 
     def watch_narrow(self) -> None:
         self._apply()

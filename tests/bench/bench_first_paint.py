@@ -40,18 +40,25 @@ Bare().run(headless=True, size=(120, 40))
 """
 
 OURS = """
-from engine.agent import Agent
-from engine.cluster.connect import Opening
-from engine.config import Settings
+from engine.config import load
 from tui.app import K8sAgentApp
+def agent():
+    from engine.agent import Agent
+    from engine.cluster.connect import Opening
+    return Agent(settings, Opening(demo=True), save=False)
 class Painted(K8sAgentApp):
-    def _start(self):
+    async def _furnish(self):
         import sys
         late = [name for name in ("kubernetes", "ollama", "whoosh", "yaml", "httpx") if name in sys.modules]
         print("imported before the first paint:", late or "none of kubernetes, ollama, whoosh, yaml, httpx", file=sys.stderr)
+        if "READY":
+            await super()._furnish()
+        else:
+            self.exit()
+    def _start(self):
         self.exit()
-app = Painted(Agent(Settings(), Opening(demo=True), save=False), Settings())
-app.run(headless=True, size=(120, 40))
+settings = load()
+Painted(agent, settings).run(headless=True, size=(120, 40))
 """
 
 
@@ -65,9 +72,12 @@ def cpu(code: str, quiet: bool) -> float:
 
 
 def test_first_paint_against_a_bare_app() -> None:
-    """Prints the median CPU of both and their ratio; the budget is 1.25."""
-    for code in (BARE, OURS):
+    """Prints the median CPU of both and their ratio; the budget is 1.25. Then what it takes until the prompt takes keys."""
+    painted, ready = OURS.replace("READY", ""), OURS
+    for code in (BARE, painted, ready):
         cpu(code, quiet=False)  # warms the caches, and says what was imported
-    pairs = [(cpu(BARE, True), cpu(OURS, True)) for _ in range(RUNS)]
-    bare, ours = (statistics.median(column) for column in zip(*pairs, strict=True))
-    print(f"\nbare four panes {bare:.3f} s   k8sagent {ours:.3f} s   ratio {ours / bare:.2f}x (budget 1.25x)")
+    rounds = [(cpu(BARE, True), cpu(painted, True), cpu(ready, True)) for _ in range(RUNS)]
+    bare, ours, whole = (statistics.median(column) for column in zip(*rounds, strict=True))
+    print(f"\nbare four panes {bare:.3f} s   k8sagent's frame {ours:.3f} s   ratio {ours / bare:.2f}x (budget 1.25x)")
+    print(f"panes and prompt ready {whole:.3f} s   {whole / bare:.2f}x")
+    assert ours < bare * 1.25

@@ -65,6 +65,7 @@ class Driver:
 
     async def settle(self) -> None:
         """Let the app run until nothing is on its way to the screen."""
+        await self.until(lambda: self.app.ready or not self.app.is_running, "the panes stand")
         for _ in range(2):
             await self.until(lambda: self.app.bridge.idle and self.app.background.idle, "all delivered")
             for _ in range(HOPS):

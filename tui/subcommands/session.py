@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING
 
 from tui.cli import OK, USAGE
 from tui.subcommands.common import complain, opening_of, settings_of
+
+if TYPE_CHECKING:
+    from engine.agent import Agent
 
 
 def interactive(args: argparse.Namespace) -> int:
@@ -13,26 +17,31 @@ def interactive(args: argparse.Namespace) -> int:
     import os
     import sys
 
-    from engine.agent import Agent
-    from engine.session import SessionError
-
     if not args.plain and not (sys.stdin.isatty() and sys.stdout.isatty()):
         complain("the full-screen session needs a terminal; use `k8sagent interactive --plain`, or `k8sagent troubleshoot -q TEXT`")
         return USAGE
     settings = settings_of(args)
-    try:
-        agent = Agent(settings, opening_of(args), save=not args.no_save, session_id=args.resume)
-    except SessionError as error:
-        complain(str(error))
-        return USAGE
+
+    def agent() -> Agent:
+        from engine.agent import Agent
+
+        return Agent(settings, opening_of(args), save=not args.no_save, session_id=args.resume)
+
     if args.plain or os.environ.get("TERM") == "dumb":
+        from engine.session import SessionError
         from tui.plain import run_plain
 
-        return run_plain(agent)
+        try:
+            return run_plain(agent())
+        except SessionError as error:
+            complain(str(error))
+            return USAGE
     from tui.app import K8sAgentApp
 
     app = K8sAgentApp(agent, settings)
     app.run(mouse=settings.ui.mouse)
+    if app.problem:
+        complain(app.problem)
     return app.return_code or OK
 
 

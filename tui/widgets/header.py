@@ -9,10 +9,10 @@ from textual.content import Content
 from textual.widget import Widget
 
 from tui.text import cut, cut_middle, one_line, plain
-from tui.widgets.row_list import Part
 
 if TYPE_CHECKING:
     from engine.agent import Status
+    from tui.widgets.row_list import Part
 
 CLUSTER_DOTS: dict[str, Part] = {"ok": ("●", "$good"), "connecting": ("…", "$wait"), "unreachable": ("✗", "$bad")}
 MODEL_DOTS: dict[str, Part] = {"ok": ("●", "$good"), "unknown": ("…", "$wait"), "absent": ("✗", "$wait"), "off": ("–", "$quiet")}
