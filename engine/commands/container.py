@@ -75,7 +75,12 @@ def _http(program: str, words: Sequence[str]) -> None:
     for value in (*parsed.all("-w"), *parsed.all("--write-out")):
         if not re.fullmatch(table("files")["write_out"], value):
             raise refusal("container.argument", "curl's -w takes plain words and %{names} only.")
+    if any(value != "-" for value in (*parsed.all("-O"), *parsed.all("--output-document"))):
+        raise refusal("container.argument", "wget writes no file in the container; let it print with -O -.")
     address = re.compile(rf"(?:https?://)?{rules['http_hosts']}(?::\d{{1,5}})?(?:/[A-Za-z0-9/_.?=&%-]*)?")
     for url in parsed.operands:
         if not address.fullmatch(url):
-            raise refusal("container.network", f"{url!r} is not a service of this cluster; only these are asked from a container.")
+            raise refusal(
+                "container.network",
+                f"{url!r} is not a service of this cluster; only these are asked from a container, by NAME.NAMESPACE.svc.",
+            )

@@ -173,6 +173,7 @@ _OPERANDS: dict[str, Callable[[str], bool]] = {
     "loopback": lambda word: bool(re.fullmatch(table("files")["loopback_url"], word)),
     "lsof": lambda word: bool(re.fullmatch(r"\+[LDd]\d?|/.*|\S+", word)),
     "charts": lambda word: "://" not in word,
+    "packages": lambda word: "://" not in word and "/" not in word,
 }
 _MEANING = {
     "units": "names of units",
@@ -182,6 +183,7 @@ _MEANING = {
     "targets": "names and addresses of hosts",
     "loopback": "health and metrics addresses of this host",
     "charts": "charts that are already here",
+    "packages": "packages of the configured repositories",
 }
 
 

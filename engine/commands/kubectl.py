@@ -22,6 +22,9 @@ _PLAIN_OUTPUTS = ("name", "wide", "json", "yaml", "kyaml")
 _SECRET_OUTPUTS = ("", "name", "wide")
 _CONFIG_SECRETS = re.compile(r"user|token|password|key-?data|exec|secret|auth-?provider|\.\.|\*\*|\$", re.IGNORECASE)
 _CONFIG_NAMES = re.compile(r"\.users\[[^\]]*\]\.name\b|\.context\.user\b|\{\.\.namespace\}")
+_SECRET_ORDER = re.compile(
+    r"^\{?\.?(?:type|metadata\.(?:name|namespace|creationTimestamp|uid|resourceVersion|generation|labels\.[A-Za-z0-9_-]+))\}?$"
+)
 _DURATION = re.compile(r"^\d+(?:\.\d+)?(?:ms|s|m|h)?$")
 
 
@@ -222,7 +225,8 @@ def _check_outputs(call: Call, row: Mapping[str, Any]) -> None:
 def _secret_output(call: Call) -> bool:
     """Whether anything but names, types and sizes would be printed."""
     output = (call.last("output") or "").partition("=")[0]
-    return output not in _SECRET_OUTPUTS or call.parsed.has("template", "sort-by", "output-watch-events")
+    ordered = any(not _SECRET_ORDER.match(order) for order in call.parsed.all("sort-by"))
+    return output not in _SECRET_OUTPUTS or ordered or call.parsed.has("template", "output-watch-events")
 
 
 def _class(call: Call, row: Mapping[str, Any], workspace: str) -> tuple[Risk, list[str]]:

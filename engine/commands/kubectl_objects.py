@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from engine.commands import patches
 from engine.commands.judging import at_least, refusal, table
 from engine.facts import Risk
 
@@ -118,7 +119,7 @@ def judge_change(call: Call, objects: Objects, row: Mapping[str, Any]) -> tuple[
     if kinds & set(rules["rbac_kinds"].split()) and call.verb not in ("label", "annotate", "delete"):
         raise refusal("kubectl.rbac", "Rights are not changed from here; let an administrator do this.")
     wide = kinds & set(rules["cluster_wide_kinds"].split())
-    if wide and (call.verb == "patch" or (call.verb in ("label", "annotate") and any("pod-security" in word for word in call.operands))):
+    if (wide and call.verb == "patch") or (call.verb in ("label", "annotate") and any("pod-security" in word for word in call.operands)):
         risk, reasons = "destructive", [*reasons, "it changes an object that the whole cluster depends on"]
     checks = {
         "delete": _delete,
@@ -164,32 +165,13 @@ def _scale(call: Call, objects: Objects) -> tuple[Risk, str]:
     return ("destructive", "no pod is left") if int(replicas) == 0 else ("mutate", "")
 
 
-def _privileges(text: str) -> None:
-    compact = re.sub(r'"\s*:\s*', '":', text)
-    for word in table("kubectl_rules")["privilege_words"]:
-        if word.replace('": ', '":') in compact:
-            raise refusal("kubectl.privilege", f"It would raise privileges ({word}); let an administrator do this.")
-
-
 def _patch(call: Call, objects: Objects) -> tuple[Risk, str]:
     patch = call.last("patch")
     if not patch:
         raise refusal("kubectl.patch", "A patch is given with -p, so that it can be shown.")
-    _privileges(patch)
-    if any(is_secret(kind) for kind, _ in objects) and re.search(r"data|stringData", patch, re.IGNORECASE):
-        raise refusal("kubectl.secret", "Values of Secrets do not belong on a command line.")
-    if any(word in patch for word in table("kubectl_rules")["annotation_refused"]):
-        raise refusal("kubectl.privilege", "Snippets run code in the ingress controller; let an administrator do this.")
-    compact = re.sub(r"[\s\"']", "", patch)
-    if "finalizers" in compact:
-        return "destructive", "without finalizers what they clean up is left behind"
-    if "NoExecute" in compact:
-        return "destructive", "the taint evicts pods"
-    if "replicas:0" in compact:
-        return "destructive", "no pod is left"
-    if "$patch:delete" in compact or "$patch:replace" in compact or "$retainKeys" in compact:
-        return "destructive", "the patch deletes a part of the object"
-    return "mutate", ""
+    if call.last("subresource") not in (None, "status", "scale", "resize"):
+        raise refusal("kubectl.flag.subresource", "Only the subresources status, scale and resize are patched.")
+    return patches.judge(patch, secret=any(is_secret(kind) for kind, _ in objects))
 
 
 def _taint(call: Call, objects: Objects) -> tuple[Risk, str]:

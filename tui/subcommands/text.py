@@ -80,7 +80,8 @@ def _jsonl(field: str, row: Callable[[Any, str], dict[str, Any]]) -> int:
         except (ValueError, KeyError, TypeError, AttributeError):
             complain(f"line {number}: not a JSON object with a text `{field}`")
             return USAGE
-        sys.stdout.write(json.dumps(row(id, text), ensure_ascii=False) + "\n")
+        # Only plain characters, so that no reader takes a separator inside a text for the end of the line.
+        sys.stdout.write(json.dumps(row(id, text)) + "\n")
     return OK
 
 

@@ -15,9 +15,15 @@ from engine.commands.lexer import Refused, parse
 from engine.commands.policy import Policy, PolicySettings
 from engine.facts import RISKS
 
-DATA = Path(__file__).parents[2] / "data" / "safety" / "commands.tsv"
+FOLDER = Path(__file__).parents[2] / "data" / "safety"
+DATA = (FOLDER / "commands.tsv", FOLDER / "more_commands.tsv")
 SHARED = Path(__file__).parents[4] / "shared" / "data" / "safety" / "commands.jsonl"
-ROWS = [tuple(line.split("\t", 1)) for line in DATA.read_text(encoding="utf-8").splitlines() if line and not line.startswith("#")]
+ROWS = [
+    tuple(line.split("\t", 1))
+    for file in DATA
+    for line in file.read_text(encoding="utf-8").splitlines()
+    if line and not line.startswith("#")
+]
 POLICY = Policy()
 
 
