@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
+from fakes.kubectls import Kubectl, kubectls
 from fakes.recordings import pod, tar_of, write_folder
 
 from engine.analyzers.diagnosis import diagnose
@@ -19,6 +20,7 @@ from engine.cluster.apiserver import ApiServer
 from engine.cluster.live import LiveCluster
 from engine.cluster.snapshot import BrokenRecording, RecordedCluster, info, open_recording
 from engine.cluster.source import Forbidden, NotFound, NotRecorded
+from engine.resources import resource_path
 
 NOW = datetime(2027, 7, 1, 12, 0, 0, tzinfo=UTC)
 NODE = {
@@ -416,3 +418,25 @@ def test_the_dumps_of_the_development_cluster_hold_what_the_recording_holds(tmp_
         assert abs((part.recorded_at - whole.recorded_at).total_seconds()) < 180
         assert part.server_version() == "v1.36.2"
         assert part.lacks("persistentvolumeclaims")
+
+
+@pytest.mark.kubectl
+@pytest.mark.skipif(not kubectls(), reason="no kubectl is installed")
+@pytest.mark.parametrize("form", ["json", "yaml"])
+def test_what_kubectl_dumps_of_the_demo_opens(tmp_path: Path, form: str) -> None:
+    """One form as a folder, the other as it is printed: kubectl asks five times a second only."""
+    demo = open_recording(resource_path("demo"))
+    dump = ("cluster-info", "dump", "--namespaces=shop", "-o", form)
+    with ApiServer(demo) as server:
+        kubectl = Kubectl(kubectls()[0], server.kubeconfig(tmp_path / "config"), tmp_path / "cache")
+        if form == "json":
+            (tmp_path / "dump").write_text(kubectl.out(*dump))
+        else:
+            kubectl.out(*dump, f"--output-directory={tmp_path / 'dump'}")
+    found = open_recording(tmp_path / "dump")
+    assert (found.layout, len(found.list("nodes"))) == ("a kubectl cluster-info dump", len(demo.list("nodes")))
+    for resource in ("pods", "services", "deployments.apps", "events"):
+        assert len(found.list(resource)) == len(demo.list(resource, "shop")) > 0, resource
+    for item in demo.list("pods", "shop"):
+        place = "shop", item["metadata"]["name"], item["spec"]["containers"][0]["name"]
+        assert found.logs(*place) == [line.split(" ", 1)[-1] for line in demo.logs(*place)]
