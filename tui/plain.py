@@ -30,6 +30,8 @@ HELP = """ask in plain words, or:
   /context NAME     work in another context
   /clear            start a new session
   /health           what works, and how to mend what does not
+  /docs WORDS       search the documentation
+  /runbook          draft a runbook from the last diagnosis (asks first)
   /help             this page
   !COMMAND          run a command (changes ask first)
   exit, quit        leave"""
@@ -77,6 +79,11 @@ def _handle(agent: Agent, line: str) -> None:
                     f"{'ok ' if check.ok else 'BAD'} {check.name}: {check.detail}"
                     + (f" → {check.fix}" if check.fix and not check.ok else "")
                 )
+        case "/docs":
+            for passage in agent.docs.search(rest, limit=5):
+                say(f"{passage.citation}\n  {agent.docs.snippet(passage, rest).text}")
+        case "/runbook":
+            _follow(agent.draft_runbook(), show_output=False)
         case _ if word.startswith("/"):
             say(f"there is no command {word}; /help lists them")
         case _ if line.startswith("!"):

@@ -1,4 +1,4 @@
-"""`docs search|list|index|show`: the documentation."""
+"""`docs search|list|index|show|draft`: the documentation."""
 
 from __future__ import annotations
 
@@ -6,27 +6,41 @@ import argparse
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from engine.docs import DocsDesk
+from engine.docs import DocsDesk, Snippet
+from engine.embedding import OllamaEmbedding
+from engine.incidents import incidents_folder
+from index.passage import Passage
 from tui.cli import FAILED, FINDINGS, OK, USAGE
 from tui.subcommands.common import complain, painted, progress, say, say_json, settings_of
+
+COMMANDS = 3
 
 
 @contextmanager
 def _desk(args: argparse.Namespace) -> Iterator[DocsDesk]:
-    desk = DocsDesk(settings_of(args).index.docs)
+    settings = settings_of(args)
+    embedding = OllamaEmbedding(settings)
+    desk = DocsDesk(settings.index.docs, incidents=incidents_folder(), embedder=embedding.embedder)
     desk.open()
+    told = desk.problems
     try:
-        for problem in desk.problems:
+        for problem in told:
             complain(problem)
         yield desk
+        for problem in desk.problems:
+            if problem not in told:
+                complain(problem)
     finally:
+        embedding.close()
         desk.close()
 
 
 def search(args: argparse.Namespace) -> int:
     """Passages for a text, best first."""
+    question = " ".join(args.text)
     with _desk(args) as desk:
-        found = desk.search(" ".join(args.text), limit=args.limit)
+        found = desk.search(question, limit=args.limit)
+        past = desk.past(question, limit=2) if args.output == "text" else []
     if args.output == "json":
         rows = [
             {"path": p.path, "heading": " › ".join(p.heading), "lines": list(p.lines), "score": round(p.score, 3), "text": p.text}
@@ -35,12 +49,29 @@ def search(args: argparse.Namespace) -> int:
         say_json({"passages": rows})
         return OK
     for passage in found:
-        say(f"{painted(passage.citation, 'blue')}  {painted(f'{passage.score:.2f}', 'grey')}")
-        for line in [line for line in passage.text.splitlines() if line.strip()][:4]:
-            say(f"    {line}")
-    if not found:
+        _tell(passage, desk.snippet(passage, question))
+    if past:
+        say(painted("past incidents", "bold"))
+    for passage in past:
+        say(f"{painted(passage.path, 'blue')}  {passage.heading[0]}")
+    if not found and not past:
         say("nothing found; try other words, or `k8sagent docs list`")
     return OK
+
+
+def _tell(passage: Passage, snippet: Snippet) -> None:
+    """Where it stands, the lines that match with their words marked, and the commands that stand there."""
+    say(f"{painted(passage.citation, 'blue')}  {painted(f'{passage.score:.2f}', 'grey')}")
+    text, at = "", 0
+    for first, after in snippet.matched:
+        text += snippet.text[at:first] + painted(snippet.text[first:after], "bold")
+        at = after
+    for line in (text + snippet.text[at:]).splitlines():
+        say(f"    {line}")
+    for command in snippet.commands[:COMMANDS]:
+        say(f"    {painted('$', 'grey')} {command}")
+    if len(snippet.commands) > COMMANDS:
+        say(f"    {painted(f'… {len(snippet.commands) - COMMANDS} more: k8sagent docs show {passage.path}', 'grey')}")
 
 
 def list_documents(args: argparse.Namespace) -> int:
@@ -59,12 +90,32 @@ def index(args: argparse.Namespace) -> int:
     """Take in every change now."""
     with _desk(args) as desk:
         count = desk.rebuild(lambda done, total: progress(f"{done}/{total} documents"))
+        desk.embed()
         problems = desk.problems
     if args.output == "json":
         say_json({"documents": count, "problems": problems})
     else:
         say(f"{count} documents indexed in {desk.cache}")
     return FINDINGS if problems else OK if count else FAILED
+
+
+def draft(args: argparse.Namespace) -> int:
+    """Print a runbook drafted from the newest diagnosis of a saved session."""
+    from engine.flows.runbook import draft as drafted
+    from engine.incidents import of_events
+    from engine.session import SessionError, SessionShelf, read, sessions_folder
+
+    try:
+        incident = of_events(read(SessionShelf(sessions_folder()).find(args.session)))
+    except SessionError as error:
+        complain(str(error))
+        return USAGE
+    if incident is None or not incident.answer.root_causes:
+        complain(f"session {args.session} found no root cause, so there is nothing to draft from")
+        return FAILED
+    with _desk(args) as desk:
+        say(drafted(incident, desk.read))
+    return OK
 
 
 def show(args: argparse.Namespace) -> int:

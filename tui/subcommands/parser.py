@@ -70,6 +70,8 @@ def build() -> argparse.ArgumentParser:
     _add(docs, "index", "take in every change now", "docs:index", _config(), output)
     q = _add(docs, "show", "print a document", "docs:show", _config())
     q.add_argument("path", metavar="PATH")
+    q = _add(docs, "draft", "print a runbook drafted from a saved session's diagnosis", "docs:draft", _config())
+    q.add_argument("session", metavar="SESSION")
 
     p = _add(commands, "snapshot", "recorded clusters", "snapshot:info")
     snapshots = p.add_subparsers(metavar="ACTION", required=True)
