@@ -21,6 +21,7 @@ from engine.cluster.connect import Connection, Opening, recording_title
 from engine.config import Settings
 from engine.docs import DocsDesk
 from engine.doors import ClusterDoor, ModelDoor
+from engine.embedding import OllamaEmbedding
 from engine.events import ClusterChanged, ContextChanged, Event
 from engine.facts import Mode
 from engine.incidents import IncidentShelf, incidents_folder
@@ -94,7 +95,10 @@ class Agent:
         )
         self.cluster = ClusterBrowser(self._cluster.for_browsing, self.opening, settings.cluster.kubeconfig, self.redactor.text)
         self.incidents = IncidentShelf(incidents_folder() if folder is not None else None)
-        self.docs = DocsDesk(settings.index.docs, on_change=self._tell_place, incidents=self.incidents.folder)
+        self._embedding = OllamaEmbedding(settings)
+        self.docs = DocsDesk(
+            settings.index.docs, on_change=self._tell_place, incidents=self.incidents.folder, embedder=self._embedding.embedder
+        )
         from engine.typed import CommandDesk
 
         self.commands = CommandDesk(self._begin_typed)
@@ -122,6 +126,7 @@ class Agent:
         for run in runs:
             run.wait(max(0.0, end - time.monotonic()))
         self._model.close()
+        self._embedding.close()
         self.docs.close()
         self._cluster.close()
         if self._records is not None:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from engine.cancel import CancelToken
 from engine.resources import cache_folder
 from index.passage import Passage
 
 if TYPE_CHECKING:
-    from index.store import Library, Row
+    from index.store import Embedder, Library, Row
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +26,39 @@ class Advice:
     sentences: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Snippet:
+    """The lines of a passage that say most to a question, the spans (first, after last character) of matched words, and its commands."""
+
+    text: str
+    matched: tuple[tuple[int, int], ...]
+    commands: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PagePart:
+    """A piece of a document as a reader shows it: a heading, some Markdown, or one command of a shell block; `line` counts in the file."""
+
+    kind: Literal["heading", "text", "command"]
+    text: str
+    line: int
+    level: int = 0
+
+
 class DocsDesk:
     """The built-in runbooks and guide and the user's own folders, opened on an engine thread."""
 
-    def __init__(self, folders: Sequence[str] = (), on_change: Callable[[], None] | None = None, *, incidents: Path | None = None) -> None:
-        """`incidents` is the folder of past incidents, indexed apart; None where none are kept."""
+    def __init__(
+        self,
+        folders: Sequence[str] = (),
+        on_change: Callable[[], None] | None = None,
+        *,
+        incidents: Path | None = None,
+        embedder: Embedder | None = None,
+    ) -> None:
+        """`incidents` is the folder of past incidents, indexed apart; None where none are kept. `embedder` adds the search by meaning."""
+        self._embedder = embedder
+        self._embedding: threading.Thread | None = None
         self._user = tuple(folders)
         self._incidents_folder = incidents
         self._incidents: Library | None = None
@@ -54,6 +83,8 @@ class DocsDesk:
             if self._on_change:
                 self._on_change()
         self._past()
+        if self._embedder is not None:
+            self._embed_behind()
 
     def wait(self, seconds: float) -> bool:
         """Wait until the index is open (or has failed)."""
@@ -79,7 +110,18 @@ class DocsDesk:
                 cancel.check()
         if self._library is None:
             return []
-        return self._library.search(text, limit=limit, codes=tuple(codes), kinds=tuple(kinds), cancel=cancel)
+        found = self._library.search(text, limit=limit, codes=tuple(codes), kinds=tuple(kinds), cancel=cancel)
+        if self._library.lacking:
+            self._embed_behind()
+        return found
+
+    def _embed_behind(self) -> None:
+        """Make the vectors that are lacking on a thread of its own; searches go on by words, and by the vectors that are there."""
+        with self._lock:
+            if self._library is None or (self._embedding is not None and self._embedding.is_alive()):
+                return
+            self._embedding = threading.Thread(target=self._library.embed, name="engine-embed", daemon=True)
+            self._embedding.start()
 
     def past(self, text: str, *, codes: Sequence[str] = (), limit: int = 3, cancel: CancelToken | None = None) -> list[Passage]:
         """Past incidents like a text, best first, each as one passage with the whole document; with codes, only those of one of them."""
@@ -101,6 +143,14 @@ class DocsDesk:
             if len(found) == limit:
                 break
         return found
+
+    def snippet(self, passage: Passage, question: str, lines: int = 2) -> Snippet:
+        """What to show of a search result."""
+        from index.search import commands, matches, snippet
+
+        analysis = self._opened().analysis
+        text = snippet(passage.text, analysis, question, lines)
+        return Snippet(text, tuple(matches(text, analysis, question)), tuple(commands(passage)))
 
     def _past(self) -> Library | None:
         """The library of incidents, opened once there are any."""
@@ -128,6 +178,17 @@ class DocsDesk:
     def read(self, path: str) -> list[Passage]:
         """A document's sections in order, as they are on disk now; raises LookupError with the nearest path, or OSError."""
         return self._holder(path).sections(path)
+
+    def page(self, path: str) -> list[PagePart]:
+        """A document in pieces for a reader, in order; raises as `read` does."""
+        parts: list[PagePart] = []
+        heading: tuple[str, ...] = ()
+        for section in self.read(path):
+            if section.heading != heading:
+                heading = section.heading
+                parts.append(PagePart("heading", heading[-1], section.lines[0], len(heading)))
+            parts.extend(_pieces(section))
+        return parts
 
     def advise(self, passages: Sequence[Passage], code: str, about: str) -> Advice | None:
         """What the best runbook for a finding code says on mending it; None where no passage is of a runbook for that code."""
@@ -161,11 +222,17 @@ class DocsDesk:
         library.rebuild(progress=progress)
         return library.count
 
+    def embed(self) -> None:
+        """Make all vectors that are lacking now; blocks as long as the model takes. Nothing unless the search by meaning is on."""
+        self._opened().embed()
+
     def close(self) -> None:
         """Close the index; a build under way ends."""
         for library in (self._library, self._incidents):
             if library is not None:
                 library.close()
+        if self._embedding is not None:
+            self._embedding.join(0.5)
 
     def _make(self) -> Library:
         from engine.resources import resource_path
@@ -183,7 +250,7 @@ class DocsDesk:
                 folders.append(Folder(path, "user"))
             else:
                 self._problems.append(f"[index] docs: {path} is not a folder")
-        return Library(folders, self.cache)
+        return Library(folders, self.cache, embedder=self._embedder)
 
     def _opened(self) -> Library:
         self._ready.wait(60)
@@ -193,3 +260,27 @@ class DocsDesk:
 
     def _progress(self, done: int, total: int) -> None:
         self.progress = (done, total)
+
+
+def _pieces(section: Passage) -> Iterator[PagePart]:
+    """A section's Markdown with the commands of its shell blocks taken out, each a piece of its own."""
+    from index.markdown import SHELL_LANGUAGES
+    from index.search import commands
+
+    lines = section.text.split("\n")
+    first = section.lines[1] - len(lines) + 1
+    at = 0
+    for block in section.code_blocks:
+        found = commands(dataclasses.replace(section, code_blocks=(block,)))
+        if block.language not in SHELL_LANGUAGES or not found:
+            continue
+        opens = block.line - 1 - first
+        before = "\n".join(lines[at:opens]).strip("\n")
+        if before.strip():
+            yield PagePart("text", before, first + at)
+        for command in found:
+            yield PagePart("command", command, block.line)
+        at = opens + len(block.text.split("\n")) + 2
+    after = "\n".join(lines[at:]).strip("\n")
+    if after.strip():
+        yield PagePart("text", after, first + at)

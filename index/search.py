@@ -13,6 +13,7 @@ from typing import Any
 from index.analyzer import Analysis
 from index.markdown import SHELL_LANGUAGES, code_blocks
 from index.passage import Passage
+from index.semantic import fuse
 
 RAREST_TERMS = 12
 QUESTION_CHARACTERS = 60_000
@@ -33,9 +34,11 @@ def find(
     limit: int = 8,
     codes: Sequence[str] = (),
     kinds: Sequence[str] = (),
+    near: Sequence[Mapping[str, Any]] = (),
 ) -> list[Passage]:
     """The best passages for a question, best first; `codes` are finding codes and `kinds` object kinds that weigh in.
 
+    `near` are stored chunks nearest in meaning, nearest first; with them the score is the fused rank's.
     Raises whatever Whoosh raises on a damaged index.
     """
     from whoosh.query import Or, Term
@@ -49,7 +52,7 @@ def find(
     clauses += [Term("codes", code.lower(), boost=CODE_BOOST) for code in dict.fromkeys(codes)]
     clauses += [Term("codes", code.lower(), boost=NAMED_CODE_BOOST) for code in named[:RAREST_TERMS]]
     if not clauses:
-        return []
+        return [_passage(score, chunk) for score, _, chunk in _distinct(_fused([], near), limit)]
     wanted = {k.lower() for k in kinds}
     ranked: list[tuple[float, int, Mapping[str, Any]]] = []
     query = Or(clauses)
@@ -61,7 +64,16 @@ def find(
             factor *= KIND_FACTOR
         ranked.append((hit.score * factor, hit.docnum, chunk))
     ranked.sort(key=lambda r: (-r[0], r[2]["path"], r[2]["lines"][0]))
-    return [_passage(score, chunk) for score, _, chunk in _distinct(ranked, limit)]
+    return [_passage(score, chunk) for score, _, chunk in _distinct(_fused(ranked, near) if near else ranked, limit)]
+
+
+def _fused(
+    ranked: Sequence[tuple[float, int, Mapping[str, Any]]], near: Sequence[Mapping[str, Any]]
+) -> list[tuple[float, int, Mapping[str, Any]]]:
+    """Two rankings as one, by reciprocal rank."""
+    chunks = {str(chunk["sha"]): chunk for chunk in near} | {str(chunk["sha"]): chunk for _, _, chunk in reversed(ranked)}
+    scores = fuse([str(chunk["sha"]) for _, _, chunk in ranked], [str(chunk["sha"]) for chunk in near])
+    return [(score, 0, chunks[sha]) for sha, score in sorted(scores.items(), key=lambda item: -item[1])]
 
 
 def weighting() -> Any:
@@ -131,7 +143,7 @@ def commands(passage: Passage) -> list[str]:
     for block in passage.code_blocks:
         if block.language not in SHELL_LANGUAGES:
             continue
-        for line in block.text.replace("\\\n", " ").split("\n"):
+        for line in re.sub(r"[ \t]*\\\n[ \t]*", " ", block.text).split("\n"):
             line = re.sub(r"^\s*[$#]\s", "", line).strip() if re.match(r"\s*\$\s", line) else line.strip()
             line = re.sub(r"\s+#\s.*$", "", line)
             if line and not line.startswith("#"):
@@ -147,7 +159,7 @@ def matches(text: str, analysis: Analysis, question: str) -> list[tuple[int, int
 
 def snippet(text: str, analysis: Analysis, question: str, lines: int = 3) -> str:
     """The run of lines that holds most of the question's distinct terms."""
-    rows = [row for row in text.split("\n") if row.strip()]
+    rows = [row for row in text.split("\n") if row.strip() and not row.lstrip().startswith(("```", "~~~"))]
     wanted = set(analysis.question(question))
     held: list[Collection[str]] = [wanted & set(analysis.terms(row)) for row in rows]
     best = max(range(max(1, len(rows) - lines + 1)), key=lambda i: (len(set().union(*held[i : i + lines])), -i), default=0)

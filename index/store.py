@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,10 +21,11 @@ from index.markdown import Document, parse, read_text
 from index.passage import Passage
 from index.place import Busy, Place, Untrusted
 from index.search import find, weighting
+from index.semantic import Embedder, Vectors, printed
 from index.stop import BuildCancelled, Closing, Either, Stop
 from index.watch import Changes, Entry, Folder, Found, changes, scan
 
-__all__ = ["Folder", "Library", "Row"]
+__all__ = ["Embedder", "Folder", "Library", "Row"]
 
 Progress = Callable[[int, int], None]
 State = Literal["closed", "building", "ready", "in memory", "failed"]
@@ -55,15 +56,18 @@ class _Shelf:
     entries: dict[str, Entry]
     idle: list[Any]
     number: int
+    chunks: dict[str, Mapping[str, Any]] | None = None
 
 
 class Library:
     """Searchable documents. Every method may be called from any thread; none of them needs the UI's."""
 
-    def __init__(self, folders: Sequence[Folder], cache: Path, synonyms: Path | None = None) -> None:
+    def __init__(self, folders: Sequence[Folder], cache: Path, synonyms: Path | None = None, embedder: Embedder | None = None) -> None:
+        """`embedder` turns on the search by meaning beside the one by words; its vectors are made by `embed`, and kept in `cache`."""
         self.folders = tuple(folders)
         self._place = Place(cache, self.folders)
         self._synonyms = synonyms
+        self._vectors = Vectors(embedder, cache) if embedder is not None else None
         self._analysis: Analysis | None = None
         self._shelf: _Shelf | None = None
         self._found: dict[str, Found] = {}
@@ -112,7 +116,7 @@ class Library:
                 return []
             try:
                 searcher = self._take(shelf)
-                found = find(searcher, self.analysis, text, limit, codes, kinds)
+                found = find(searcher, self.analysis, text, limit, codes, kinds, self._near(shelf, searcher, text, codes))
             except Exception as error:  # noqa: BLE001 - a damaged index raises anything: struct, zlib, pickle, key and I/O errors
                 if attempt == 2:
                     self._own["search"] = f"the index cannot be read ({error!r}); run `k8sagent docs index` to build it anew"
@@ -126,6 +130,29 @@ class Library:
             self._give(shelf, searcher)
             return found
         return []
+
+    def embed(self, cancel: Stop | None = None) -> None:
+        """Make the vectors of all chunks that have none yet; blocks as long as the model takes. Nothing without an embedder."""
+        shelf = self._shelf
+        if shelf is None or self._vectors is None:
+            return
+        searcher = self._take(shelf)
+        chunks = _chunks(shelf, searcher)
+        self._give(shelf, searcher)
+        texts = {sha: " › ".join(chunk["heading"]) + "\n" + str(chunk["text"]) for sha, chunk in chunks.items()}
+        self._vectors.take_in(texts, Either(self._closing, cancel) if cancel is not None else self._closing)
+
+    @property
+    def lacking(self) -> int:
+        """How many chunks the last search by meaning had no vector for; `embed` makes them."""
+        return self._vectors.lacking if self._vectors is not None else 0
+
+    def _near(self, shelf: _Shelf, searcher: Any, text: str, codes: Sequence[str]) -> list[Mapping[str, Any]]:
+        """The chunks nearest in meaning; a finding code and pasted output say what is wanted better than meaning does."""
+        if self._vectors is None or codes or not text.strip() or printed(text):
+            return []
+        chunks = _chunks(shelf, searcher)
+        return [chunks[sha] for sha in self._vectors.nearest(text, chunks)]
 
     @property
     def analysis(self) -> Analysis:
@@ -153,7 +180,8 @@ class Library:
     def problems(self) -> list[str]:
         """What a person should know: the index's own troubles first, then documents that could not be taken as they are."""
         shelf = self._shelf
-        return [*self._own.values(), *(p for e in (shelf.entries.values() if shelf else ()) for p in e.problems)]
+        vectors = [self._vectors.problem] if self._vectors is not None and self._vectors.problem else []
+        return [*self._own.values(), *vectors, *(p for e in (shelf.entries.values() if shelf else ()) for p in e.problems)]
 
     def show(self, path: str) -> str:
         """A document's text by its path (or its file name where only one has it).
@@ -371,6 +399,15 @@ class Library:
 def _small(todo: Changes, found: dict[str, Found]) -> bool:
     many = len(todo.read) + len(todo.removed)
     return many <= SMALL_FILES and sum(min(found[k].size, 2 * SMALL_BYTES) for k in todo.read) <= SMALL_BYTES
+
+
+def _chunks(shelf: _Shelf, searcher: Any) -> dict[str, Mapping[str, Any]]:
+    """Every stored chunk of an index by its hash, read once for each state of the index."""
+    if shelf.chunks is None:
+        reader = searcher.reader()
+        stored = (reader.stored_fields(number)["chunk"] for number in reader.all_doc_ids())
+        shelf.chunks = {str(chunk["sha"]): chunk for chunk in stored}
+    return shelf.chunks
 
 
 def _open_index(folder: Path) -> Any:

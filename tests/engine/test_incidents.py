@@ -63,8 +63,8 @@ Start = Callable[..., Agent]
 def start() -> Iterator[Start]:
     made: list[Agent] = []
 
-    def begin(settings: Settings = SETTINGS, **options: bool) -> Agent:
-        agent = Agent(settings, Opening(demo=True), **options)
+    def begin(settings: Settings = SETTINGS, *, save: bool = True) -> Agent:
+        agent = Agent(settings, Opening(demo=True), save=save)
         agent.start()
         made.append(agent)
         return agent

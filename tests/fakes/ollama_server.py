@@ -46,6 +46,7 @@ class OllamaServer(ScriptedServer):
         self.resident = resident
         self.pulls = list(pulls)
         self.tags = tags
+        self.vector: Callable[[str], list[float]] = lambda text: [float(len(text)), 1.0]
         super().__init__(*replies, default=default)
 
     def serve(self, exchange: Exchange) -> None:
@@ -89,8 +90,11 @@ class OllamaServer(ScriptedServer):
         if "embedding" not in self.capabilities:
             exchange.reply_json({"error": "this model does not support embeddings"}, 400)
             return
-        texts = exchange.request.body["input"]
-        exchange.reply_json({"model": exchange.request.body["model"], "embeddings": [[float(len(t)), 1.0] for t in texts]})
+        model, texts = exchange.request.body["model"], exchange.request.body["input"]
+        if model not in self.models:
+            exchange.reply_json({"error": f'model "{model}" not found, try pulling it first'}, 404)
+            return
+        exchange.reply_json({"model": model, "embeddings": [self.vector(text) for text in texts]})
 
     def _pull(self, exchange: Exchange) -> None:
         exchange.begin("application/x-ndjson")
