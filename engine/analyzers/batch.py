@@ -38,6 +38,9 @@ def jobs(view: ClusterView) -> Iterable[Finding]:
         if job.flag("spec", "suspend"):
             yield _suspended(job)
             continue
+        if job.at("spec", "parallelism") == 0 and not pods:
+            yield _no_parallelism(job)
+            continue
         yield from _never_ends(job, pods)
         event = cite.latest_event(view, job, "FailedCreate")
         if event is not None and not pods:
@@ -140,6 +143,22 @@ def _suspended(job: Obj) -> Finding:
         remedies=(Remedy("resume it", f'kubectl patch job/{job.name} -n {job.namespace} -p \'{{"spec":{{"suspend":false}}}}\'', "mutate"),),
         confidence=confidence([STATE, RELATION]),
         docs=("Job suspend",),
+    )
+
+
+def _no_parallelism(job: Obj) -> Finding:
+    return Finding(
+        code="JobParallelismZero",
+        severity="warning",
+        object=job.ref,
+        summary=f"{job.ref} runs no pods since its parallelism is 0 (spec.parallelism: 0)",
+        evidence=(Evidence(f"{job.ref} spec.parallelism", "parallelism: 0", object=job.ref),),
+        owner=job.ref,
+        remedies=(
+            Remedy("let it run pods", f'kubectl patch job/{job.name} -n {job.namespace} -p \'{{"spec":{{"parallelism":1}}}}\'', "mutate"),
+        ),
+        confidence=confidence([STATE, RELATION]),
+        docs=("Job parallelism",),
     )
 
 

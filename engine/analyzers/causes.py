@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 
 from engine.analyzers import causes_calls, causes_files, causes_settings
@@ -11,6 +12,7 @@ from engine.analyzers.logs import Story
 from engine.analyzers.view import ClusterView
 from engine.facts import Evidence, ObjectRef
 
+_URL = re.compile(r"https?://[^\s\"'/]+")
 _Refine = Callable[[ClusterView, Container, Story, Cause], None]
 
 
@@ -29,6 +31,7 @@ _REFINE: dict[str, _Refine] = {
     **_rows(causes_calls.name_not_resolved, ["NameNotResolved"]),
     **_rows(causes_calls.connection, CONNECTION_CODES - {"NameNotResolved", "DnsFailing", "Waiting"}),
     **_rows(causes_calls.credentials, ["AuthenticationFailed"]),
+    **_rows(causes_calls.advertised_listener, ["AdvertisedListener"]),
     **_rows(causes_calls.port_in_use, ["PortInUse"]),
     **_rows(causes_settings.heap_limit, ["HeapExhausted"]),
     **_rows(causes_files.exec_format, ["ExecFormat"]),
@@ -48,6 +51,7 @@ def from_story(view: ClusterView, container: Container, owner: ObjectRef, story:
     if refine is not None:
         refine(view, container, story, cause)
     causes_settings.unexpanded_reference(view, container, story, cause)
-    if story.pattern is not None and story.message not in cause.says and story.groups.get("error", story.message) not in cause.says:
+    quoted = story.message in cause.says or story.groups.get("error", story.message) in cause.says
+    if story.pattern is not None and (not quoted or any(url not in cause.says for url in _URL.findall(story.message))):
         cause.says += f" (log: “{story.message}”)"
     return cause

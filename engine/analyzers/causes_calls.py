@@ -13,7 +13,7 @@ from engine.analyzers.logs import Story
 from engine.analyzers.settings import Setting, keys_of, settings
 from engine.analyzers.view import ClusterView
 from engine.cluster.objects import Obj, maps_at, text_at
-from engine.facts import Remedy
+from engine.facts import Evidence, Remedy
 
 _PASSWORD = re.compile(r"(?:PASS(?:WORD|WD)?|PWD|_PW)$", re.IGNORECASE)
 
@@ -120,6 +120,28 @@ def connection(view: ClusterView, container: Container, story: Story, cause: Cau
         cause.weights.append(RELATION)
         if setting is not None and setting.source is not None:
             cause.object = setting.source
+
+
+def advertised_listener(view: ClusterView, container: Container, story: Story, cause: Cause) -> None:
+    """Find the broker whose own settings advertise an address that clients cannot reach."""
+    host = story.groups.get("host", "")
+    cause.speciality = "network"
+    for resource in ("statefulsets.apps", "deployments.apps"):
+        for workload in view.within(resource, container.pod.namespace):
+            spec = pod_template(workload).get("spec")
+            for each in maps_at(spec, "containers"):
+                for setting in settings(view, workload.namespace, spec, each):
+                    if "ADVERTISED" in setting.name.upper() and host in setting.value:
+                        cause.object = setting.source or workload.ref
+                        cause.says += (
+                            f"; {setting.name} of {workload.ref} is {setting.value}, and clients in other pods need its Service's name"
+                        )
+                        cause.evidence.append(
+                            Evidence(f"{workload.ref} {setting.how} {setting.name}", setting.value[:300], object=workload.ref)
+                        )
+                        cause.weights.append(RELATION)
+                        cause.remedies.append(Remedy("advertise the name of the broker's Service", edit_command(cause.object), "mutate"))
+                        return
 
 
 def credentials(view: ClusterView, container: Container, story: Story, cause: Cause) -> None:

@@ -93,6 +93,7 @@ def correlate(view: ClusterView, findings: list[Finding]) -> list[Finding]:
     for effect in broken:
         _shortage(graph, effect)
         _same_program(graph, effect)
+        _dns_servers(graph, effect)
         _node(view, graph, effect)
         if len(broken) <= _MOST:
             _volume(view, graph, effect)
@@ -196,6 +197,15 @@ def _same_program(graph: Graph, effect: Finding) -> None:
         for cause in graph.by_id.values():
             if cause.code == "ClusterDnsDown" and cause.severity != "info":
                 graph.explains(cause, effect)
+
+
+def _dns_servers(graph: Graph, effect: Finding) -> None:
+    """DNS that does not serve is explained by what is wrong with the pods that should serve it."""
+    if effect.code != "ClusterDnsDown":
+        return
+    for cause in graph.of(effect.object):
+        if cause.code not in SHORTAGES and cause.severity != "info" and cause.object.kind != "Service":
+            graph.explains(cause, effect)
 
 
 def _alias(graph: Graph, callees: Callees, effect: Finding) -> None:

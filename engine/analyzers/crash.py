@@ -33,7 +33,7 @@ _RUNTIME = (
     (re.compile(r'error mounting "(?P<src>[^"]+)" to rootfs at "(?P<x>[^"]+)".*?(?P<y>not a directory|no such file or directory|read-only file system|permission denied|is a directory)'), "BadMount", "the mount at {x} fails ({y}): a file and a directory may be mixed up, as with subPath"),
     (re.compile(r"container init was OOM-killed|memory limit too low|cannot start a container that has.*memory"), "OOMKilled", "its memory limit is too low to start at all"),
     (re.compile(r"unable to find user (?P<x>\S+?):|no matching entries in (?:passwd|group) file"), "UnknownUser", "the user {x} does not exist in the image"),
-    (re.compile(r"(?:apparmor|AppArmor)[^\n]*?profile \"?(?P<x>[\w./-]+)?"), "MissingProfile", "the AppArmor profile {x} is not loaded on the node"),
+    (re.compile(r"(?:apparmor|AppArmor)[^\n]*?profile (?:not found )?\"?(?P<x>[\w./-]+)?"), "MissingProfile", "the AppArmor profile {x} is not loaded on the node"),
     (re.compile(r"seccomp[^\n]*?(?P<x>/[^\s\":]+|localhost/[^\s\":]+)[^\n]*?(?P<y>no such file or directory|not found|invalid|unsupported)"), "MissingProfile", "the seccomp profile {x} cannot be used on the node ({y})"),
     (re.compile(r"sysctl[^:]*"), "ForbiddenSysctl", "a sysctl is refused"),
     (re.compile(r"no command specified"), "BadCommand", "neither the image nor the pod template gives a command"),

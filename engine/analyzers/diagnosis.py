@@ -24,6 +24,8 @@ _COMPLAINS = re.compile(
     re.IGNORECASE,
 )
 _QUIET = frozenset({"CannotSee", "RestartedBefore"})
+_OF_CLUSTER = frozenset({"CsrPending", "CsrDenied", "CsrNotIssued", "VersionSkew", "NodeSilent", "NodeNotReady"})
+"""Faults of the cluster that touch no pod here, and are told when the query speaks of nodes or certificates."""
 _WORDS: tuple[tuple[str, str], ...] = (
     (r"image|pull|registry", r"Image|Pull|Registry"),
     (r"pending|schedul|placed|no node", r"Schedul|Insufficient|Taint|Affinity|NodeSelector|Volume|Claim|HostPort|Spread|Preempt|Quota"),
@@ -38,7 +40,7 @@ _WORDS: tuple[tuple[str, str], ...] = (
     (r"memory|oom|killed", r"OOM|Memory|Heap|Evict"),
     (r"restart|crash|kill", r"Probe|OOM|Missing|Crash|Command|Completed|Config|Panic|Env"),
     (r"evict", r"Evict|Ephemeral|Pressure|Preempt"),
-    (r"node", r"Node|Kubelet"),
+    (r"\bnodes?\b|kubelet|worker|\bcsr\b|certificate request", r"Node|Kubelet|Csr|VersionSkew"),
     (r"quota|limit", r"Quota|Limit"),
     (r"roll ?out|deploy|update|version|upgrade", r"Rollout|Progress|Image|Revision|Paused"),
     (r"drain|disruption|pdb", r"Disruption|PDB"),
@@ -195,7 +197,10 @@ def _intended(
         at_home = view.namespace is None or finding.object.namespace == view.namespace
         touched = _touch(finding, named, near) >= 0.5
         asked_otherwise = any(ref.kind != "Namespace" for ref in named) and not _kin(finding, query)
-        if (finding.code in INTENDED | {"DaemonSetTainted"} and at_home and not asked_otherwise) or touched:
+        of_cluster = finding.code in _OF_CLUSTER and any(
+            re.search(s, query, re.IGNORECASE) and re.search(c, finding.code) for s, c in _WORDS
+        )
+        if (of_cluster or (finding.code in INTENDED | {"DaemonSetTainted"} and at_home and not asked_otherwise)) or touched:
             found.append((_score(finding, effects.get(finding.id, []), named, near, query, view) - 0.5, finding))
     return found
 
@@ -208,7 +213,7 @@ def _concerns(finding: Finding, effects: list[Finding], view: ClusterView, near:
         for ref in (one.object, one.owner):
             if ref is not None and (ref.namespace == view.namespace or near.get(ref, 0.0) >= 0.5):
                 return True
-    return finding.object.namespace == "" and finding.severity != "info"
+    return finding.object.namespace == "" and (finding.severity != "info" or finding.code in _OF_CLUSTER)
 
 
 def _without_bystanders(

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from engine.analyzers.cause import Cause
 from engine.analyzers.cite import field, fields, listed
 from engine.analyzers.clients import Clients, Complaint
 from engine.analyzers.confidence import HINT, LOG, RELATION, STATE, confidence
-from engine.analyzers.containers import is_finished, is_ready
+from engine.analyzers.containers import containers, is_finished, is_ready
+from engine.analyzers.crash import cause_of
 from engine.analyzers.registry import analyzer
 from engine.analyzers.scope import severity_here
 from engine.analyzers.servicefacts import network_finding
 from engine.analyzers.services import judge
 from engine.analyzers.view import ClusterView
 from engine.cluster.objects import Obj, texts_at
-from engine.facts import Evidence, Finding, Remedy, Severity
+from engine.facts import Evidence, Finding, ObjectRef, Remedy, Severity
 
 _SYSTEM = "kube-system"
 _DNS_CODES = ("NameNotResolved", "DnsFailing")
@@ -43,6 +45,16 @@ def _service(view: ClusterView) -> Obj | None:
     return next((s for s in found if s.labels.get("k8s-app") == "kube-dns" or s.name in ("kube-dns", "coredns")), None)
 
 
+def _failing(view: ClusterView, owner: ObjectRef) -> Cause | None:
+    """Why a container of the DNS pods keeps ending."""
+    for pod in view.within("pods", _SYSTEM):
+        if view.workload_of(pod) == owner:
+            for container in containers(pod):
+                if container.end and container.exit_code:
+                    return cause_of(view, container, owner)
+    return None
+
+
 def _server(view: ClusterView, service: Obj) -> Iterator[Finding]:
     broken = [f for f in judge(view, service, needed=True) if f.severity != "info"]
     if not broken or view.namespace == _SYSTEM:
@@ -51,10 +63,14 @@ def _server(view: ClusterView, service: Obj) -> Iterator[Finding]:
     owner = owners[0] if owners else service
     zero = owner.at("spec", "replicas") == 0
     why = f"{owner.kind} {owner.name} is scaled to 0 replicas" if zero else broken[0].summary
+    failing = _failing(view, owner.ref) if not zero else None
+    if failing is not None:
+        why += f": {failing.says}"
     complaints = _complaints(view)
     evidence: tuple[Evidence, ...] = (
         *broken[0].evidence[:2],
         *(fields(owner, ("spec", "replicas"))),
+        *(failing.evidence[:2] if failing is not None else ()),
         *(c.evidence for c in complaints[:2]),
     )
     yield network_finding(

@@ -46,7 +46,7 @@ _TAG = re.compile(r"^\[[\w.:-]{2,40}\] (?!directive)")
 _LEVELS = {
     "trace": "debug", "debug": "debug", "info": "info", "notice": "info", "log": "info", "hint": "info", "detail": "info",
     "statement": "info", "warn": "warn", "warning": "warn", "error": "error", "err": "error", "severe": "error", "crit": "fatal",
-    "critical": "fatal", "fatal": "fatal", "emerg": "fatal", "alert": "fatal", "panic": "fatal",
+    "e": "error", "f": "fatal", "w": "warn", "i": "info", "critical": "fatal", "fatal": "fatal", "emerg": "fatal", "alert": "fatal", "panic": "fatal",
 }  # fmt: skip
 _PINO = {10: "debug", 20: "debug", 30: "info", 40: "warn", 50: "error", 60: "fatal"}
 _RANK = {"fatal": 18, "error": 10, "": 4, "warn": 2, "info": -25, "debug": -40}
@@ -56,6 +56,8 @@ _MASKS = (
     (re.compile(r"\d+"), "<n>"),
 )
 RECENT = timedelta(minutes=3)
+_REFUSALS = frozenset({"RedisRefusesWrites", "RedisOutOfMemory", "ReadOnlyDatabase", "StorageWatermark"})
+"""What servers answer to every write: once is enough, whatever the level of the line."""
 _MOST_LINES = 5000
 _MOST_SHAPES = 450
 """Messages of different shapes that are looked at: the first ones, and twice as many of the last."""
@@ -160,6 +162,8 @@ def entries(lines: Iterable[str]) -> list[Entry]:
 def _continues(last: Entry, line: str) -> bool:
     if "validation error" in last.text and len(last.lines) < 40:
         return bool(line) and not _STRUCTURED.match(line)  # the fields that failed stand on the lines below
+    if last.level in ("error", "fatal") and (more := _POSTGRES.match(line)) is not None and more[1] in ("DETAIL", "HINT"):
+        return True
     if last.trace:
         if last.text.startswith("Traceback") and line and not line[0].isspace():
             return True
@@ -178,7 +182,9 @@ def _absorb(entry: Entry, line: str) -> None:
     if "validation error" in entry.text:
         entry.text += f" {line.strip()}"
         return
-    if entry.text.startswith("Traceback") and line and not line[0].isspace():
+    if (more := _POSTGRES.match(line)) is not None and more[1] in ("DETAIL", "HINT"):
+        entry.text += f" {more[2]}"
+    elif entry.text.startswith("Traceback") and line and not line[0].isspace():
         entry.text = line
     elif line.startswith("Caused by: "):
         entry.text = line.removeprefix("Caused by: ")
@@ -227,10 +233,12 @@ def _parse_json(line: str) -> tuple[str, str] | None:
         return None
     if not isinstance(record, dict):
         return None
-    told = _first(record, "level", "severity", "lvl", "levelname", "log.level")
+    told = _first(record, "level", "severity", "lvl", "levelname", "log.level", "s")
     level = _PINO.get(told, "") if isinstance(told, int) else _LEVELS.get(str(told or "").lower(), "")
     message = _words(_first(record, "msg", "message", "event", "text"))
     cause = _words(_first(record, "err", "error", "exception", "exc_info", "stack_trace", "stack", "reason", "cause"))
+    if not cause and isinstance(record.get("attr"), dict):  # MongoDB
+        cause = _words(_first(record["attr"], "error", "err"))
     if not message and not cause:
         return None
     return level, ": ".join(p for p in (message, cause) if p)
@@ -317,7 +325,7 @@ def explain(lines: Sequence[str], *, ended: bool, now: datetime | None = None) -
             pattern, groups = hit
             if entry.level in ("info", "debug") and pattern.code not in ("Waiting", "Forbidden"):
                 continue
-            if not ended and entry.count < 2 and entry.level not in ("error", "fatal"):
+            if not ended and entry.count < 2 and entry.level not in ("error", "fatal") and pattern.code not in _REFUSALS:
                 continue
             score = pattern.weight + _RANK[entry.level] * 0.8
             story = Story(entry, pattern, groups)

@@ -47,7 +47,7 @@ _OVER_LIMIT = (
     (
         re.compile(r"The node was low on resource: ephemeral-storage\.?\s*([^\n]*)"),
         "EvictedForDisk",
-        "its node ran low on ephemeral-storage ({0})",
+        "its node ran low on disk space, ephemeral-storage ({0})",
     ),
     (
         re.compile(r'Usage of EmptyDir volume "([^"]+)" exceeds the limit "([^"]+)"'),
@@ -215,6 +215,7 @@ def _over_limit(view: ClusterView, pod: Obj) -> Iterator[Finding]:
                 summary=f"Pod {pod.name} was evicted: {text}",
                 evidence=(field(pod, "status", "message"), field(pod, "status", "reason")),
                 owner=owner,
+                causes=(f"DiskPressure/Node//{pod.text('spec', 'nodeName')}",) if code == "EvictedForDisk" else (),
                 remedies=(
                     Remedy(
                         "raise the limit, write less, or use a PersistentVolumeClaim",

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from engine.analyzers.cite import condition, event, field, latest_event, listed
 from engine.analyzers.confidence import EVENT, HINT, RELATION, STATE, confidence
 from engine.analyzers.registry import analyzer
 from engine.analyzers.scope import severity_here, waiting_for_node
 from engine.analyzers.view import ClusterView, event_time
-from engine.cluster.objects import Obj, text_at
+from engine.cluster.objects import Obj, map_at, text_at, texts_at
 from engine.facts import Evidence, Finding, ObjectRef, Remedy, Severity
 
 _PRESSURE = {"MemoryPressure": "memory", "DiskPressure": "disk space (or inodes)", "PIDPressure": "process ids"}
@@ -68,6 +69,13 @@ def nodes(view: ClusterView) -> Iterator[Finding]:
         yield from _skew(view, node, here)
 
 
+def _pre_stop(container: Mapping[str, Any]) -> str:
+    """What a container's preStop hook does, in a few words, or ""."""
+    hook = map_at(container, "lifecycle", "preStop")
+    command = " ".join(texts_at(hook, "exec", "command"))
+    return command[:120] or text_at(hook, "httpGet", "path") or ("sleep" if "sleep" in hook else "")
+
+
 @analyzer("stuck-pods", speciality="workload", needs=("pods", "nodes"))
 def stuck_pods(view: ClusterView) -> Iterator[Finding]:
     """Pods that were deleted and do not go: their node is silent, or a finalizer holds them."""
@@ -111,6 +119,12 @@ def stuck_pods(view: ClusterView) -> Iterator[Finding]:
                 owner,
             )
             remedy = Remedy("see its events", f"kubectl -n {pod.namespace} describe pod {pod.name}", "read")
+            hooked = next((c for c in pod.maps("spec", "containers") if c.get("lifecycle") and text_at(c, "name") and _pre_stop(c)), None)
+            if hooked is not None:
+                patience = pod.number("metadata", "deletionGracePeriodSeconds", default=30)
+                what = f"container {text_at(hooked, 'name')} has a preStop hook that the kubelet waits for"
+                why = f"{what}, up to {patience} s of grace: {_pre_stop(hooked)}"
+                evidence = (*evidence, field(pod, "spec", "containers", pod.maps("spec", "containers").index(hooked), "lifecycle"))
             killing = latest_event(view, pod, "FailedKillPod", "FailedPreStopHook", "FailedUnmount", "Killing")
             evidence = (*evidence, *((event(killing),) if killing else ()))
         yield Finding(

@@ -226,7 +226,8 @@ def _pod_affinity(cluster: Cluster, pod: Obj, node: Obj) -> list[Blocker]:
         itself = selects(term.get("labelSelector"), pod.labels) and pod.namespace in _namespaces(cluster, pod, term)
         if not anywhere and itself and text_at(term, "topologyKey") in node.labels:
             continue
-        text = "runs no pod that the required pod affinity asks for"
+        wanted = ", ".join(f"{k}={v}" for k, v in labels_at(term, "labelSelector", "matchLabels").items())
+        text = f"runs no pod{f' with {wanted}' if wanted else ''} that the required pod affinity asks for"
         found.append(Blocker(node.name, "pod-affinity", text, "" if anywhere else "nowhere"))
         break
     if not found:

@@ -40,6 +40,7 @@ _REFUSED = {
     "PodOSNotSupported": ("PodOSNotSupported", "its node runs another operating system"),
     "TaintToleration": ("TaintToleration", "its node has a taint that it does not tolerate"),
 }
+_PRESSURES = {"memory": "MemoryPressure", "process ids": "PIDPressure"}
 _NODE_RESOURCES = (
     ("memory", "memory"),
     ("pids", "process ids"),
@@ -153,6 +154,7 @@ def _evicted(view: ClusterView, pod: Obj) -> Iterator[Finding]:
         f"node {node}, which ran short of {resource}: {message[:260]}{request}",
         evidence=(cite.field(pod, "status", "message"), Evidence(f"{pod.ref} status.reason", "reason: Evicted", object=pod.ref)),
         owner=owner,
+        causes=(f"{_PRESSURES[resource]}/Node//{node}",) if resource in _PRESSURES else (),
         remedies=(
             Remedy(
                 "request what the pods really use, so that they are placed where there is room",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Iterator
 
@@ -18,6 +19,8 @@ from engine.facts import Evidence, Finding, ObjectRef, Remedy
 
 _YOUNG_SECONDS = 15.0
 _NATIVE = {"cpu", "memory", "ephemeral-storage", "pods"}
+_SHORT_OF = frozenset({"FailedScheduling", "InsufficientResources"})
+_PREEMPTOR = re.compile(r"[Pp]reempted by (?:a )?pod (\S+)")
 _CLAIM = re.compile(r'persistentvolumeclaim "([^"]+)" (not found|is being deleted|bound to non-existent persistentvolume)')
 
 
@@ -39,6 +42,10 @@ def scheduling(view: ClusterView) -> Iterator[Finding]:
         pod = pods[0]
         reason = explain(cluster, pod)
         evidence = (*_scheduler_said(view, pod), *reason.evidence)
+        lost = _preempted(view, pod, owner) if reason.code in _SHORT_OF else None
+        if lost is not None:
+            reason = dataclasses.replace(reason, text=f"{lost[0]}; {reason.text}", code="Preempted")
+            evidence = (lost[1], *evidence)
         many = f"{len(pods)} pods of {owner}" if len(pods) > 1 else f"pod {pod.name}"
         yield Finding(
             code=reason.code,
@@ -57,6 +64,19 @@ def scheduling(view: ClusterView) -> Iterator[Finding]:
             speciality="scheduling",
             detail=owner.name if reason.object and reason.object != owner else "",
         )
+
+
+def _preempted(view: ClusterView, pod: Obj, owner: ObjectRef) -> tuple[str, Evidence] | None:
+    """An earlier pod of this workload that had to give way to one of higher priority, in words."""
+    for said in reversed(view.within("events", pod.namespace)):
+        name = said.text("involvedObject", "name")
+        if said.text("reason") != "Preempted" or not name.startswith(f"{owner.name}-"):
+            continue
+        by = _PREEMPTOR.search(said.text("message"))
+        victor = next((p for p in view.within("pods", None) if by and by.group(1) in (p.uid, p.name, f"{p.namespace}/{p.name}")), None)
+        who = f"pod {victor.name} of priority {victor.number('spec', 'priority')}" if victor else "a pod of higher priority"
+        return f"pod {name} was preempted by {who} (its own is {pod.number('spec', 'priority')})", event(said)
+    return None
 
 
 def explain(cluster: Cluster, pod: Obj) -> Reason:

@@ -22,7 +22,7 @@ from engine.analyzers.servicefacts import (
 )
 from engine.analyzers.view import ClusterView
 from engine.cluster.objects import Obj, maps_at, text_at
-from engine.facts import Finding, Remedy
+from engine.facts import Finding, ObjectRef, Remedy
 
 
 def port_findings(view: ClusterView, service: Obj, behind: list[Obj], ready: list[Obj]) -> Iterator[Finding]:
@@ -207,6 +207,34 @@ def mixed_pods(view: ClusterView, service: Obj, ready: list[Obj]) -> Iterator[Fi
                 ),
             )
             return
+        silent = [o for o, yes in serving.items() if yes is None and not _images(owners[o]) & _served(owners, serving)]
+        if silent and any(serving.values()):
+            yield network_finding(
+                service,
+                "ServiceSelectorTooBroad",
+                "warning",
+                f"The selector of Service {service.name} also takes in pods of {listed(str(o) for o in silent)}, another image that "
+                f"declares no port at all, beside those that serve port {port.target}: a part of the requests may fail",
+                (field(service, "spec", "selector"), *(field(owners[o], "metadata", "labels") for o in silent[:2])),
+                confidence([RELATION, HINT]),
+                (
+                    Remedy(
+                        "add a label to the selector that only the serving pods have",
+                        f"kubectl -n {service.namespace} get pods --show-labels",
+                        "read",
+                    ),
+                ),
+            )
+            return
+
+
+def _images(pod: Obj) -> set[str]:
+    """The repositories of a pod's images, without tag and digest."""
+    return {text_at(c, "image").partition("@")[0].rpartition(":")[0] or text_at(c, "image") for c in pod.maps("spec", "containers")}
+
+
+def _served(owners: Mapping[ObjectRef, Obj], serving: Mapping[ObjectRef, bool | None]) -> set[str]:
+    return {image for owner, yes in serving.items() if yes for image in _images(owners[owner])}
 
 
 def _serves(pod: Obj, target: str) -> bool | None:

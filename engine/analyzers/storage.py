@@ -95,7 +95,8 @@ def _deleting(view: ClusterView, claim: Obj) -> Iterator[Finding]:
     finalizers = claim.texts("metadata", "finalizers")
     if not users and not finalizers:
         return
-    why = f"pod {listed(p.name for p in users)} still uses it" if users else f"nobody removes its finalizer {listed(finalizers)}"
+    held = f" and its finalizer {listed(finalizers)} waits for that" if finalizers else ""
+    why = f"pod {listed(p.name for p in users)} still uses it{held}" if users else f"nobody removes its finalizer {listed(finalizers)}"
     yield Finding(
         code="ClaimTerminating",
         severity="warning",
