@@ -1,4 +1,4 @@
-"""Takes secrets out of every text of an event before anybody hears it; the last gate, whatever the text came from."""
+"""Takes secrets and escapes out of every text of an event before anybody hears it; the last gate, whatever the text came from."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from engine.escapes import strip_escapes
 from engine.events import CommandOutput, Event
 
 _NAMES = frozenset(
@@ -15,7 +16,7 @@ _NAMES = frozenset(
 
 
 def scrub(event: Event, redact: Callable[[str], str]) -> Event:
-    """The event with every text redacted; command output comes redacted from the runner, which sees across line borders."""
+    """The event with every text plain and redacted; command output comes so from the runner, which sees across line borders."""
     if isinstance(event, CommandOutput):
         return event
     cleaned: Event = _clean(event, redact)
@@ -24,7 +25,8 @@ def scrub(event: Event, redact: Callable[[str], str]) -> Event:
 
 def _clean(value: Any, redact: Callable[[str], str]) -> Any:
     if isinstance(value, str):
-        return redact(value) if len(value) > 7 else value
+        plain = strip_escapes(value)
+        return redact(plain) if len(plain) > 7 else plain
     if isinstance(value, tuple):
         items = tuple(_clean(item, redact) for item in value)
         return value if all(new is old for new, old in zip(items, value, strict=True)) else items
