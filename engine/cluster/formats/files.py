@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import PurePosixPath
 
 from engine.cluster.archive import Archive
 from engine.cluster.formats.collect import Collected
 from engine.cluster.formats.kinds import named
-from engine.cluster.objects import list_at, maps_at, text_at
-from engine.cluster.source import ResourceType
+from engine.cluster.objects import maps_at, text_at
+from engine.cluster.source import RawObject, ResourceType
 
 WHAT = "a folder of kubectl output"
 
@@ -44,8 +45,11 @@ def from_files(archive: Archive) -> Collected | None:
         found.cover(row, None if len(namespaces) > 1 or not row.namespaced else namespaces)
     for row in empty:
         found.cover(row, seen)
+    pods: dict[str, list[RawObject]] = {}
+    for pod in found.pods():
+        pods.setdefault(text_at(pod, "metadata", "name"), []).append(pod)
     for name in texts:
-        _log(found, name)
+        _log(found, name, pods)
     return found
 
 
@@ -65,7 +69,7 @@ def _lists(found: Collected, document: object) -> list[tuple[ResourceType, set[s
     return list(rows.items())
 
 
-def _log(found: Collected, name: str) -> None:
+def _log(found: Collected, name: str, pods: Mapping[str, list[RawObject]]) -> None:
     """A log with START and END lines, or one whose path names its pod: `POD.log`, `POD_CONTAINER.log`, `NS/POD/CONTAINER.log`."""
     data = found.archive.read(name) or b""
     if b"==== START logs for container " in data[:4096]:
@@ -76,22 +80,21 @@ def _log(found: Collected, name: str) -> None:
         return
     stem = re.sub(r"[-_.]previous$", "", path.stem)
     folders = path.parts[:-1]
-    for pod in found.pods():
-        pod_name, namespace = text_at(pod, "metadata", "name"), text_at(pod, "metadata", "namespace")
-        containers = [
-            text_at(c, "name") for part in ("initContainers", "containers", "ephemeralContainers") for c in list_at(pod, "spec", part)
-        ]
-        main = [text_at(c, "name") for c in maps_at(pod, "spec", "containers")]
-        where = [folder for folder in folders if folder == namespace]
-        named_here = {f"{pod_name}{mark}{container}": container for container in containers for mark in "_-."}
-        if folders and folders[-1] == pod_name and stem in containers:
-            container = stem
-        elif stem == pod_name and len(main) == 1:
-            container = main[0]
-        elif stem in named_here:
-            container = named_here[stem]
-        else:
-            continue
-        if where or len([p for p in found.pods() if text_at(p, "metadata", "name") == pod_name]) == 1:
-            found.log(namespace, pod_name, container, data, previous=stem != path.stem)
+    # the pod's name and what follows it, at each place where it may end
+    splits = [(folders[-1], stem)] if folders else []
+    splits += [(stem, ""), *((stem[: mark.start()], stem[mark.end() :]) for mark in re.finditer(r"[-_.]", stem))]
+    for pod_name, rest in splits:
+        held = pods.get(pod_name, [])
+        here = [pod for pod in held if text_at(pod, "metadata", "namespace") in folders] or held
+        if len(here) == 1 and (container := _container(here[0], rest)):
+            found.log(text_at(here[0], "metadata", "namespace"), pod_name, container, data, previous=stem != path.stem)
             return
+
+
+def _container(pod: RawObject, name: str) -> str:
+    """The container of that name, or without a name the only one; "" where there is none."""
+    if not name:
+        main = [text_at(spec, "name") for spec in maps_at(pod, "spec", "containers")]
+        return main[0] if len(main) == 1 else ""
+    parts = ("initContainers", "containers", "ephemeralContainers")
+    return next((name for part in parts for spec in maps_at(pod, "spec", part) if text_at(spec, "name") == name), "")

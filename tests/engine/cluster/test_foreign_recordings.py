@@ -269,6 +269,24 @@ def test_files_of_kubectl_get_open_under_any_names(tmp_path: Path) -> None:
     assert names(cluster.list("mice.acme.io") if not cluster.lacks("mice.acme.io") else cluster.list("mouses.acme.io")) == ["jerry"]
 
 
+def test_the_path_of_a_log_names_its_pod_where_only_one_can_be_meant(tmp_path: Path) -> None:
+    pods = [typed("Pod", name, space, spec=pod(name)["spec"]) for name, space in (("a", "shop"), ("a", "blog"), ("api-7d-x", "shop"))]
+    files = {
+        "pods.json": text(kubectl_list(*pods), "json"),
+        "shop/a/app.log": b"of shop\n",
+        "blog/a.log": b"of blog\n",
+        "a.log": b"of either\n",
+        "api-7d-x.app.previous.log": b"before\n",
+        "api-7d-x-sidecar.log": b"no such container\n",
+    }
+    cluster = opened(write_folder(tmp_path / "got", files))
+    assert cluster.logs("shop", "a", "app") == ["of shop"]
+    assert cluster.logs("blog", "a", "app") == ["of blog"]
+    assert cluster.logs("shop", "api-7d-x", "app", previous=True) == ["before"]
+    with pytest.raises(NotRecorded):
+        cluster.logs("shop", "api-7d-x", "app")
+
+
 def test_single_objects_say_nothing_about_others_of_their_kind(tmp_path: Path) -> None:
     broken = pod("a")
     broken["spec"]["volumes"] = [{"name": "v", "configMap": {"name": "settings"}}]
