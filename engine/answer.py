@@ -29,6 +29,17 @@ def informational_answer(first: str, tables: Sequence[str], evidence: tuple[Evid
     return Answer(tier="informational", text="\n\n".join(parts) or "The command printed nothing.", evidence=evidence, commands=commands)
 
 
+def only_rows(table: str, rows: Sequence[tuple[str, str]]) -> str:
+    """A table's head and the lines of the given (namespace, name) pairs; the table as it is where none are given or none fits."""
+    if not rows:
+        return table
+    lines = table.splitlines()
+    pairs, names = set(rows), {name for _, name in rows}
+    spaced = bool(lines) and lines[0].startswith("NAMESPACE ")
+    kept = [line for line in lines[1:] if (words := line.split()) and (tuple(words[:2]) in pairs if spaced else words[0] in names)]
+    return "\n".join([lines[0], *kept]) if kept else table
+
+
 def documents_answer(passages: tuple[Passage, ...]) -> Answer:
     """A how-to question without a model: the best section's own words, and where to read on."""
     if not passages:
@@ -141,7 +152,7 @@ def _chain(cause: RootCause) -> list[str]:
     if not cause.chain:
         return []
     steps = reversed(cause.chain)  # as a person meets it: the symptom first, the cause deepest
-    return ["", "How it shows:", *("  " * min(depth + 1, 6) + ("└ " if depth else "") + step for depth, step in enumerate(steps))]
+    return ["", "How it shows:", *("  " * min(depth + 1, 9) + ("└ " if depth else "") + step for depth, step in enumerate(steps))]
 
 
 def _fix(fix: Sequence[Remedy]) -> list[str]:

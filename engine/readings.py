@@ -22,12 +22,16 @@ from engine.resolve import KIND_OF, WORKLOADS, KindWord, mentioned_kind, resolve
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What to run (at most two read commands), and the answer's first sentence from the API; `missing` says what is not there instead."""
+    """What to run (at most two read commands), and the answer's first sentence from the API; `missing` says what is not there instead.
+
+    `rows` are the (namespace, name) pairs that the question is about: only their lines of the table belong into the answer.
+    """
 
     commands: tuple[str, ...] = ()
     answer: str = ""
     missing: str = ""
     objects: tuple[ObjectRef, ...] = ()
+    rows: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +132,8 @@ def _requests(q: Question, what: str, nodes: bool, why: str) -> Reading:
     said = (
         f"Actual usage cannot be read: {why.rstrip('.')}. By their requests, the largest in {what} are: {listed or 'none has a request'}."
     )
-    return Reading(("kubectl describe nodes" if nodes else f"kubectl get pods{q.flags}",), said)
+    columns = "NAME:.metadata.name,CPU:.status.allocatable.cpu,MEMORY:.status.allocatable.memory,PODS:.status.allocatable.pods"
+    return Reading((f"kubectl get nodes -o custom-columns={columns}" if nodes else f"kubectl get pods{q.flags}",), said)
 
 
 def quantity(text: str, what: str) -> int:
@@ -160,6 +165,8 @@ def _events(q: Question) -> Reading:
 
 
 def _window(text: str) -> timedelta | None:
+    if re.search(r"\b(?:recent|recently|lately|just now)\b", text, re.I):
+        return timedelta(hours=1)
     found = re.search(r"\b(?:last|past|previous)\s+(\d+|an?|few)?\s*(minutes?|mins?|m|hours?|hrs?|h|days?|d)\b", text, re.I)
     if not found:
         return None
@@ -187,7 +194,8 @@ def _trouble(q: Question) -> Reading | None:
         return Reading((command,), f"No pod in {q.where} is failing.")
     listed = ", ".join(f"{row.name} ({row.status}" + (f", {row.restarts} restarts)" if row.restarts else ")") for row in bad[:10])
     more = f" and {len(bad) - 10} more" if len(bad) > 10 else ""
-    return Reading((command,), f"{len(bad)} pods in {q.where} are not healthy: {listed}{more}.")
+    rows = tuple((row.namespace, row.name) for row in bad)
+    return Reading((command,), f"{len(bad)} pods in {q.where} are not healthy: {listed}{more}.", rows=rows)
 
 
 def _logs(q: Question) -> Reading | None:

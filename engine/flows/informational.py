@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import re
 
-from engine.answer import informational_answer
+from engine.answer import informational_answer, only_rows
 from engine.cluster.source import ClusterError
 from engine.events import AnswerFinished, Notice, PassagesFound
 from engine.facts import Answer, CommandRecord, Evidence
@@ -15,6 +15,7 @@ from engine.flows.words import explain, plan_with_model
 from engine.investigation import Investigation
 from engine.readings import Reading, read
 from engine.run import FlowError
+from index.passage import Passage
 
 _ASKS_DOCS = re.compile(
     r"\b(?:how (?:do|can|would|could|should|to)|what (?:happens|is (?:a|an|the difference)|does|are (?:the )?(?:probes|steps|ways))|"
@@ -78,6 +79,7 @@ def _run_and_answer(query: str, reading: Reading, tools: Tools, emit: Emit) -> s
             emit(Notice(level="warning", text=f"{outcome.command} failed: {failure}"))
             continue
         text = result.stdout.rstrip() or result.stderr.strip()
+        text = only_rows(text, reading.rows)
         tables.append(text)
         investigation.add(Evidence(source=outcome.command, excerpt=text[:2000]))
     emit(AnswerFinished(answer=informational_answer(reading.answer, tables, tuple(investigation.evidence), tuple(records))))
@@ -86,10 +88,25 @@ def _run_and_answer(query: str, reading: Reading, tools: Tools, emit: Emit) -> s
 
 def _from_documents(query: str, tools: Tools, emit: Emit) -> str:
     with step(tools, emit, "search the documentation", "search") as note:
-        passages = tools.search(query, limit=4, cancel=tools.token)
+        passages = _headed(query, tools.search(query, limit=10, cancel=tools.token))[:4]
         passages = [dataclasses.replace(passage, id=f"D{number}") for number, passage in enumerate(passages, 1)]
         note.detail = f"{len(passages)} passages"
     if passages:
         emit(PassagesFound(passages=tuple(passages)))
     emit(AnswerFinished(answer=explain(query, tuple(passages), tools, emit)))
     return "answered"
+
+
+_COMMON = frozenset(
+    "how do does i a an the what happens if can could should we to is it in on of for my me show write give tell with and are there".split()
+)
+
+
+def _headed(query: str, passages: list[Passage]) -> list[Passage]:
+    """How-to questions name their section: passages whose heading holds more of the query's words come first, else the order stays."""
+    wanted = {word[:6] for word in re.findall(r"[a-z]{3,}", query.lower()) if word not in _COMMON}
+
+    def held(passage: Passage) -> int:
+        return len(wanted & {word[:6] for word in re.findall(r"[a-z]{3,}", passage.heading[-1].lower())}) if passage.heading else 0
+
+    return sorted(passages, key=lambda passage: -held(passage))

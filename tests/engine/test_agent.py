@@ -429,3 +429,16 @@ def test_a_name_that_is_only_in_another_namespace_is_looked_for_there_and_said(a
     cause = answer_of(events).root_causes[0]
     assert cause.object.namespace == "mailer"
     assert "smtp-credentials" in cause.summary
+
+
+@pytest.mark.parametrize(
+    ("query", "heading"),
+    [
+        ("how do I restart a deployment?", "Restart a deployment"),
+        ("what happens if I delete a StatefulSet?", "Delete a StatefulSet: what happens"),
+        ("how do I switch namespace?", "Switch the namespace"),
+        ("write kubectl commands to troubleshoot networking", "kubectl commands to troubleshoot networking"),
+    ],
+)
+def test_a_how_to_question_finds_its_section(agent: Agent, query: str, heading: str) -> None:
+    assert answer_of(finish(agent.ask(query))).passages[0].heading[-1] == heading

@@ -78,3 +78,13 @@ def test_what_code_cannot_read_is_left_to_others(demo: RecordedCluster) -> None:
 )
 def test_quantities(text: str, what: str, value: int) -> None:
     assert quantity(text, what) == value
+
+
+def test_only_the_lines_that_were_asked_about_stay_in_a_table() -> None:
+    from engine.answer import only_rows
+
+    table = "NAMESPACE   NAME   READY\nshop        web    0/1\nshop        cart   1/1\norders      web    1/1"
+    assert only_rows(table, (("shop", "web"),)).splitlines()[1:] == ["shop        web    0/1"]
+    assert only_rows("NAME   READY\nweb    0/1\ncart   1/1", (("shop", "cart"),)).splitlines()[1:] == ["cart   1/1"]
+    assert only_rows(table, ()) == table
+    assert only_rows(table, (("shop", "gone"),)) == table
