@@ -1,4 +1,4 @@
-"""Outside text is data: whatever logs, events, annotations or runbooks order, and whatever a model that obeys them says, nothing happens."""
+"""Outside text is data: whatever logs, events and runbooks order, and whatever a model that obeys them says, nothing happens."""
 
 from __future__ import annotations
 

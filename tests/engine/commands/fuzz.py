@@ -20,8 +20,14 @@ from engine.commands.lexer import Refused, parse
 from engine.commands.policy import DEFECT, Policy
 from engine.facts import RISKS
 
-DATA = Path(__file__).parents[2] / "data" / "safety" / "commands.tsv"
-ROWS = [line.split("\t", 1)[1] for line in DATA.read_text(encoding="utf-8").split("\n") if line and not line.startswith("#")]
+FOLDER = Path(__file__).parents[2] / "data" / "safety"
+ROWS = [
+    line.split("\t", 1)[1]
+    for name in ("commands.tsv", "more_commands.tsv")
+    for line in (FOLDER / name).read_text(encoding="utf-8").split("\n")
+    if line and not line.startswith("#")
+]
+REDIRECTIONS = ("2>&1", "2>/dev/null")
 WORDS = sorted({word for row in ROWS for word in row.split()})
 MARKS = [
     "'",
@@ -139,10 +145,9 @@ def problem(text: str) -> str:
         quoted = " ".join("'" + word.replace("'", "'\\\"'\\\"'") + "'" for word in argv)
         if len(judgement.script.stages) == 1:
             try:
-                if (
-                    list(parse(text).stages[0].argv) != shlex.split(text.replace("2>&1", "").replace("2>/dev/null", "").rstrip(" ;"))
-                    and "\\$" not in text
-                ):
+                ours = [word for word in parse(text).stages[0].argv if word not in REDIRECTIONS]
+                theirs = [word for word in shlex.split(text.rstrip(" ;")) if word not in REDIRECTIONS]
+                if ours != theirs and "\\$" not in text:
                     return "another argv than shlex"
                 if "'" not in text and POLICY.judge(quoted).verdict.risk != risk:
                     return "quotes change the class"
@@ -150,9 +155,11 @@ def problem(text: str) -> str:
                 return "not read by shlex"
         if argv[0] == "kubectl" and risk == "read" and "can-i" not in argv:
             words = argv[: argv.index("--")] if "--" in argv else argv
+            if any(word.startswith(("-h", "--help")) for word in words):
+                continue  # kubectl prints help, whatever else is there
             if any(word.split("=", 1)[0] in REFUSED_FLAGS for at, word in enumerate(words) if not _value(words, at)):
                 return "a refused flag in a read"
-            if len(words) > 1 and words[1] in WRITING and not any(word.startswith(("--dry-run", "--help", "-h")) for word in words):
+            if len(words) > 1 and words[1] in WRITING and not any(word.startswith("--dry-run") for word in words):
                 return "a writing verb in a read"
     return ""
 
