@@ -10,13 +10,21 @@ empty :=
 space := $(empty) $(empty)
 comma := ,
 
-.PHONY: demo test lint bench snapshots clean
+.PHONY: demo test test-whoosh3 lint bench snapshots clean
 
 demo: $(VENV)/.runtime
 	@$(BIN)/k8sagent --demo
 
 test: $(STAMP)
 	$(BIN)/python -m pytest -n auto --dist loadfile
+
+# The index on whoosh3, the fallback for the day that a Python release breaks whoosh 2.7.4; both take the import name `whoosh`,
+# so this one has an environment of its own.
+test-whoosh3: $(BIN)/python
+	@test -x $(VENV)-whoosh3/bin/python || $(BIN)/python -m venv $(VENV)-whoosh3
+	@$(VENV)-whoosh3/bin/python -m pip install -q --disable-pip-version-check -c constraints.txt \
+	  whoosh3==3.54.0 pyyaml msgspec hypothesis pytest pytest-timeout
+	PYTHONPATH=. $(VENV)-whoosh3/bin/python -m pytest tests/index
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
@@ -31,7 +39,7 @@ snapshots: $(STAMP)
 	$(BIN)/python -m pytest tests/tui --snapshot-update
 
 clean:
-	rm -rf $(VENV) dist build .mypy_cache .ruff_cache snapshot_report.html
+	rm -rf $(VENV) $(VENV)-whoosh3 dist build .mypy_cache .ruff_cache snapshot_report.html
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "k8sagent needs Python 3.11 or later; this is $$($(PYTHON) -V). Name another with: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }

@@ -41,7 +41,7 @@ The claim holds no data, so it may be made anew:
 kubectl delete pvc my-claim -n my-namespace
 ```
 """,
-    "crashes.md": "# Container crashes\n\n## Symptoms\n\nCrashLoopBackOff with exit code 1.\n\n## Fix\n\nRead the log; add what it lacks.\n",
+    "crashes.md": "# Crashes\n\n## Symptoms\n\nCrashLoopBackOff with exit code 1.\n\n## Fix\n\nRead the log; add what it lacks.\n",
     "hostile.md": "# A [bold red]page[/] with \x1b[31mcolours\n\n[@click=app.quit]press[/] the widget `[/x]`\n",
 }
 INCIDENT = (
