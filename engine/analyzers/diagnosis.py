@@ -99,6 +99,7 @@ def diagnose(view: ClusterView, query: str, *, pod: str = "", focus: Sequence[Ob
     own = _without_bystanders(own, effects, view, near)
     ranked = [f for _, f in sorted(own, key=lambda pair: (-pair[0], pair[1].id))]
     ranked = _without_weak(ranked, {f.id: s for s, f in own}, everywhere=view.namespace is None)
+    ranked = _about_the_named(ranked, effects, named, near)
     causes = tuple(_root(f, effects, named, near, by_id) for f in ranked)
     return Diagnosis(
         root_causes=causes,
@@ -244,6 +245,19 @@ def _without_weak(ranked: list[Finding], scores: dict[str, float], *, everywhere
             continue
         kept.append(finding)
     return kept[:8]
+
+
+def _about_the_named(
+    ranked: list[Finding], effects: dict[str, list[Finding]], named: Sequence[ObjectRef], near: dict[ObjectRef, float]
+) -> list[Finding]:
+    """Where the query names an object and the best cause touches it, only causes that do; what else is wrong stays among the findings."""
+    if not ranked or all(ref.kind == "Namespace" for ref in named):
+        return ranked
+
+    def touches(finding: Finding) -> bool:
+        return any(_touch(f, named, near) >= 0.5 for f in (finding, *effects.get(finding.id, ())))
+
+    return [f for f in ranked if touches(f)] if touches(ranked[0]) else ranked
 
 
 def _root(
