@@ -288,6 +288,8 @@ class K8sAgentApp(SessionApp):
             self.workspace.show("output")
         elif event.evidence:
             self.open_evidence(event.run, event.evidence, event.title)
+        elif event.passage:
+            self.action_cite(event.run, event.passage)
 
     def on_output_pane_copied(self, event: OutputPane.Copied) -> None:
         self.copy(event.text)

@@ -92,6 +92,8 @@ class RunView:
     hypotheses: dict[str, Hypothesis] = field(default_factory=dict)
     evidence: dict[str, Evidence] = field(default_factory=dict)
     passages: dict[str, Passage] = field(default_factory=dict)
+    past: dict[str, tuple[Passage, ...]] = field(default_factory=dict)
+    """Past incidents by the step that found them."""
     findings: int = 0
     scanned: int = 0
     notices: list[tuple[str, str]] = field(default_factory=list)
@@ -137,6 +139,8 @@ class RunView:
             case PassagesFound():
                 for number, passage in enumerate(event.passages, 1):
                     self.passages[passage.id or f"D{number}"] = passage
+                if self.step is not None:
+                    self.past[self.step.id] = tuple(passage for passage in event.passages if passage.corpus == "incidents")
             case FindingsFound():
                 self.findings, self.scanned = len(event.findings), sum(event.scanned.values())
             case HypothesisUpdated():

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
-from driving import Driver, drive
+from driving import Driver, an_app, drive
+from fakes import stories
 from fakes.agent import ScriptedAgent, shop
 from fakes.docs import SmallDocs
+from textual.pilot import Pilot
 from textual.widgets import Input
 
-from engine.events import AnswerFinished
+from engine.answer import diagnosis_text
+from engine.events import AnswerFinished, PassagesFound, StepFinished, StepStarted
 from engine.facts import Answer
+from index.passage import Passage
 from tui.screens.docs import DocsScreen, PageCommand
 
 
@@ -42,7 +48,7 @@ def test_results_say_where_with_the_lines_that_match_and_the_command(agent: Scri
         rows = d.rows("#found")
         assert rows[0].strip() == "docs/claims.md › Diagnose:13"
         assert any("which one" in row for row in rows[1:3])
-        assert "$ kubectl get storageclass   and 1 more" in "\n".join(rows)
+        assert "$ kubectl get pvc my-claim -n my-namespace -o yaml" in "\n".join(rows)
         assert any(row.strip().startswith("past incident  PvcPending: data-orders-db-0") for row in rows)
         marked = [text for row in page(d)._list.rows if not row.selectable for text, look in row.left if look == "bold $strong"]
         assert "class" in {text.lower() for text in marked} | {text.lower()[:5] for text in marked}
@@ -187,3 +193,61 @@ def test_slash_runbook_asks_the_engine_for_a_draft(agent: ScriptedAgent) -> None
         await d.until(lambda: "Written: a.md" in d.flows("#chat"))
 
     drive(story, agent)
+
+
+def test_an_answer_shows_what_the_runbook_says_below_the_fix(agent: ScriptedAgent) -> None:
+    text = diagnosis_text(stories.DIAGNOSIS.root_causes, (), stories.DIAGNOSIS.fix, stories.PASSAGES, quote=["The claim holds no data."])
+    agent.scripts["why?"] = [AnswerFinished(answer=dataclasses.replace(stories.DIAGNOSIS, text=text))]
+
+    async def story(d: Driver) -> None:
+        await d.ask("why?")
+        await d.ended()
+        shown = d.flows("#chat")
+        order = [shown.index(part) for part in ("Fix", "From the runbook D1", "│ The claim holds no data.", "from D1")]
+        assert order == sorted(order)
+        await d.ask("why?")
+        assert d.flows("#chat").count("│ The claim holds no data.") >= 1, "a frozen turn keeps it"
+
+    drive(story, agent)
+
+
+def test_a_past_incident_stands_in_the_timeline_and_opens(agent: ScriptedAgent) -> None:
+    passage = Passage("incidents/20260105.md", ("PvcPending: orders-db",), (7, 20), "## Outcome\n\nexit 0", id="I1", corpus="incidents")
+    agent.scripts["why?"] = [
+        StepStarted(id="s1", title="look at past incidents", kind="search"),
+        PassagesFound(passages=(passage,)),
+        StepFinished(id="s1", seconds=0.1, detail="1 alike"),
+    ]
+
+    async def story(d: Driver) -> None:
+        await d.ask("why?")
+        await d.ended()
+        rows = d.rows("#timeline-rows")
+        at = next(n for n, row in enumerate(rows) if "↩ I1 PvcPending: orders-db" in row)
+        d.app.workspace.show("timeline")
+        await d.settle()
+        d.app.workspace.timeline.list.move_to(at)
+        await d.press("enter")
+        assert "exit 0" in d.flows()
+        assert "incidents/20260105.md" in d.flows()
+
+    drive(story, agent)
+
+
+SIZES = [(80, 24), (120, 40), (200, 60)]
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+@pytest.mark.parametrize("view", ["found", "page"])
+def test_the_reader_looks_as_it_did(snap_compare: Any, agent: ScriptedAgent, view: str, size: tuple[int, int]) -> None:
+    async def before(pilot: Pilot[None]) -> None:
+        d = Driver(pilot.app, pilot)  # type: ignore[arg-type]
+        await d.settle()
+        await d.ask("/docs which class does the claim ask for")
+        if view == "page":
+            await d.press("enter")
+            await d.until(lambda: page(d).reading)
+            await d.press("n")
+        await d.settle()
+
+    assert snap_compare(an_app(agent), terminal_size=size, run_before=before)

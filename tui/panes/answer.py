@@ -166,6 +166,18 @@ def fix_command(remedy: Remedy, *, keys: bool) -> list[Para]:
     return [Para(command, Content("   "), tail=Content.assemble(*tail))]
 
 
+def quote(view: RunView, answer: Answer) -> list[Para]:
+    """What the runbook says on the fix, in its own words."""
+    from engine.answer import quoted
+
+    lines = quoted(answer)
+    if not lines:
+        return []
+    link = link_of(view)
+    said = [Para(cited(line.removeprefix("  - "), link), Content.assemble(("   │ ", "$quiet"))) for line in lines[1:]]
+    return [Para(cited(lines[0].rstrip(":"), link, "$quiet"), Content("   ")), *said]
+
+
 def sources(view: RunView, answer: Answer) -> list[Para]:
     """`from D1 pvc-pending.md › StorageClass not found`."""
     if not answer.passages:
@@ -209,4 +221,4 @@ def whole(view: RunView, now: float) -> list[Para]:
             paras.append(fix_text(number, remedy, view))
             if remedy.command:
                 paras.extend(fix_command(remedy, keys=False))
-    return [*paras, *others(view, answer), *sources(view, answer), *notices(view)]
+    return [*paras, *quote(view, answer), *others(view, answer), *sources(view, answer), *notices(view)]

@@ -113,7 +113,7 @@ class Turn(Vertical):
                 rest.append(Flow([shape.fix_text(number, remedy, self.view)]))
                 if remedy.command:
                     rest.append(FixCommand(remedy))
-        if below := [*shape.others(self.view, answer), *shape.sources(self.view, answer)]:
+        if below := [*shape.quote(self.view, answer), *shape.others(self.view, answer), *shape.sources(self.view, answer)]:
             rest.append(Flow(below))
         if rest:
             self._add(*rest)

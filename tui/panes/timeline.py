@@ -11,6 +11,7 @@ from textual.message import Message
 from textual.widget import Widget
 
 from engine.facts import Hypothesis
+from index.passage import Passage
 from tui.actions import bindings, footer
 from tui.run_view import CommandView, RunView, StepView
 from tui.text import bar, one_line, plain, seconds
@@ -36,14 +37,15 @@ class TimelinePane(Vertical):
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("timeline")]
 
     class Opened(Message):
-        """Enter on a row: evidence ids of a hypothesis, or a command's id."""
+        """Enter on a row: evidence ids of a hypothesis, a command's id, or a past incident's."""
 
-        def __init__(self, run: str, evidence: tuple[str, ...] = (), command: str = "", title: str = "") -> None:
+        def __init__(self, run: str, evidence: tuple[str, ...] = (), command: str = "", title: str = "", passage: str = "") -> None:
             super().__init__()
             self.run = run
             self.evidence = evidence
             self.command = command
             self.title = title
+            self.passage = passage
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
@@ -83,6 +85,8 @@ class TimelinePane(Vertical):
         for kind, id in view.order:
             if kind == "step":
                 rows.append(self._step(view.steps[id], now))
+                if view.steps[id].kind == "search":
+                    rows.extend(_past(passage) for passage in view.past.get(id, ()))
             elif kind == "hypothesis":
                 rows.append(_hypothesis(view.hypotheses[id]))
             else:
@@ -129,10 +133,18 @@ class TimelinePane(Vertical):
         match event.row.data:
             case ("command", str(id)):
                 self.post_message(self.Opened(self.view.id, command=id))
+            case ("passage", str(id)):
+                self.post_message(self.Opened(self.view.id, passage=id))
             case ("evidence", tuple(ids), str(title)):
                 self.post_message(self.Opened(self.view.id, evidence=ids, title=title))
             case _:
                 pass
+
+
+def _past(passage: Passage) -> Row:
+    """A past incident that is alike."""
+    left: tuple[Part, ...] = (("  ↩ ", "$place"), (f"{plain(passage.id)} ", "$place"), (one_line(passage.heading[0]), ""))
+    return Row(f"passage/{passage.id}", (*left, (f"  {plain(passage.path)}", "$quiet")), data=("passage", passage.id))
 
 
 def _hypothesis(hypothesis: Hypothesis) -> Row:

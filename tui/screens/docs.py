@@ -241,6 +241,8 @@ class DocsScreen(Dialog[Wanted | None]):
         if not self.is_mounted or spot != self.trail.here:
             return
         self._parts = [(part, _widget(part)) for part in parts]
+        for (part, widget), (before, _) in zip(self._parts[1:], self._parts, strict=False):
+            widget.styles.margin = (0 if part.kind == before.kind == "command" else 1, 0, 0, 0)
         self._page.query("*").remove()
         self._page.mount_all([widget for _, widget in self._parts] or [Flow([Para(Content("this document is empty"))])])
         self._box.add_class("-reading")
@@ -336,9 +338,10 @@ def _result(passage: Passage, snippet: Snippet) -> list[Row]:
         left.append((plain(snippet.text[done : at + len(line)]), "$quiet"))
         rows.append(Row(f"{key}/{number}", tuple(left), selectable=False))
         at += len(line) + 1
-    if snippet.commands:
-        more = f"   and {len(snippet.commands) - 1} more" if len(snippet.commands) > 1 else ""
-        left = [("   $ ", "$place"), (one_line(snippet.commands[0]), ""), (more, "$quiet")]
+    fresh = [command for command in snippet.commands if command not in snippet.text]
+    if fresh:
+        more = f"   and {len(fresh) - 1} more" if len(fresh) > 1 else ""
+        left = [("   $ ", "$place"), (one_line(fresh[0]), ""), (more, "$quiet")]
         rows.append(Row(f"{key}/command", tuple(left), selectable=False))
     return rows
 
@@ -346,9 +349,8 @@ def _result(passage: Passage, snippet: Snippet) -> list[Row]:
 def _widget(part: PagePart) -> Widget:
     match part.kind:
         case "heading":
-            look = "bold $place" if part.level < 3 else "bold $strong"
-            return Flow([blank(), Para(Content(one_line(part.text)).stylize(look)), blank()])
+            return Flow([Para(Content(one_line(part.text)).stylize("bold $place" if part.level < 3 else "bold $strong"))])
         case "command":
             return PageCommand(part.text)
         case _:
-            return Flow([*prose(part.text, lambda _: Style()), blank()])
+            return Flow(prose(part.text, lambda _: Style()))

@@ -68,10 +68,11 @@ def _tell(passage: Passage, snippet: Snippet) -> None:
         at = after
     for line in (text + snippet.text[at:]).splitlines():
         say(f"    {line}")
-    for command in snippet.commands[:COMMANDS]:
+    fresh = [command for command in snippet.commands if command not in snippet.text]
+    for command in fresh[:COMMANDS]:
         say(f"    {painted('$', 'grey')} {command}")
-    if len(snippet.commands) > COMMANDS:
-        say(f"    {painted(f'… {len(snippet.commands) - COMMANDS} more: k8sagent docs show {passage.path}', 'grey')}")
+    if len(fresh) > COMMANDS:
+        say(f"    {painted(f'… {len(fresh) - COMMANDS} more: k8sagent docs show {passage.path}', 'grey')}")
 
 
 def list_documents(args: argparse.Namespace) -> int:
