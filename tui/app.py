@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -111,6 +112,7 @@ class K8sAgentApp(SessionApp):
         screen.set_focus(self.prompt)
         for key in self._early:
             self.prompt.post_message(key)
+        gc.freeze()  # what was imported stays: searching it for garbage would hold a frame up
         self.bridge.open()
         self._unsubscribe = self.agent.subscribe(self.bridge.emit)
         self.header.show(self.agent.status)
@@ -286,10 +288,10 @@ class K8sAgentApp(SessionApp):
         if event.command:
             self.workspace.output.pick(f"{event.run}/{event.command}")
             self.workspace.show("output")
-        elif event.evidence:
-            self.open_evidence(event.run, event.evidence, event.title)
         elif event.passage:
             self.action_cite(event.run, event.passage)
+        elif event.evidence:
+            self.open_evidence(event.run, event.evidence, event.title)
 
     def on_output_pane_copied(self, event: OutputPane.Copied) -> None:
         self.copy(event.text)

@@ -18,7 +18,7 @@ from engine.events import CommandOutput, Event
 
 Job = Callable[[], None]
 
-FRAME = 1 / 18
+FRAME = 1 / 15
 LINES_KEPT = 20_000
 SWITCH_INTERVAL = 0.001
 

@@ -21,6 +21,8 @@ from tui.widgets.prose import GrowingProse, link_to
 
 TURNS_KEPT = 60
 SUMMARY_SHOWN = 110
+STREAM_STEP = 6
+"""Rows by which a streaming answer grows."""
 
 
 class FixCommand(Flow, can_focus=True):
@@ -67,6 +69,7 @@ class Turn(Vertical):
         self.frozen = False
         self._top = Flow([*shape.question(view), blank(), shape.head(view, now)])
         self._body = Flow()
+        self._body.step = STREAM_STEP
         self._kept: list[Widget] = [self._top, self._body]
         self._composed = False
         self._prose = GrowingProse(shape.link_of(view))
@@ -98,6 +101,7 @@ class Turn(Vertical):
     def finish(self, now: float) -> None:
         """The Run ended: say so below what is there."""
         self.update(now)
+        self._settle()
         if self.view.answer is not None and (tail := shape.notices(self.view)):
             self._add(Flow(tail))
 
@@ -105,6 +109,7 @@ class Turn(Vertical):
         answer = self.view.answer
         if answer is None:
             return
+        self._settle()
         self._body.set([blank(), *shape.before_fix(self.view, answer)])
         rest: list[Widget] = []
         if answer.fix:
@@ -117,6 +122,12 @@ class Turn(Vertical):
             rest.append(Flow(below))
         if rest:
             self._add(*rest)
+
+    def _settle(self) -> None:
+        """Nothing streams any more: take the rows that are needed and no more."""
+        if self._body.step != 1:
+            self._body.step = 1
+            self._body.refresh(layout=True)
 
     def freeze(self, now: float) -> None:
         """Become one widget: old answers decide how fast a new one streams."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from rich.cells import cell_len
 from textual.content import Content
-from textual.geometry import Size
+from textual.geometry import Region, Size
 from textual.widget import Widget
 
 EMPTY = Content("")
@@ -65,7 +65,11 @@ class Flow(Widget):
     def __init__(self, paras: Sequence[Para] = (), *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
         self._paras = list(paras)
-        self._laid: tuple[int, Content, int] | None = None
+        self._laid: tuple[int, list[Content]] | None = None
+        self._wrapped: list[tuple[Para, list[Content]]] = []
+        self._wrapped_width = 0
+        self.step = 1
+        """Heights are multiples of this: a growing text lays out the screen once in so many rows, since a layout costs several frames."""
 
     @property
     def paras(self) -> list[Para]:
@@ -73,28 +77,45 @@ class Flow(Widget):
         return self._paras
 
     def set(self, paras: Sequence[Para]) -> None:
-        """Show other paragraphs; the screen is laid out again only when their height changes."""
-        if paras == self._paras:
+        """Show other paragraphs; only lines that differ are painted, and the screen is laid out again only when their height changes."""
+        if len(paras) == len(self._paras) and all(new is old for new, old in zip(paras, self._paras, strict=True)):
             return
         before = self._laid
         self._paras = list(paras)
+        if before is None:
+            self.refresh(layout=True)
+            return
+        width, old = before
         self._laid = None
-        taller = before is None or self._lay(before[0])[1] != before[2]
-        self.refresh(layout=taller)
+        new = self._lay(width)
+        if self._rounded(len(new)) != self._rounded(len(old)):
+            self.refresh(layout=True)
+            return
+        top = self.gutter.top
+        for y in range(max(len(old), len(new))):
+            if y >= len(old) or y >= len(new) or not old[y].is_same(new[y]):
+                self.refresh(Region(0, top + y, self.size.width, 1))
 
-    def _lay(self, width: int) -> tuple[Content, int]:
+    def _lay(self, width: int) -> list[Content]:
         if self._laid is None or self._laid[0] != width:
-            lines = [line for para in self._paras for line in para.lines(width)]
-            self._laid = (width, Content("\n").join(lines), len(lines))
-        return self._laid[1], self._laid[2]
+            held = self._wrapped if self._wrapped_width == width else []
+            wrapped = [
+                (para, held[i][1] if i < len(held) and held[i][0] is para else para.lines(width)) for i, para in enumerate(self._paras)
+            ]
+            self._wrapped, self._wrapped_width = wrapped, width
+            self._laid = (width, [line for _, lines in wrapped for line in lines])
+        return self._laid[1]
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         """As many rows as the paragraphs take at this width."""
-        return self._lay(width)[1] if width and self._paras else 0
+        return self._rounded(len(self._lay(width))) if width and self._paras else 0
+
+    def _rounded(self, rows: int) -> int:
+        return -(-rows // self.step) * self.step
 
     def render(self) -> Content:
         """The laid-out text."""
-        return self._lay(self.size.width)[0] if self.size.width else EMPTY
+        return Content("\n").join(self._lay(self.size.width)) if self.size.width else EMPTY
 
     @property
     def plain(self) -> str:

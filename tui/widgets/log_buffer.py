@@ -55,7 +55,10 @@ class LogBuffer:
 
     def extend(self, lines: Iterable[str], mark: int = STDOUT) -> None:
         """Append lines; each is made literal, and a monstrous one is cut."""
-        fresh = [plain(line) if len(line) <= LONGEST else self._shortened(line) for line in lines]
+        fresh = list(lines)
+        whole = "".join(fresh)
+        if not (whole.isascii() and whole.isprintable()) or max(map(len, fresh), default=0) > LONGEST:
+            fresh = [plain(line) if len(line) <= LONGEST else self._shortened(line) for line in fresh]
         self._lines.extend(fresh)
         self._marks.extend(bytes([mark]) * len(fresh))
         if fresh:

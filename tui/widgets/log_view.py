@@ -142,16 +142,22 @@ class LogView(ScrollView, can_focus=True):
 
     # painting
 
+    def notify_style_update(self) -> None:
+        """A new theme has other styles."""
+        self._paint = {}
+        super().notify_style_update()
+
     def render_lines(self, crop: Region) -> list[Strip]:
-        """Resolve the styles once a paint; per line it would be a quarter of the frame."""
-        self._paint = {
-            "": self.rich_style,
-            "select": self.screen.get_component_rich_style("screen--selection"),
-            **{
-                name: self.get_component_rich_style(f"log--{name}", partial=True)
-                for name in ("head", "stderr", "trouble", "match", "match-current")
-            },
-        }
+        """Resolve the styles once a theme; per line it would be a quarter of the frame."""
+        if not self._paint:
+            self._paint = {
+                "": self.rich_style,
+                "select": self.screen.get_component_rich_style("screen--selection"),
+                **{
+                    name: self.get_component_rich_style(f"log--{name}", partial=True)
+                    for name in ("head", "stderr", "trouble", "match", "match-current")
+                },
+            }
         return super().render_lines(crop)
 
     def render_line(self, y: int) -> Strip:

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from rich.cells import cell_len
+from rich.style import Style as RichStyle
 from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.events import Click
-from textual.geometry import Size
+from textual.geometry import Region, Size
 from textual.message import Message
 from textual.reactive import Reactive
 from textual.scroll_view import ScrollView
@@ -97,24 +98,35 @@ class RowList(ScrollView, can_focus=True):
         self.empty = empty
         self._strips: dict[tuple[int, int, bool], Strip] = {}
         self._widths: list[int] = []
+        self._ground: RichStyle | None = None
 
     def set_rows(self, rows: Sequence[Row], empty: str | None = None) -> None:
         """Show other rows; `empty` is what an empty list says."""
         held = self.current.key if self.current else None
+        old, old_widths, old_empty, old_cursor = self.rows, self._widths, self.empty, self.cursor
         self.rows = list(rows)
         if empty is not None:
             self.empty = empty
         count = max((len(row.right) for row in self.rows), default=0)
         self._widths = [max((cell_len(row.right[i][0]) for row in self.rows if i < len(row.right)), default=0) for i in range(count)]
-        self._strips.clear()
         keys = [row.key for row in self.rows]
-        before = self.cursor
-        self.cursor = keys.index(held) if held in keys else self._nearest(min(max(before, 0), len(self.rows) - 1))
+        self.cursor = keys.index(held) if held in keys else self._nearest(min(max(old_cursor, 0), len(self.rows) - 1))
+        if old and len(old) == len(self.rows) and (old_widths, old_empty, old_cursor) == (self._widths, self.empty, self.cursor):
+            self._repaint([index for index, (was, row) in enumerate(zip(old, self.rows, strict=True)) if was != row])
+            return
+        self._strips.clear()
         self.virtual_size = Size(self.size.width, len(self.rows))
         self._refresh_scrollbars()
         self._scroll_update(self.virtual_size)
         self.scroll_to(y=min(self.scroll_offset.y, self.max_scroll_y), animate=False, force=True)
         self.refresh()
+
+    def _repaint(self, changed: list[int]) -> None:
+        """Paint some rows anew; the others stand."""
+        for index in changed:
+            self._strips.pop((index, self.scrollable_content_region.width, index == self.cursor), None)
+            if 0 <= index - self.scroll_offset.y < self.size.height:
+                self.refresh_line(index)
 
     @property
     def current(self) -> Row | None:
@@ -127,9 +139,16 @@ class RowList(ScrollView, can_focus=True):
 
     # painting
 
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """Resolve the ground's style once a theme; it walks up the whole tree."""
+        if self._ground is None:
+            self._ground = self.rich_style
+        return super().render_lines(crop)
+
     def notify_style_update(self) -> None:
         """A new theme repaints everything."""
         self._strips.clear()
+        self._ground = None
         super().notify_style_update()
 
     def on_resize(self) -> None:
@@ -155,7 +174,7 @@ class RowList(ScrollView, can_focus=True):
                 Content.assemble(" ", lines[y].stylize("$quiet")) if y < len(lines) else Content(""), width, self.visual_style, y
             )
         if index >= len(self.rows):
-            return Strip.blank(width, self.rich_style)
+            return Strip.blank(width, self._ground)
         cursor = index == self.cursor
         key = (index, width, cursor)
         if self.text_selection is not None:
