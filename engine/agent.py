@@ -248,11 +248,14 @@ class Agent:
             self._current = run
         return run.start()
 
-    def check(self, *, namespace: str | None = None, only: tuple[str, ...] = ()) -> Run:
-        """Run the analyzers alone; the Run emits one FindingsFound. `namespace=None` is the session's own, "" all."""
+    def check(self, *, namespace: str | None = None, only: tuple[str, ...] = (), about: tuple[str, str] | None = None) -> Run:
+        """Run the analyzers alone; the Run emits one FindingsFound. `namespace=None` is the session's own, "" all.
+
+        `about` is a kind and a name: only what concerns that object and what explains it is told.
+        """
         from engine.flows.dispatch import check_cluster
 
-        return self._begin(lambda run: check_cluster(self, run, namespace, only)).start()
+        return self._begin(lambda run: check_cluster(self, run, namespace, only, about)).start()
 
     def undo(self) -> Run:
         """Propose the way back of the latest change; asks like any other command."""

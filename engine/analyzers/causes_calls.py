@@ -10,7 +10,7 @@ from engine.analyzers.cause import Cause, all_settings, cite_setting, edit_comma
 from engine.analyzers.confidence import RELATION
 from engine.analyzers.containers import Container, pod_template
 from engine.analyzers.logs import Story
-from engine.analyzers.settings import Setting, keys_of, settings
+from engine.analyzers.settings import Setting, keys_of, keys_shown, settings
 from engine.analyzers.view import ClusterView
 from engine.cluster.objects import Obj, maps_at, text_at
 from engine.facts import Evidence, Remedy
@@ -166,7 +166,7 @@ def credentials(view: ClusterView, container: Container, story: Story, cause: Ca
         if words & set(s.name.split("-")) and not s.text("type").startswith("kubernetes.io/")
     ]
     if holders:
-        named = [f"{h.name} (keys {cite.listed(keys_of(view, h.ref))})" for h in holders[:2]]
+        named = [h.name + (f" (keys {cite.listed(keys_of(view, h.ref))})" if keys_shown(view, h.ref) else "") for h in holders[:2]]
         cause.says += f"; Secret {cite.listed(named)} may hold it"
     cause.remedies.append(Remedy("give the client the right credentials, from a Secret", edit_command(cause.object), "mutate"))
     cause.speciality = "security"

@@ -9,7 +9,7 @@ from engine.analyzers.cause import Cause, edit_command
 from engine.analyzers.confidence import RELATION
 from engine.analyzers.containers import Container
 from engine.analyzers.logs import Story
-from engine.analyzers.settings import keys_of, mount_of, mounted_objects, mounts
+from engine.analyzers.settings import keys_of, keys_shown, mount_of, mounted_objects, mounts
 from engine.analyzers.view import ClusterView
 from engine.cluster.objects import at, map_at, text_at
 from engine.facts import Evidence, ObjectRef, Remedy
@@ -31,7 +31,7 @@ def missing_file(view: ClusterView, container: Container, story: Story, cause: C
     for kind, holder, items in mounted_objects(mount.volume):
         ref = ObjectRef(kind, container.pod.namespace, holder)
         keys = [text_at(i, "path") for i in items] or keys_of(view, ref)
-        if not view.can_see("configmaps" if kind == "ConfigMap" else "secrets"):
+        if not view.can_see("configmaps" if kind == "ConfigMap" else "secrets") or not (items or keys_shown(view, ref)):
             cause.says += f"; {ref}, mounted at {mount.path}, seems to have no key {name}, but its keys cannot be seen"
             return
         close = cite.nearest(name, keys)
@@ -127,7 +127,7 @@ def path_is_directory(view: ClusterView, container: Container, story: Story, cau
     for kind, holder, items in mounted_objects(mount.volume):
         ref = ObjectRef(kind, container.pod.namespace, holder)
         keys = [text_at(i, "path") for i in items] or keys_of(view, ref)
-        if mount.sub_path not in keys:
+        if mount.sub_path not in keys and (items or keys_shown(view, ref)):
             cause.says += f": its subPath {mount.sub_path} is no key of {ref} (its keys are {cite.listed(keys) or 'none'}), "
             cause.says += "so an empty directory is mounted"
             cause.evidence.append(container.declared("volumeMounts"))

@@ -11,7 +11,7 @@ from engine.analyzers.confidence import EVENT, RELATION, STATE, confidence
 from engine.analyzers.containers import Container, containers, is_finished, is_settled, pod_template
 from engine.analyzers.crash import runtime_cause
 from engine.analyzers.registry import analyzer
-from engine.analyzers.settings import Reference, keys_of, references
+from engine.analyzers.settings import Reference, keys_of, keys_shown, references
 from engine.analyzers.view import ClusterView
 from engine.cluster.objects import Obj, map_at, text_at
 from engine.facts import Evidence, Finding, ObjectRef, Remedy
@@ -64,7 +64,7 @@ def missing(view: ClusterView, reference: Reference) -> tuple[str, str] | None:
         elsewhere = [o.namespace for o in view.within(resource, view.namespace) if o.name == ref.name and o.namespace != ref.namespace]
         hint = f"did you mean {close}?" if close else f"there is one in namespace {elsewhere[0]}" if elsewhere else ""
         return f"{ref.kind} {ref.name} does not exist in namespace {ref.namespace} (not found)", hint
-    if reference.key:
+    if reference.key and keys_shown(view, ref):
         keys = keys_of(view, ref)
         if reference.key not in keys:
             close = _near(reference.key, keys)

@@ -13,7 +13,7 @@ from engine.analyzers.ingresscontrollers import CLASSES, OLD_CLASS, class_of, is
 from engine.analyzers.registry import analyzer
 from engine.analyzers.servicefacts import network_finding
 from engine.analyzers.services import judge
-from engine.analyzers.settings import keys_of
+from engine.analyzers.settings import keys_of, keys_shown
 from engine.analyzers.view import ClusterView
 from engine.cluster.objects import Obj, map_at, maps_at, text_at, texts_at
 from engine.facts import Finding, ObjectRef, Remedy
@@ -279,7 +279,7 @@ def _tls(view: ClusterView, ingress: Obj) -> Iterator[Finding]:
                 detail=ingress.name,
             )
             continue
-        shown = secret.map("data") or secret.text("type")  # a live cluster shows Secrets as metadata only
+        shown = keys_shown(view, secret.ref)
         missing = [k for k in ("tls.crt", "tls.key") if k not in keys_of(view, secret.ref)] if shown else []
         if missing:
             kind = secret.text("type") or "Opaque"

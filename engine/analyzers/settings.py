@@ -147,6 +147,12 @@ def keys_of(view: ClusterView, ref: ObjectRef) -> list[str]:
     return sorted({key for part in ("data", "binaryData", "stringData") for key in found.map(part)})
 
 
+def keys_shown(view: ClusterView, ref: ObjectRef) -> bool:
+    """Whether the keys of a ConfigMap or Secret can be told: a live cluster's Secrets are read as metadata alone, without `data`."""
+    found = view.find_ref(ref)
+    return found is None or ref.kind != "Secret" or any(part in found.raw for part in ("data", "stringData"))
+
+
 def references(namespace: str, pod_spec: object) -> Iterator[Reference]:
     """Every ConfigMap and Secret that a pod specification names, also as an image pull secret."""
     kinds = (("ConfigMap", "configMap"), ("Secret", "secret"))

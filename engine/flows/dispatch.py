@@ -70,17 +70,24 @@ def answer_query(agent: Workshop, run: Run, place: Place, query: str, *, pod: st
         raise FlowError("cluster", str(error)) from error
 
 
-def check_cluster(agent: Workshop, run: Run, namespace: str | None, only: tuple[str, ...]) -> str:
+def check_cluster(agent: Workshop, run: Run, namespace: str | None, only: tuple[str, ...], about: tuple[str, str] | None = None) -> str:
     """The analyzers alone; `namespace=None` is the session's own, which a live context may only tell once it is open."""
+    from engine.analyzers.about import NoSuchObject
+    from engine.analyzers.about import about as narrowed
     from engine.analyzers.registry import check
     from engine.analyzers.view import ClusterView
 
     connection = agent.connection(run)
     within = agent.place.namespace if namespace is None else namespace
     try:
-        report = check(ClusterView.of(connection.source, within or None, cancel=run.token), only=only)
+        view = ClusterView.of(connection.source, within or None, cancel=run.token)
+        report = check(view, only=only)
+        if about is not None:
+            report = narrowed(view, report, *about)
     except ClusterError as error:
         raise FlowError("cluster", str(error)) from error
+    except NoSuchObject as error:
+        raise FlowError("engine", str(error)) from error
     run.emit(FindingsFound(findings=report.findings, scanned=report.scanned, errors=report.errors))
     return "answered"
 

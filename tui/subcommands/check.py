@@ -16,16 +16,23 @@ from tui.subcommands.common import agent_of, complain, painted, say, say_json
 
 def check(args: argparse.Namespace) -> int:
     """Findings of the whole cluster, one namespace or one object, most important first; exit 1 when something is critical."""
+    from engine.analyzers.registry import SPECIALITIES, load
+    from engine.analyzers.view import RESOURCE_OF_KIND
     from engine.resolve import KINDS
 
     only = tuple(part.strip() for part in args.only.split(",") if part.strip())
     kind, _, name = args.object.partition("/")
-    if args.object and (not name or kind.lower() not in KINDS):
+    word = KINDS.get(kind.lower())
+    if args.object and (not name or word is None or word.kind not in RESOURCE_OF_KIND):
         complain(f"{args.object!r} is not KIND/NAME, as in deploy/checkout-api")
+        return USAGE
+    strange = [part for part in only if part not in SPECIALITIES and part not in {a.name for a in load()}]
+    if strange:
+        complain(f"--only takes {', '.join(SPECIALITIES)} or an analyzer's name, not {', '.join(strange)}")
         return USAGE
     found: FindingsFound | None = None
     with agent_of(args, save=False) as agent:
-        run = agent.check(namespace="" if args.all_namespaces else None, only=only)
+        run = agent.check(namespace="" if args.all_namespaces else None, only=only, about=(word.kind, name) if word and name else None)
         try:
             for event in run.events():
                 if isinstance(event, FindingsFound):
@@ -40,9 +47,6 @@ def check(args: argparse.Namespace) -> int:
     if found is None:
         return FAILED
     findings = found.findings
-    if name:
-        wanted = KINDS[kind.lower()].kind
-        findings = tuple(f for f in findings if any(r and r.kind == wanted and r.name == name for r in (f.object, f.owner)))
     if args.output == "json":
         cluster = {
             "context": status.context,
@@ -87,9 +91,15 @@ def finding_row(finding: Finding) -> dict[str, Any]:
 
 
 def _print(findings: Sequence[Finding], found: FindingsFound) -> None:
-    for finding in findings:
-        if finding.severity != "info":
-            _print_one(finding)
+    from engine.analyzers.about import grouped
+
+    for finding, symptoms in grouped(findings):
+        if finding.severity == "info" and all(s.severity == "info" for s in symptoms):
+            continue
+        _print_one(finding)
+        for symptom in symptoms:
+            if symptom.severity != "info":
+                say(painted(f"    ↳ {_place(symptom)}  {symptom.code}: {symptom.summary[:160]}", "grey"))
     hints = sum(f.severity == "info" for f in findings)
     count = sum(found.scanned.values())
     for error in found.errors:
@@ -100,11 +110,15 @@ def _print(findings: Sequence[Finding], found: FindingsFound) -> None:
     say(painted(f"{words}; {count} objects looked at", "grey"))
 
 
+def _place(finding: Finding) -> str:
+    where = f"{finding.object.namespace}/" if finding.object.namespace else ""
+    return f"{where}{finding.object}"
+
+
 def _print_one(finding: Finding) -> None:
     colour = {"critical": "red", "warning": "amber", "info": "grey"}[finding.severity]
     glyph = {"critical": "✗", "warning": "!", "info": "·"}[finding.severity]
-    where = f"{finding.object.namespace}/" if finding.object.namespace else ""
-    say(f"{painted(glyph, colour)} {painted(where + str(finding.object), 'bold')}  {painted(finding.code, colour)}")
+    say(f"{painted(glyph, colour)} {painted(_place(finding), 'bold')}  {painted(finding.code, colour)}")
     say(f"    {finding.summary}")
     for item in finding.evidence[:2]:
         say(painted(f"    {item.source}: {' '.join(item.excerpt.split())[:160]}", "grey"))
