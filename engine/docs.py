@@ -82,7 +82,9 @@ class DocsDesk:
             self._ready.set()
             if self._on_change:
                 self._on_change()
-        self._past()
+        past = self._past()
+        if past is not None:
+            past.open()
         if self._embedder is not None:
             self._embed_behind()
 
@@ -210,6 +212,8 @@ class DocsDesk:
     def list(self) -> list[Row]:
         """Every document, past incidents last."""
         past = self._past()
+        if past is not None:
+            past.open()
         return [*self._opened().list(), *(past.list() if past is not None else ())]
 
     def show(self, path: str) -> str:
