@@ -21,6 +21,7 @@ from engine.cluster.rows import (
 )
 from engine.cluster.source import ClusterError, ContextInfo, Forbidden, NotFound, NotRecorded, RawObjects
 from engine.facts import Finding, ObjectRef
+from engine.scrub import clean
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +73,13 @@ class ClusterBrowser:
         return node_rows(Lister(connection).rows("nodes", None), now=connection.source.now())
 
     def events(self, namespace: str) -> list[EventRow]:
-        """Events, newest first."""
+        """Events, newest first, redacted."""
         connection = self._opened()
-        return event_rows(Lister(connection).rows("events", namespace or None), now=connection.source.now())
+        rows = event_rows(Lister(connection).rows("events", namespace or None), now=connection.source.now())
+        return [clean(row, self._redact) for row in rows]
 
     def findings(self, namespace: str) -> list[Finding]:
-        """What the analyzers say of a namespace, most important first; kept until the cluster changes."""
+        """What the analyzers say of a namespace, most important first, redacted; kept until the cluster changes."""
         from engine.analyzers.registry import check
 
         key = (self.revision, namespace)
@@ -85,7 +87,8 @@ class ClusterBrowser:
             if key in self._findings:
                 return self._findings[key]
         report = check(ClusterView.of(self._opened().source, namespace or None))
-        found = [finding for finding in report.findings if not namespace or finding.object.namespace in ("", namespace)]
+        near = [finding for finding in report.findings if not namespace or finding.object.namespace in ("", namespace)]
+        found = [clean(finding, self._redact) for finding in near]
         with self._lock:
             if len(self._findings) > 32:
                 self._findings.clear()

@@ -52,7 +52,7 @@ def answer_query(agent: Workshop, run: Run, place: Place, query: str, *, pod: st
     run.emit(QueryReceived(query=query, context=place.context, namespace=place.namespace, mode=place.mode))
     query = agent.redactor.text(query)  # from here on nobody, and no model, sees a secret that was pasted
     intent = classify(query)
-    model = agent.model(run)
+    model = _discreet(agent, run)
     if intent.confidence < UNSURE and model is not None:
         intent = _ask_model(model, query, intent, run)
     run.emit(QueryClassified(tier=intent.tier, reason=intent.reason, confidence=intent.confidence))
@@ -193,6 +193,14 @@ def gather(agent: Workshop, run: Run, place: Place, tier: Tier, model: ChatModel
         deadline=time.monotonic() + seconds,
         attachment=attachment,
     )
+
+
+def _discreet(agent: Workshop, run: Run) -> ChatModel | None:
+    """The model, if it answers, behind the session's redactor."""
+    from engine.llm.discreet import Discreet
+
+    model = agent.model(run)
+    return None if model is None else Discreet(model, agent.redactor.text)
 
 
 def _ask_model(model: ChatModel, query: str, intent: Intent, run: Run) -> Intent:
