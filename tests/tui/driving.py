@@ -11,6 +11,7 @@ from typing import Any
 from fakes.agent import ScriptedAgent, shop
 from textual.events import Key
 from textual.keys import _character_to_key
+from textual.message_pump import MessagePump
 from textual.pilot import Pilot
 
 from engine.config import Settings, UiSettings
@@ -19,8 +20,8 @@ from tui.widgets.flow import Flow
 from tui.widgets.row_list import RowList
 
 WIDE = (140, 46)
-HOPS = 4
-"""From widget to widget a message makes at most so many steps."""
+CALM = 6
+"""So many turns of the loop without anything under way are rest."""
 
 
 class Clock:
@@ -64,18 +65,26 @@ class Driver:
         raise AssertionError(f"this never came about: {what or condition}\n{self.text}")
 
     async def settle(self) -> None:
-        """Let the app run until nothing is on its way to the screen."""
-        await self.until(lambda: self.app.ready or not self.app.is_running, "the panes stand")
-        for _ in range(2):
-            await self.until(lambda: self.app.bridge.idle and self.app.background.idle, "all delivered")
-            for _ in range(HOPS):
-                await self.pilot._wait_for_screen()
-            await self.until(self._painted, "all painted")
+        """Let the app run until nothing is on its way to the screen, in several turns of its loop."""
+        calm = 0
+        for _ in range(4000):
+            calm = 0 if self._busy() else calm + 1
+            if calm == CALM:
+                return
+            await asyncio.sleep(0 if calm else 0.002)
+        raise AssertionError(f"the screen never came to rest\n{self.text}")
 
-    def _painted(self) -> bool:
-        screen = self.app.screen
-        busy = screen._layout_required or screen._scroll_required or screen._dirty_widgets or screen._callbacks
-        return not busy or not self.app.is_running
+    def _busy(self) -> bool:
+        app = self.app
+        if not app.is_running:
+            return False
+        if not app.ready or not app.bridge.idle or not app.background.idle:
+            return True
+        screen = app.screen
+        if screen._layout_required or screen._scroll_required or screen._dirty_widgets or screen._callbacks:
+            return True
+        pumps: list[MessagePump] = [app, screen, *screen.walk_children()]
+        return any(pump.message_queue_size or pump._next_callbacks for pump in pumps)
 
     def _send(self, keys: Iterable[str]) -> None:
         for key in keys:

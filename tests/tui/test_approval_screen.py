@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -65,7 +66,7 @@ def test_everything_that_matters_is_said() -> None:
         text = d.flows()
         for words in (
             "mutate  changes how many pods run",
-            "rule  kubectl scale",
+            "rule: kubectl scale",
             "scale deployment cart-api",
             "--replicas=3",
             "--namespace shop",
@@ -371,6 +372,26 @@ def test_a_dialog_keeps_the_keys_of_the_screen_below_to_itself() -> None:
             assert isinstance(d.app.screen, ApprovalScreen), key
 
     drive(story, agent, clock=clock)
+
+
+@pytest.mark.parametrize("request_of", [stories.a_scale, stories.a_delete])
+def test_what_decides_is_in_sight_at_80x24_without_scrolling(request_of: Callable[[], ApprovalRequest]) -> None:
+    request = request_of()
+    assert request.dry_run is not None
+    agent, _ = asking(request)
+    clock = Clock()
+
+    async def story(d: Driver) -> None:
+        await opened(d, clock)
+        text = d.text
+        assert request.dry_run is not None
+        order = [request.verdict.risk, "kubectl", request.touches[0].name, "where", request.context, "touches", "dry run"]
+        places = [text.index(words) for words in (*order[:1], "rule: ", "where", "touches", "dry run", "why", "undo", "reject, say why")]
+        assert places == sorted(places)
+        for words in (*order, *request.argv[1:3], request.dry_run.text, "run once"):
+            assert words in text, words
+
+    drive(story, agent, clock=clock, size=(80, 24))
 
 
 @pytest.mark.parametrize("size", [(80, 24), (60, 16), (200, 60)])

@@ -205,9 +205,9 @@ class ApprovalScreen(Dialog[Decision | None]):
         risk = request.verdict.risk
         paras = [
             Para(
-                Content.assemble((one_line(request.verdict.reason), "$quiet")), Content.assemble((f"{risk}  ", f"bold {RISK_STYLE[risk]}"))
+                Content.assemble(one_line(request.verdict.reason), (f"  rule: {one_line(request.verdict.rule)}", "$quiet")),
+                Content.assemble((f"{risk}  ", f"bold {RISK_STYLE[risk]}")),
             ),
-            Para(Content(one_line(request.verdict.rule)).stylize("$quiet"), Content.assemble(("rule  ", "$quiet"))),
             blank(),
             *self._command(),
             blank(),
@@ -221,6 +221,7 @@ class ApprovalScreen(Dialog[Decision | None]):
             paras.append(self._fact("touches", f"{count(len(request.touches), 'object')}: {touched}", (note, "$quiet")))
         elif note:
             paras.append(self._fact("touches", note.strip()))
+        paras.append(self._dry_run())
         if request.why:
             ids = " ".join(f"[{id}]" for id in request.evidence)
             paras.append(self._fact("why", cited(one_line(f"{request.why}  {ids}"), self._link)))
@@ -229,7 +230,7 @@ class ApprovalScreen(Dialog[Decision | None]):
             if request.undo
             else self._fact("undo", ("there is no way back that is known", "$wait"))
         )
-        paras.extend(self._dry_run())
+        paras.extend(self._diff())
         if request.manifest:
             paras.append(blank())
             paras.extend(Para(Content(plain(line)), Content("  "), "on $code") for line in request.manifest.splitlines()[:DIFF_SHOWN])
@@ -266,18 +267,20 @@ class ApprovalScreen(Dialog[Decision | None]):
             parts.extend([("   as ", "$quiet"), plain(request.user)])
         return parts
 
-    def _dry_run(self) -> list[Para]:
+    def _dry_run(self) -> Para:
         dry = self.request.dry_run
         if dry is None:
-            return [self._fact("dry run", ("not possible for this command", "$wait"))]
+            return self._fact("dry run", ("not possible for this command", "$wait"))
         words = one_line(dry.text) or ("accepted by the server" if dry.ok else "refused by the server")
-        paras = [
-            self._fact(
-                "dry run", (words, "$good" if dry.ok else "$bad"), (f"  {plain(dry.how)}" if dry.how != "server dry run" else "", "$quiet")
-            )
-        ]
-        if dry.diff:
-            paras.append(blank())
+        how = f"  {plain(dry.how)}" if dry.how != "server dry run" else ""
+        return self._fact("dry run", (words, "$good" if dry.ok else "$bad"), (how, "$quiet"))
+
+    def _diff(self) -> list[Para]:
+        """What the dry run would change, last: it may be long, and what decides stands above it."""
+        dry = self.request.dry_run
+        if dry is None or not dry.diff:
+            return []
+        paras = [blank()]
         for line in dry.diff[:DIFF_SHOWN]:
             style = "$good" if line.startswith("+") else "$bad" if line.startswith("-") else "$quiet"
             paras.append(Para(Content(plain(line)).stylize(style), Content("  ")))
