@@ -82,6 +82,8 @@ class ClusterView:
         self._events: dict[str | None, dict[str, Objects]] = {}
         self._owned: dict[tuple[str, str | None], dict[str, Objects]] = {}
         self._logs: dict[tuple[str, str, str, bool], list[str]] = {}
+        self._spaces: dict[str, dict[str, Objects]] = {}
+        self._workloads: dict[int, tuple[Mapping[str, Any], ObjectRef]] = {}
         self.now = now
         self.namespace = namespace
         self.server_version = server_version
@@ -140,7 +142,8 @@ class ClusterView:
         key = (resource, namespace)
         if key not in self._lists:
             if namespace is not None and (resource, None) in self._lists:
-                found = [o for o in self._lists[(resource, None)] if o.namespace in ("", namespace)]
+                spaces = self._spaces.get(resource) or self._by_namespace(resource)
+                found = [*spaces.get("", ()), *spaces.get(namespace, ())] if namespace else spaces.get("", [])
             else:
                 try:
                     found = self._fetch(resource, namespace)
@@ -161,6 +164,14 @@ class ClusterView:
                     found = []
             self._lists[key] = found
         return self._lists[key]
+
+    def _by_namespace(self, resource: str) -> dict[str, Objects]:
+        """The whole list of a resource, sorted into namespaces once."""
+        spaces: dict[str, Objects] = {}
+        for obj in self._lists[(resource, None)]:
+            spaces.setdefault(obj.namespace, []).append(obj)
+        self._spaces[resource] = spaces
+        return spaces
 
     def can_see(self, resource: str) -> bool:
         """Whether the resource's list could be read (asks for it if nobody did yet)."""
@@ -198,6 +209,9 @@ class ClusterView:
 
     def workload_of(self, obj: Obj) -> ObjectRef:
         """The object at the top of the owner chain (a Deployment for its pod); the object itself where nobody owns it."""
+        known = self._workloads.get(id(obj.raw))
+        if known is not None:
+            return known[1]
         seen = 0
         current, ref = obj, obj.ref
         while seen < 6 and current.controller is not None:
@@ -206,6 +220,7 @@ class ClusterView:
             if owner is None:
                 break
             current, ref, seen = owner, owner.ref, seen + 1
+        self._workloads[id(obj.raw)] = (obj.raw, ref)  # with the object, so that its id stays its own
         return ref
 
     def events_of(self, obj: Obj) -> Objects:

@@ -12,7 +12,9 @@ from engine.facts import ObjectRef
 def at(data: object, *path: str | int) -> Any:
     """The value under a path of keys and list positions, or None where the path ends."""
     for step in path:
-        if isinstance(step, int):
+        if type(data) is dict and type(step) is str:  # nearly always, and much quicker to tell than what a Mapping is
+            data = data.get(step)
+        elif isinstance(step, int):
             if not isinstance(data, list) or not -len(data) <= step < len(data):
                 return None
             data = data[step]
