@@ -169,11 +169,14 @@ def snippet(text: str, analysis: Analysis, question: str, lines: int = 3) -> str
 def advice(text: str, analysis: Analysis, question: str, blocks: int = 2, characters: int = 220) -> list[str]:
     """The sentences of a section that speak most to a question, in its order: at most so many paragraphs or list items, each one line.
 
+    Those that share no word with the question are left out, unless all are so.
     Code blocks, tables and headings are left out, since what stands in them is an example.
     """
     wanted = set(analysis.question(question))
     found = [_sentence(block, characters) for block in _prose(text)]
-    ranked = sorted(range(len(found)), key=lambda i: (-len(wanted & set(analysis.terms(found[i]))), i))
+    shared = [len(wanted & set(analysis.terms(sentence))) for sentence in found]
+    speaking = [i for i in range(len(found)) if shared[i]] or list(range(len(found)))
+    ranked = sorted(speaking, key=lambda i: (-shared[i], i))
     return [found[i] for i in sorted(ranked[:blocks])]
 
 

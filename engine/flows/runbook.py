@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from engine.events import AnswerFinished, QueryClassified, QueryReceived
-from engine.facts import Answer, ApprovalRequest, ObjectRef, Verdict
+from engine.facts import Answer, ApprovalRequest, DryRun, ObjectRef, Verdict
 from engine.incidents import Incident, front_matter, line, slug
 from engine.place import Place
 from engine.postmortem import fence, span
@@ -56,6 +56,7 @@ def _write(
             context=place.context,
             namespace=place.namespace,
             touches_note=f"creates {path.name}, {len(text.splitlines())} lines",
+            dry_run=DryRun(True, "the file does not exist yet; nothing is overwritten", how="look at the folder"),
             why=f"a runbook drafted from “{line(incident.query, 80)}”",
             evidence=incident.answer.root_causes[0].evidence,
             undo=f"delete {path}",
@@ -64,7 +65,8 @@ def _write(
         )
     )
     if decision.kind not in ("approve", "approve_session"):
-        reason = f" ({decision.reason})" if decision.reason else ""
+        reason = "edit the file once it is written" if decision.kind == "edit" else decision.reason
+        reason = f" ({reason})" if reason else ""
         return "rejected", f"Not written{reason}. The draft is only in this session."
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
@@ -139,7 +141,7 @@ def _quoted(answer: Answer, sections: Callable[[str], Sequence[Passage]]) -> dic
             return {}
         for part in parts:
             name = part.heading[-1]
-            words = advice(part.text, analysis(), answer.root_causes[0].summary, blocks=4, characters=400)
+            words = advice(part.text, analysis(), "", blocks=4, characters=400)
             if name in ("Verify", "Prevent") and words and name not in found:
                 found[name] = [f"From {passage.path}:", "", *(f"- {sentence}" for sentence in words)]
     return found

@@ -175,7 +175,7 @@ def quote(view: RunView, answer: Answer) -> list[Para]:
         return []
     link = link_of(view)
     said = [Para(cited(line.removeprefix("  - "), link), Content.assemble(("   │ ", "$quiet"))) for line in lines[1:]]
-    return [Para(cited(lines[0].rstrip(":"), link, "$quiet"), Content("   ")), *said]
+    return [blank(), Para(cited(lines[0].rstrip(":"), link, "$quiet"), Content("   ")), *said]
 
 
 def sources(view: RunView, answer: Answer) -> list[Para]:
