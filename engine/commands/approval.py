@@ -100,7 +100,7 @@ class Approvals:
         self._token.check()
         if self._digest(script, live) == request.digest:
             return ""
-        what = note or "The objects or the file changed since the approval was shown"
+        what = note if note and note != request.touches_note else "The objects or the file changed since the approval was shown"
         return f"{what.rstrip('.')}; nothing was run. Propose the command again to see it as it is now."
 
     def _read(self, argv: Sequence[str]) -> CommandResult:
