@@ -353,9 +353,10 @@ class Agent:
         is_recording = self.opening.recorded if recorded is None else recorded
         if is_recording:
             return MODES[self.settings.policy.mode] if self.opening.demo or self.opening.writable else "read-only"
-        if is_protected(context, self.settings.policy.protected_contexts):
+        policy = self.settings.policy
+        if is_protected(context, (*policy.protected_contexts, *policy.read_only_contexts)):
             return "read-only"
-        return MODES[self.settings.policy.mode]
+        return MODES[policy.mode]
 
     def _prune(self) -> None:
         """Delete what is older than the settings say."""

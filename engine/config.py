@@ -65,6 +65,7 @@ class PolicySection:
 
     mode: Literal["ask", "read-only", "suggest-only"] = "ask"
     protected_contexts: tuple[str, ...] = ("*prod*", "*live*")
+    read_only_contexts: tuple[str, ...] = ()
     allow: tuple[str, ...] = ()
     forbid: tuple[str, ...] = ()
 
@@ -231,6 +232,7 @@ def _typed(name: str, value: Any, where: str) -> Any:
         raise ConfigError(f"{where}: `{key}` is {value!r}, but must be one of {', '.join(map(repr, choices))}")
     if get_origin(hint) is tuple:
         if isinstance(value, list | tuple) and all(isinstance(item, str) for item in value):
+            _check_items(name, value, where)
             return tuple(value)
         raise ConfigError(f'{where}: `{key}` must be a list of texts, as in {key} = ["one", "two"]')
     if hint is float and isinstance(value, int | float) and not isinstance(value, bool):
@@ -239,6 +241,20 @@ def _typed(name: str, value: Any, where: str) -> Any:
         return value
     words = {bool: "true or false", int: "a whole number", float: "a number", str: "a text in quotes"}
     raise ConfigError(f"{where}: `{key}` is {value!r}, but must be {words.get(hint, str(hint))}")
+
+
+def _check_items(name: str, items: typing.Sequence[str], where: str) -> None:
+    """Refuse what the policy could not use; a rule that does not work must not look as if it did."""
+    for item in items:
+        if name == "policy.forbid":
+            try:
+                re.compile(item)
+            except re.error as error:
+                raise ConfigError(f"{where}: `forbid` holds {item!r}, which is no regular expression: {error}") from error
+        if name in ("policy.allow", "policy.forbid") and not item.strip():
+            raise ConfigError(f"{where}: `{name.split('.')[1]}` holds an empty text, which would match every command or none")
+        if name == "policy.allow" and re.search(r"[|&;<>$`\n]", item):
+            raise ConfigError(f"{where}: `allow` holds {item!r}; write the plain words of one command, or one --flag of kubectl")
 
 
 def _nearest(word: str, known: typing.Iterable[str]) -> str:

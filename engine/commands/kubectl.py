@@ -185,7 +185,7 @@ def _check_flags(call: Call, verb: str, allowed: Sequence[str]) -> None:
     rules = table("kubectl_rules")
     known_safe = accepted(verb)
     for name, value in (*call.before.flags, *call.parsed.flags):
-        if name not in known_safe and f"--{name}" not in allowed:
+        if name not in known_safe and (f"--{name}" not in allowed or name in rules["refused"]):
             why = rules["refused"].get(name, "it is not among the flags that are known to be safe for this command")
             raise refusal(f"kubectl.flag.{name}", f"--{name} is not accepted on `kubectl {verb}`: {why}.")
         if name == "v" and not (value or "").isdigit():

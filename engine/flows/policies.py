@@ -14,6 +14,13 @@ def policy_for(settings: Settings, opening: Opening, *, workspace: str = "") -> 
         names = tuple(context.name for context in contexts(opening, settings.cluster.kubeconfig))
     except ClusterError:
         names = ()
+    allow = settings.policy.allow
     return Policy(
-        PolicySettings(allowed=settings.policy.allow, forbidden_patterns=settings.policy.forbid, contexts=names, workspace=workspace)
+        PolicySettings(
+            allowed=tuple(entry for entry in allow if not entry.startswith("-")),
+            allowed_flags=tuple(entry for entry in allow if entry.startswith("-")),
+            forbidden_patterns=settings.policy.forbid,
+            contexts=names,
+            workspace=workspace,
+        )
     )

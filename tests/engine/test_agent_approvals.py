@@ -203,3 +203,41 @@ def test_grants_are_listed_and_taken_back(agent: Agent) -> None:
     agent.grants.clear()
     asked, _ = answered(agent.commands.run(text), lambda request: Decision("reject"))
     assert len(asked) == 1
+
+
+@pytest.mark.parametrize(("mode", "words"), [("read-only", "read-only"), ("suggest-only", "Run it yourself: kubectl scale")])
+def test_a_mode_of_the_settings_runs_no_change(mode: str, words: str) -> None:
+    policy = dataclasses.replace(SETTINGS.policy, mode=mode)
+    agent = Agent(dataclasses.replace(SETTINGS, policy=policy), Opening(demo=True))
+    agent.start()
+    try:
+        asked, events = answered(agent.commands.run("kubectl scale deployment cart-api --replicas=3 -n shop"), yes)
+        assert (asked, started(events)) == ([], [])
+        assert words in said(events)
+    finally:
+        agent.close()
+
+
+@pytest.mark.parametrize(("context", "mode"), [("eu-prod-1", "read-only"), ("STAGING-2", "read-only"), ("kind-dev", "asks before changes")])
+def test_a_context_starts_in_the_mode_that_the_settings_give_it(context: str, mode: str) -> None:
+    policy = dataclasses.replace(SETTINGS.policy, read_only_contexts=("*staging*",))
+    agent = Agent(dataclasses.replace(SETTINGS, policy=policy, cluster=ClusterSettings(context=context)), Opening())
+    assert agent.status.mode == mode
+    agent.close()
+
+
+@pytest.mark.kubectl
+def test_rules_of_the_settings_hold_for_typed_commands() -> None:
+    policy = dataclasses.replace(SETTINGS.policy, allow=("true", "--warnings-as-errors", "--server"), forbid=("delete .*cart",))
+    agent = Agent(dataclasses.replace(SETTINGS, policy=policy), Opening(demo=True))
+    agent.start()
+    try:
+        asked, events = answered(agent.commands.run("kubectl delete deployment cart-api -n shop"), yes)
+        assert (asked, started(events)) == ([], [])
+        assert "settings forbid" in said(events)
+        _, events = answered(agent.commands.run("kubectl get pods -n shop --warnings-as-errors"), yes)
+        assert len(started(events)) == 1
+        _, events = answered(agent.commands.run("kubectl get pods -n shop --server=https://evil.example"), yes)
+        assert started(events) == []
+    finally:
+        agent.close()

@@ -93,3 +93,25 @@ def test_a_config_file_that_is_not_there_is_told(tmp_path: Path) -> None:
 def test_a_wrong_environment_value_names_its_variable(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="K8SAGENT_MODEL_NUM_CTX"):
         load(env=env(tmp_path, K8SAGENT_MODEL_NUM_CTX="many"))
+
+
+@pytest.mark.parametrize(
+    ("line", "word"),
+    [
+        ('forbid = ["delete (ns"]', "no regular expression"),
+        ('forbid = [""]', "empty"),
+        ('allow = ["  "]', "empty"),
+        ('allow = ["mytool status | sh"]', "plain words"),
+    ],
+)
+def test_a_rule_that_cannot_work_names_its_place(tmp_path: Path, line: str, word: str) -> None:
+    path = write_user(tmp_path, f'[policy]\nmode = "ask"\n{line}\n')
+    with pytest.raises(ConfigError) as error:
+        load(env=env(tmp_path))
+    assert f"{path}:3" in str(error.value)
+    assert word in str(error.value)
+
+
+def test_a_broken_rule_from_the_environment_names_the_variable(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="K8SAGENT_POLICY_FORBID"):
+        load(env=env(tmp_path, K8SAGENT_POLICY_FORBID="(unclosed"))
