@@ -119,6 +119,8 @@ class Settings:
     budget: BudgetSettings = BudgetSettings()
     session: SessionSettings = SessionSettings()
     ui: UiSettings = UiSettings()
+    keys: Mapping[str, str] = field(default_factory=dict)
+    """[keys]: an action's id to the keys that run it, comma between several; the screen knows which actions there are."""
     origins: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     def rows(self) -> list[tuple[str, Any, str]]:
@@ -127,7 +129,7 @@ class Settings:
             (f"{section}.{f.name}", getattr(getattr(self, section), f.name), self.origins.get(f"{section}.{f.name}", "default"))
             for section in SECTIONS
             for f in dataclasses.fields(SECTIONS[section])
-        ]
+        ] + [(f"keys.{action}", keys, self.origins.get(f"keys.{action}", "default")) for action, keys in self.keys.items()]
 
 
 SECTIONS: dict[str, Any] = {name: hint for name, hint in get_type_hints(Settings).items() if dataclasses.is_dataclass(hint)}
@@ -166,7 +168,8 @@ def load(
         section: cls(**{key.split(".", 1)[1]: value for key, value in values.items() if key.startswith(section + ".")})
         for section, cls in SECTIONS.items()
     }
-    return Settings(**sections, origins=types.MappingProxyType(origins))
+    keys = {name.split(".", 1)[1]: value for name, value in values.items() if name.startswith("keys.")}
+    return Settings(**sections, keys=types.MappingProxyType(keys), origins=types.MappingProxyType(origins))
 
 
 def _take_file(path: Path, values: dict[str, Any], origins: dict[str, str]) -> None:
@@ -180,16 +183,26 @@ def _take_file(path: Path, values: dict[str, Any], origins: dict[str, str]) -> N
         raise ConfigError(f"{path}: not valid TOML: {error}") from error
     for section, body in data.items():
         where = f"{path}:{_line_of(text, section, None)}"
-        if section not in SECTIONS:
-            raise ConfigError(f"{where}: unknown section [{section}]{_nearest(section, SECTIONS)}")
+        if section not in SECTIONS and section != "keys":
+            raise ConfigError(f"{where}: unknown section [{section}]{_nearest(section, [*SECTIONS, 'keys'])}")
         if not isinstance(body, dict):
             raise ConfigError(f"{where}: `{section}` is a section: write [{section}] and its keys below it")
+        if section == "keys":
+            _take_keys(path, text, body, values, origins)
+            continue
         for key, value in body.items():
             name, spot = f"{section}.{key}", f"{path}:{_line_of(text, section, key)}"
             known = [f.name for f in dataclasses.fields(SECTIONS[section])]
             if key not in known:
                 raise ConfigError(f"{spot}: unknown key `{key}` in [{section}]{_nearest(key, known)}")
             values[name], origins[name] = _typed(name, value, spot), str(path)
+
+
+def _take_keys(path: Path, text: str, body: Mapping[str, Any], values: dict[str, Any], origins: dict[str, str]) -> None:
+    for action, keys in body.items():
+        if not isinstance(keys, str) or not keys.strip():
+            raise ConfigError(f'{path}:{_line_of(text, "keys", action)}: `{action}` must be keys in quotes, as in {action} = "f7,ctrl+t"')
+        values[f"keys.{action}"], origins[f"keys.{action}"] = keys, f"{path}:{_line_of(text, 'keys', action)}"
 
 
 def _take_environment(variables: Mapping[str, str], values: dict[str, Any], origins: dict[str, str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -208,6 +209,10 @@ ACTIONS: tuple[Action, ...] = (
 )
 
 BY_ID = {action.id: action for action in ACTIONS}
+REMAPPABLE = tuple(
+    action.id for action in ACTIONS if action.where != "details" and (action.run or action.id in ("newline", "complete", "follow", "wrap"))
+)
+"""Actions whose keys `[keys]` in the configuration may change; the others are handled by what is typed into."""
 SLASH = {word: action for action in ACTIONS for word in action.slash}
 CLUSTER_WORDS = {
     "po": "workloads",
@@ -223,9 +228,38 @@ CLUSTER_WORDS = {
 """Words of the command bar that turn to a tab of the cluster pane, as k9s users type them."""
 
 
+_chosen: dict[str, str] = {}
+
+
+def use_keys(chosen: Mapping[str, str], origins: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Take a person's own keys for actions, for footer and help; returns Textual's key map. Raises ConfigError naming the nearest id."""
+    for id in chosen:
+        if id in REMAPPABLE:
+            continue
+        from difflib import get_close_matches
+
+        from engine.config import ConfigError
+
+        where = (origins or {}).get(f"keys.{id}", "[keys]")
+        if id in BY_ID:
+            raise ConfigError(f"{where}: the key of `{id}` cannot be changed; those that can: {', '.join(REMAPPABLE)}")
+        near = get_close_matches(id, REMAPPABLE, n=1, cutoff=0.4)
+        raise ConfigError(
+            f"{where}: unknown action `{id}`" + (f"; did you mean `{near[0]}`?" if near else f"; known are {', '.join(REMAPPABLE)}")
+        )
+    _chosen.clear()
+    _chosen.update({id: ",".join(key.strip() for key in keys.split(",")) for id, keys in chosen.items()})
+    return dict(_chosen)
+
+
+def keys_of(action: Action) -> list[str]:
+    """The keys that run an action now, by Textual's names."""
+    return [key for key in _chosen.get(action.id, action.keys).split(",") if key]
+
+
 def key_text(action: Action) -> str:
     """The action's first key as people write it: ^n, f1, enter."""
-    return action.shown or key_name(action.keys.split(",")[0])
+    return (action.shown if action.id not in _chosen else "") or key_name(next(iter(keys_of(action)), ""))
 
 
 def key_name(key: str) -> str:

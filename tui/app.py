@@ -14,7 +14,7 @@ from textual.events import Key, Resize
 from textual.widget import Widget
 from textual.widgets import Static
 
-from tui.actions import bindings, footer
+from tui.actions import bindings, footer, use_keys
 from tui.first_frame import FirstFrame
 from tui.session_app import SessionApp
 from tui.theme import THEMES
@@ -69,6 +69,7 @@ class K8sAgentApp(SessionApp):
         frame: float | None = None,
     ) -> None:
         super().__init__(agent, settings, clock, folder, frame)
+        self.set_keymap(use_keys(settings.keys, settings.origins))
         self.moving = moving
         self.problem = ""
         """Why the session could not begin; "" when it did."""

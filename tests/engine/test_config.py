@@ -95,6 +95,15 @@ def test_a_wrong_environment_value_names_its_variable(tmp_path: Path) -> None:
         load(env=env(tmp_path, K8SAGENT_MODEL_NUM_CTX="many"))
 
 
+def test_keys_of_actions_are_taken_as_texts(tmp_path: Path) -> None:
+    file = tmp_path / "own.toml"
+    file.write_text('[keys]\nnamespace = "f7,ctrl+n"\n', encoding="utf-8")
+    assert load(file, env={}).keys == {"namespace": "f7,ctrl+n"}
+    file.write_text("[keys]\nnamespace = 7\n", encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"own.toml:2: `namespace` must be keys in quotes"):
+        load(file, env={})
+
+
 @pytest.mark.parametrize(
     ("line", "word"),
     [

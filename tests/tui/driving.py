@@ -37,11 +37,13 @@ class Clock:
         self.now += seconds
 
 
-def an_app(agent: ScriptedAgent | None = None, clock: Clock | None = None, folder: Path | None = None, theme: Any = "dark") -> K8sAgentApp:
+def an_app(
+    agent: ScriptedAgent | None = None, clock: Clock | None = None, folder: Path | None = None, theme: Any = "dark", keys: Any = None
+) -> K8sAgentApp:
     """The app on a scripted agent, with nothing that blinks or turns."""
     return K8sAgentApp(
         agent or shop(),  # type: ignore[arg-type]
-        Settings(ui=UiSettings(theme=theme)),
+        Settings(ui=UiSettings(theme=theme), keys=keys or {}),
         clock=clock or Clock(),
         folder=folder,
         moving=False,

@@ -5,7 +5,10 @@ from __future__ import annotations
 import re
 
 import pytest
+from driving import Driver, an_app, drive
+from fakes.agent import shop
 
+from engine.config import ConfigError
 from tui.actions import ACTIONS, BY_ID, SLASH, Action, Where, bindings, footer, key_text
 from tui.app import K8sAgentApp
 from tui.panes.chat import FixCommand
@@ -75,3 +78,32 @@ def test_help_begins_with_the_focused_place(where: Where) -> None:
     first = help_paras(where)[0].body.plain
     assert first in ("on a command of a fix", "cluster pane", "timeline", "output", "while typing")
     assert where in first or where in ("chat", "prompt")
+
+
+def test_an_action_takes_the_keys_of_the_configuration_everywhere_it_is_told() -> None:
+    agent = shop()
+
+    async def story(d: Driver) -> None:
+        assert "f7 namespace" in d.lines[-1]
+        await d.press("ctrl+n")
+        assert not d.app.screen.is_modal, "the old key no longer works"
+        await d.press("f7")
+        assert d.app.screen.is_modal
+        await d.press("escape")
+        d.app.workspace.show("cluster")
+        await d.settle()
+        await d.press("v")
+        assert d.app.screen.is_modal, "a pane's key too"
+        await d.press("escape", "f1")
+        assert "f7" in d.flows()
+
+    drive(story, agent, keys={"namespace": "f7", "describe": "v"})
+    assert key_text(BY_ID["namespace"]) == "f7"
+    an_app()
+    assert key_text(BY_ID["namespace"]) == "^n"
+
+
+@pytest.mark.parametrize(("id", "words"), [("namespaces", "did you mean `namespace`"), ("send", "cannot be changed"), ("zzz", "known are")])
+def test_an_unknown_action_is_an_error_that_names_the_nearest(id: str, words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        an_app(keys={id: "f7"})

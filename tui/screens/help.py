@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from textual.content import Content
 
-from tui.actions import ACTIONS, Action, Where, key_name, key_text
+from tui.actions import ACTIONS, Action, Where, key_name, key_text, keys_of
 from tui.screens.dialog import Reader
 from tui.widgets.flow import Para, blank
 
@@ -42,7 +42,7 @@ def help_screen(focused: Where) -> Reader:
 
 
 def _key(action: Action) -> Para:
-    other = [key for key in action.keys.split(",")[1:] if not action.shown]
+    other = [key for key in keys_of(action)[1:] if not action.shown]
     keys = " ".join([key_text(action), *map(key_name, other)])
     return _line(keys, action.help)
 

@@ -55,8 +55,8 @@ class LogView(ScrollView, can_focus=True):
         Binding("end,G,shift+g", "follow", show=False),
         Binding("left,h", "aside(-8)", show=False),
         Binding("right", "aside(8)", show=False),
-        Binding("s", "toggle_follow", show=False, id="log.follow"),
-        Binding("w", "toggle_wrap", show=False, id="log.wrap"),
+        Binding("s", "toggle_follow", show=False, id="follow"),
+        Binding("w", "toggle_wrap", show=False, id="wrap"),
         Binding("n", "match(1)", show=False, id="log.next"),
         Binding("N,shift+n", "match(-1)", show=False, id="log.previous"),
     ]
