@@ -15,15 +15,8 @@ from engine.resources import cache_folder
 from index.passage import Passage
 
 if TYPE_CHECKING:
+    from index.search import Advice
     from index.store import Embedder, Library, Row
-
-
-@dataclass(frozen=True, slots=True)
-class Advice:
-    """A runbook's Fix section, and the sentences of it that speak most to the matter at hand."""
-
-    passage: Passage
-    sentences: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +189,7 @@ class DocsDesk:
         """What the best runbook for a finding code says on mending it; None where no passage is of a runbook for that code."""
         if self._library is None:
             return None
-        from index.search import advice
+        from index.search import Advice, advice
 
         for path in dict.fromkeys(passage.path for passage in passages):
             try:

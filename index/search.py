@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from index.analyzer import Analysis
@@ -164,6 +165,14 @@ def snippet(text: str, analysis: Analysis, question: str, lines: int = 3) -> str
     held: list[Collection[str]] = [wanted & set(analysis.terms(row)) for row in rows]
     best = max(range(max(1, len(rows) - lines + 1)), key=lambda i: (len(set().union(*held[i : i + lines])), -i), default=0)
     return "\n".join(rows[best : best + lines])
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """A runbook's Fix section, and the sentences of it that speak most to the matter at hand."""
+
+    passage: Passage
+    sentences: tuple[str, ...]
 
 
 def advice(text: str, analysis: Analysis, question: str, blocks: int = 2, characters: int = 220) -> list[str]:

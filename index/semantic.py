@@ -64,7 +64,8 @@ def fuse(by_words: Sequence[str], by_meaning: Sequence[str], weight: float = WEI
 class Vectors:
     """The vectors of one model in a file of the cache folder, and the search among them. Safe from any thread.
 
-    A file that is damaged is made anew. `problem` says why there are none at the moment, `lacking` how many the last search missed.
+    A file that is damaged is made anew. `problem` says why there are none at the moment, `lacking` how many the last search
+    missed and are worth asking for now (none for a minute after the model failed).
     """
 
     def __init__(self, embedder: Embedder, cache: Path) -> None:
@@ -98,8 +99,9 @@ class Vectors:
         """The hashes of the chunks nearest in meaning, nearest first; nothing where the model does not answer."""
         self._load()
         candidates = [sha for sha in among if sha in self._known]
-        self.lacking = len(among) - len(candidates)
-        if not candidates or time.monotonic() - self._failed < QUIET_SECONDS:
+        quiet = time.monotonic() - self._failed < QUIET_SECONDS
+        self.lacking = 0 if quiet else len(among) - len(candidates)
+        if quiet or not candidates:
             return []
         made = self._ask([self._embedder.question_prefix + question])
         if made is None:

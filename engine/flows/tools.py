@@ -13,13 +13,13 @@ from engine.cancel import Cancelled, CancelToken
 from engine.cluster.source import ClusterSource
 from engine.commands.desk import Desk
 from engine.config import Settings
-from engine.docs import Advice
 from engine.events import Event, StepFinished, StepStarted
 from engine.llm.budget import Budget
 from engine.llm.fence import Fence
 from engine.llm.provider import ChatModel
 from engine.place import Place
 from index.passage import Passage
+from index.search import Advice
 
 Emit = Callable[[Event], None]
 

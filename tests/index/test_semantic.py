@@ -139,6 +139,7 @@ def test_a_model_that_fails_leaves_the_words_and_is_not_asked_again_at_once(make
     assert paths(library, "greedy application") == ["docs/app.md"]
     (problem,) = library.problems
     assert "words alone decide: nobody listens" in problem
+    assert library.lacking == 0, "nothing is asked for again while the model is down"
 
     model.error = None
     library.embed()
