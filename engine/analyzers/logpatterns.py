@@ -137,6 +137,7 @@ PATTERNS: tuple[Pattern, ...] = (
     _p("MissingConfiguration", r"required (?:flag|option|argument|config(?:uration)?|property|parameter)s?[^\n]{0,12}?[\"'`(](?P<name>[\w.-]+)", "the required option {name} is missing", 92, "configuration"),
     _p("MissingConfiguration", r"(?:missing|no) required (?:configuration|config|property|setting|key|option)s?\W+(?P<name>[A-Za-z][\w.-]+)", "the required setting {name} is missing", 92, "configuration"),
     # a value that the program rejects
+    _p("InvalidConfigurationValue", r"validation errors? for [^\n]*?\b(?P<error>(?P<name>\w{2,60})\s+(?:Input should be|Value error|value is not)[^\n]*?input_value='(?P<value>[^'\n]*)')", "the program rejects the value {value!r} of {name} ({error})", 95, "configuration value"),
     _p("InvalidConfigurationValue", r"(?P<error>ValueError: invalid literal for int\(\) with base \d+: ['\"](?P<value>.*?)['\"])", "the value {value!r} is no integer ({error})", 95, "configuration value"),
     _p("InvalidConfigurationValue", r"(?P<error>could not convert string to float: ['\"]?(?P<value>[^'\"\n]*))", "the value {value!r} is no number ({error})", 95, "configuration value"),
     _p("InvalidConfigurationValue", r"(?P<error>NumberFormatException: (?:For input string: |Cannot parse null string)\"?(?P<value>[^\"\n]*)\"?)", "the value {value!r} is no number ({error})", 95, "configuration value"),
