@@ -315,5 +315,7 @@ DIALOG_BLOCKS = frozenset(
         "command_bar",
         "peel",
         "next_mode",
+        "undo",
+        "grants",
     }
 )

@@ -165,6 +165,9 @@ class SessionApp(App[None]):
                 self.read_docs(question or None)
             case "mode", name if name in MODE_WORDS:
                 self.use_mode(MODE_WORDS[name])
+            case "grants", "clear":
+                self.agent.grants.clear()
+                self.notify("nothing is allowed for this session any more", markup=False)
             case "theme", name if name in THEMES:
                 self.theme = THEMES[name].name
             case _:
@@ -233,6 +236,16 @@ class SessionApp(App[None]):
             self.notify(f"now {now}" if now == mode else f"stays {now}: this cluster cannot be written to", markup=False)
 
         self.background.run("mode", lambda: self.agent.set_mode(mode), done, self.tell_error)
+
+    def action_undo(self) -> None:
+        """Propose the way back of the latest change."""
+        self._launch("/undo", self.agent.undo)
+
+    def action_grants(self) -> None:
+        """Say which exact commands run without asking, and how to take that back."""
+        allowed = [f"{plain(context)}: {plain_lines(command)}" for context, command in self.agent.grants.list()]
+        words = "\n".join([*allowed, "/grants clear takes them back"]) if allowed else "nothing is allowed for this session: every change asks"
+        self.notify(words, title="allowed for this session" if allowed else "", timeout=15, markup=False)
 
     # panes
 

@@ -156,7 +156,7 @@ class Desk:
     def _barred(self, command: str) -> str:
         if self.place.mode == "read-only":
             what = "This recording is read-only" if self.place.recording else f"Context {self.place.context} is read-only here"
-            return f"{what}, so nothing was run. Turn writing on first (F4), or run it yourself: {command}"
+            return f"{what}, so nothing was run. Turn writing on first (/mode ask), or run it yourself: {command}"
         if self.place.mode == "suggest-only":
             return f"Suggest-only mode never runs a change. Run it yourself: {command}"
         return ""

@@ -11,6 +11,7 @@ from pathlib import Path
 from engine.agent import Busy, Status
 from engine.cluster.rows import EventRow, NamespaceRow, NodeRow, PodRow, WorkloadRow
 from engine.cluster.source import ContextInfo, Unreachable
+from engine.commands.desk import Grants
 from engine.events import ClusterChanged, ContextChanged, Event, QueryReceived
 from engine.facts import ApprovalRequest, Decision, Evidence, Finding, Mode, ObjectRef, Remedy
 from engine.health import Check
@@ -137,6 +138,7 @@ class ScriptedAgent:
         self.commands = ScriptedCommands(self)
         self.sessions = ScriptedSessions()
         self.checks: list[Check] = []
+        self.grants = Grants()
         self.status = status or a_status()
         self._listeners: list[Callable[[Event], None]] = []
         self._current: Run | None = None
@@ -162,6 +164,10 @@ class ScriptedAgent:
         self.asked.append(query)
         self._current = self.play(query, self.scripts.get(query, self.scripts.get("*", ())))
         return self._current
+
+    def undo(self) -> Run:
+        self.log.append("undo")
+        return self.play("/undo", self.scripts.get("/undo", ()))
 
     def switch_namespace(self, namespace: str) -> None:
         self.log.append(f"namespace {namespace}")
