@@ -40,7 +40,7 @@ _WORDS: tuple[tuple[str, str], ...] = (
     (r"memory|oom|killed", r"OOM|Memory|Heap|Evict"),
     (r"restart|crash|kill", r"Probe|OOM|Missing|Crash|Command|Completed|Config|Panic|Env"),
     (r"evict", r"Evict|Ephemeral|Pressure|Preempt"),
-    (r"\bnodes?\b|kubelet|worker|\bcsr\b|certificate request", r"Node|Kubelet|Csr|VersionSkew"),
+    (r"\bnodes?\b|kubelet|\bworker[- ]?\d|\bcsr\b|certificate request", r"Node|Kubelet|Csr|VersionSkew"),
     (r"quota|limit", r"Quota|Limit"),
     (r"roll ?out|deploy|update|version|upgrade", r"Rollout|Progress|Image|Revision|Paused"),
     (r"drain|disruption|pdb", r"Disruption|PDB"),
@@ -201,7 +201,8 @@ def _intended(
         of_cluster = finding.code in _OF_CLUSTER and any(
             re.search(s, query, re.IGNORECASE) and re.search(c, finding.code) for s, c in _WORDS
         )
-        if (of_cluster or (finding.code in INTENDED | {"DaemonSetTainted"} and at_home and not asked_otherwise)) or touched:
+        intended = of_cluster or (finding.code in INTENDED | {"DaemonSetTainted"} and at_home)
+        if (intended and not asked_otherwise) or touched:
             found.append((_score(finding, effects.get(finding.id, []), named, near, query, view) - 0.5, finding))
     return found
 

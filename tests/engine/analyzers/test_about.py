@@ -102,3 +102,11 @@ def test_eviction_without_pressure_now_stays_with_the_workload() -> None:
     made = workload(container(), statuses=[crash_loop()])
     told = check(view(made, gone, node(), event(gone, "Evicted", "The node was low on resource: memory."))).findings
     assert "MemoryPressure" not in {f.code for f in told}
+
+
+def test_a_node_that_is_down_elsewhere_is_no_answer_about_a_worker_deployment() -> None:
+    lab = Lab(nodes=[node("node-a"), node("node-z", ready="Unknown")])
+    lab.app("mail-worker", node="node-a")
+    assert not diagnose(lab.view(), "why is mail-worker slow?").root_causes
+    asked = diagnose(lab.view(), "is there a node that does not work?").root_causes
+    assert [str(r.finding.object) for r in asked] == ["Node/node-z"]
