@@ -46,6 +46,7 @@ class Inbox:
                 changed = True
             elif isinstance(event, ContextChanged):
                 app.header.show(app.agent.status)
+                app.recent = app.recent or app.places.of(event.context)
                 app.reading.place_changed()
             else:
                 view = self.view_of(event, now)
@@ -107,5 +108,5 @@ class Inbox:
         app.workspace.chat.turns[view.id].finish(now)
         app.runs.pop(view.id, None)
         app.header.show(app.agent.status)
-        app.title_says("")
+        app.run_ended({"answered": "answered", "failed": "could not finish"}.get(view.outcome, f"ended: {view.outcome}"))
         app.reading.pull()

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from tui.background import Background
     from tui.bridge import Bridge
     from tui.reading import ClusterReading
+    from tui.recent import RecentPlaces
     from tui.run_view import RunView
     from tui.screens.docs import Trail
     from tui.widgets.flow import Para
@@ -40,7 +41,6 @@ MODE_WORDS: dict[str, Mode] = {
     "read-only": "read-only",
     "suggest-only": "suggest-only",
 }
-RECENT_KEPT = 9
 
 
 class SessionApp(App[None]):
@@ -53,6 +53,7 @@ class SessionApp(App[None]):
     workspace: Workspace
     prompt: Prompt
     reading: ClusterReading
+    places: RecentPlaces
 
     def __init__(
         self,
@@ -84,6 +85,7 @@ class SessionApp(App[None]):
         from tui.background import Background
         from tui.bridge import FRAME, Bridge
         from tui.reading import ClusterReading
+        from tui.recent import RecentPlaces
         from tui.widgets.prompt import History, Prompt
         from tui.workspace import Workspace
 
@@ -98,6 +100,8 @@ class SessionApp(App[None]):
         self.workspace.output.folder = self.folder
         self.prompt = Prompt(History(self.folder / "history.jsonl" if self.folder else None), id="prompt")
         self.reading = ClusterReading(agent, self.background, self.workspace)
+        self.places = RecentPlaces(self.folder / "namespaces.json" if self.folder else None)
+        self.recent = self.places.of(agent.status.context)
 
     def dropped(self, command: str, lines: int) -> None:
         """Lines of a command never arrived, since the screen could not keep up."""
@@ -197,8 +201,8 @@ class SessionApp(App[None]):
 
     def use_namespace(self, name: str) -> None:
         """Work in another namespace from the next question on."""
-        before = self.agent.status.namespace
-        self.recent = [n for n in dict.fromkeys([name, before, *self.recent]) if n][:RECENT_KEPT]
+        status = self.agent.status
+        self.recent = self.places.add(status.context, name, status.namespace)
         self.background.run("namespace", lambda: self.agent.switch_namespace(name), lambda _: None, self.tell_error)
 
     def action_pick_context(self) -> None:
@@ -222,7 +226,7 @@ class SessionApp(App[None]):
 
     def use_context(self, name: str) -> None:
         """Open another context; what runs is stopped by the engine."""
-        self.recent = []
+        self.recent = self.places.of(name)
         self.background.run("context", lambda: self.agent.switch_context(name), lambda _: None, self.tell_error)
 
     def action_next_mode(self) -> None:
@@ -501,19 +505,31 @@ class SessionApp(App[None]):
             self.notify("no command ran yet")
 
     def attention(self, words: str) -> None:
-        """Ring, and say in the terminal's title what is waited for."""
+        """Ring and say in the terminal's title what is waited for; a terminal that is looked away from is asked to notify."""
         self.bell()
         self.title_says(words)
+        if not self.app_focus:
+            self.tell_terminal(f"\x1b]9;K8sAgent: {words}\x07\x1b]777;notify;K8sAgent;{words}\x07")
+
+    def run_ended(self, words: str) -> None:
+        """A question ended: nothing for those who watch, a notification for those who look elsewhere."""
+        if self.app_focus:
+            self.title_says("")
+        else:
+            self.attention(words)
+
+    def tell_terminal(self, sequence: str) -> None:
+        """Write a control sequence of our own words, past the screen."""
+        if self._driver is not None and not self._driver.is_headless:
+            self._driver.write(sequence)
 
     def title_says(self, words: str) -> None:
         """The terminal's own title; for those who look elsewhere."""
         title = f"{words} · K8sAgent" if words else "K8sAgent"
-        if self._driver is not None and not self._driver.is_headless:
-            self._driver.write(f"\x1b]2;{title}\x07")
+        self.tell_terminal(f"\x1b]2;{title}\x07")
 
     def action_toggle_mouse(self) -> None:
         """Let the terminal have the mouse, or take it back."""
         self.mouse_taken = not self.mouse_taken
-        if self._driver is not None and not self._driver.is_headless:
-            self._driver.write("".join(f"\x1b[?{mode}{'h' if self.mouse_taken else 'l'}" for mode in (1000, 1003, 1015, 1006)))
+        self.tell_terminal("".join(f"\x1b[?{mode}{'h' if self.mouse_taken else 'l'}" for mode in (1000, 1003, 1015, 1006)))
         self.notify("the mouse is K8sAgent's" if self.mouse_taken else "the mouse is the terminal's: select as everywhere")

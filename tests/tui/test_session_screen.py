@@ -8,12 +8,14 @@ from pathlib import Path
 import pytest
 from driving import Clock, Driver, drive
 from fakes import stories
-from fakes.agent import Gate, ScriptedAgent, a_status, shop
+from fakes.agent import Ask, Gate, ScriptedAgent, a_status, shop
+from textual.events import Paste
 from textual.widgets import Input
 
 from engine.events import CommandFinished, CommandOutput, CommandStarted, QueryClassified, TokensStreamed
 from engine.run import FlowError
 from tui.panes.chat import FixCommand, Turn
+from tui.recent import RecentPlaces
 from tui.screens.details import Details
 from tui.screens.dialog import Confirm, Reader
 from tui.screens.picker import Picker
@@ -418,7 +420,7 @@ def test_a_fix_is_run_edited_and_copied_by_key() -> None:
 # the prompt
 
 
-def test_enter_sends_ctrl_j_makes_a_line_and_a_long_paste_is_kept() -> None:
+def test_enter_sends_ctrl_j_makes_a_line_and_a_long_paste_is_folded_and_sent_whole() -> None:
     agent = shop()
 
     async def story(d: Driver) -> None:
@@ -428,16 +430,20 @@ def test_enter_sends_ctrl_j_makes_a_line_and_a_long_paste_is_kept() -> None:
         assert d.app.prompt.text == "one\ntwo"
         await d.press("enter")
         await d.until(lambda: bool(agent.asked))
-        from textual.events import Paste
-
-        long = "\n".join(f"line {n}" for n in range(400)) + "\x1b[31m"
-        d.app.prompt.post_message(Paste(long))
-        await d.until(lambda: "line 399" in d.app.prompt.text)
-        assert d.app.prompt.text.endswith("line 399␛[31m")
-        assert d.app.prompt.size.height <= 8
+        long = "\n".join(f"line {n}" for n in range(400)) + "\x1b[31m [pasted 12 lines]"
+        await d.type("why? ")
+        for text in (long, "\n".join("abcdefghijkl"), "\n".join("ABCDEFGHIJKL"), " short\none"):
+            d.app.prompt.post_message(Paste(text))
+            await d.settle()
+        assert d.app.prompt.text == "why? [pasted 400 lines][pasted 12 lines][pasted 12 lines #2] short\none"
+        await d.press("enter")
+        await d.until(lambda: len(agent.asked) == 2)
 
     drive(story, agent)
-    assert agent.asked == ["one\ntwo"]
+    asked = agent.asked[1]
+    assert asked.startswith("why? line 0\nline 1\n")
+    assert "line 399␛[31m [pasted 12 lines]a\nb\n" in asked, "what was pasted is not looked into"
+    assert asked.endswith("k\nlA\nB\nC\nD\nE\nF\nG\nH\nI\nJ\nK\nL short\none")
 
 
 def test_history_is_walked_from_the_first_and_last_row_and_keeps_the_draft(tmp_path: Path) -> None:
@@ -560,6 +566,51 @@ def test_digits_in_the_cluster_pane_go_to_recent_namespaces() -> None:
         d.app.query_one("#cluster-rows", RowList).focus()
         await d.press("0")
         assert agent.log[-1] == "namespace "
+
+    drive(story, agent)
+
+
+def test_recent_namespaces_are_kept_across_sessions_by_context(tmp_path: Path) -> None:
+    async def first(d: Driver) -> None:
+        await d.ask("/ns payments")
+
+    async def second(d: Driver) -> None:
+        assert d.app.recent == ["payments", "shop"]
+        await d.ask("/ctx prod-eu")
+        assert d.app.recent == []
+
+    drive(first, shop(), folder=tmp_path)
+    assert (tmp_path / "namespaces.json").stat().st_mode & 0o777 == 0o600
+    drive(second, shop(), folder=tmp_path)
+    (tmp_path / "namespaces.json").write_text("[broken", encoding="utf-8")
+    assert RecentPlaces(tmp_path / "namespaces.json").of("demo") == []
+
+
+def test_a_terminal_that_is_looked_away_from_is_told_when_a_question_asks_or_ends() -> None:
+    agent = shop()
+    gate = Gate()
+    agent.scripts["watched"] = []
+    agent.scripts["away"] = [gate]
+    asking = Gate()
+    agent.scripts["asks"] = [asking, Ask(stories.a_scale())]
+    told: list[str] = []
+
+    async def story(d: Driver) -> None:
+        d.app.tell_terminal = told.append  # type: ignore[method-assign]
+        await d.ask("watched")
+        await d.ended()
+        assert not [words for words in told if "]9;" in words], "whoever watches needs no notification"
+        await d.ask("away")
+        d.app.app_focus = False
+        gate.open()
+        await d.ended()
+        assert told[-1] == "\x1b]9;K8sAgent: answered\x07\x1b]777;notify;K8sAgent;answered\x07"
+        await d.ask("asks")
+        d.app.app_focus = False
+        asking.open()
+        await d.until(lambda: d.app.approvals.waiting or d.app.asking)
+        await d.settle()
+        assert told[-1] == "\x1b]9;K8sAgent: approval needed\x07\x1b]777;notify;K8sAgent;approval needed\x07"
 
     drive(story, agent)
 

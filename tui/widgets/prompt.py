@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import ClassVar
@@ -17,6 +18,9 @@ from tui.actions import SLASH
 from tui.text import plain_lines
 
 HISTORY_KEPT = 500
+FOLD_LINES, FOLD_LENGTH = 12, 2_000
+"""A paste from this size on is shown as a chip and sent whole."""
+FOLDS_KEPT = 20
 PLACEHOLDER = Content.assemble(
     ("ask,  ", "$quiet"),
     ("/", "$foreground"),
@@ -104,6 +108,7 @@ class Prompt(TextArea):
         self.past = history
         self._at = 0
         self._draft = ""
+        self._folded: dict[str, str] = {}
         self._choices: list[str] = []
         self._choice = -1
         self._word = (0, 0)
@@ -132,14 +137,33 @@ class Prompt(TextArea):
         await super()._on_key(event)
 
     async def _on_paste(self, event: events.Paste) -> None:
-        """A paste is kept whole, whatever it holds; only what would move the cursor is made visible."""
+        """A paste is kept whole, whatever it holds (a long one behind a chip); only what would move the cursor is made visible."""
         self.post_message(self.Typed())
         event.prevent_default()
         event.stop()
-        self.insert(plain_lines(event.text))
+        text = plain_lines(event.text)
+        lines = text.count("\n") + 1
+        if lines < FOLD_LINES and len(text) < FOLD_LENGTH:
+            self.insert(text)
+            return
+        chip = f"[pasted {lines} lines]" if lines > 1 else f"[pasted {len(text):,} characters]"
+        number = 2
+        while self._folded.get(chip, text) != text:
+            chip = f"{chip.split(' #')[0].rstrip(']')} #{number}]"
+            number += 1
+        self._folded[chip] = text
+        while len(self._folded) > FOLDS_KEPT:
+            del self._folded[next(iter(self._folded))]
+        self.insert(chip)
+
+    def unfolded(self, text: str) -> str:
+        """A text with what was pasted in place of the chips that stand for it."""
+        if not self._folded:
+            return text
+        return re.sub("|".join(map(re.escape, self._folded)), lambda match: self._folded[match.group()], text)
 
     def _send(self) -> None:
-        text = self.text.strip()
+        text = self.unfolded(self.text).strip()
         if not text:
             return
         self.past.add(text)
