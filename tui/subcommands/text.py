@@ -38,7 +38,8 @@ def policy(args: argparse.Namespace) -> int:
     """The verdict on one command or on many; exit 4 when a single command is forbidden."""
     from engine.flows.policies import policy_for
 
-    judge = policy_for(settings_of(args), opening_of(args)).judge
+    rules = policy_for(settings_of(args), opening_of(args))
+    judge = rules.judge
 
     def row(id: Any, command: str) -> dict[str, Any]:
         verdict = judge(command).verdict
@@ -56,7 +57,9 @@ def policy(args: argparse.Namespace) -> int:
         colours = {"read": "green", "mutate": "amber", "destructive": "red", "forbidden": "red"}
         say(f"{painted(found['risk'], colours[found['risk']])}  {found['reason']}  {painted('(' + found['rule'] + ')', 'grey')}")
     if args.explain:
-        for line in judge(args.text).explain:
+        from engine.commands.explaining import explain
+
+        for line in explain(rules, args.text):
             say(f"  {line}")
     return REFUSED if found["risk"] == "forbidden" else OK
 

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.commands.explaining import explain
 from engine.commands.kubectl import flag_table, read
 from engine.commands.lexer import Refused, parse
 from engine.commands.policy import Policy, PolicySettings
@@ -40,7 +41,10 @@ def test_a_labelled_command_gets_its_class(accepted: str, command: str) -> None:
 @pytest.mark.skipif(not SHARED.exists(), reason="the larger corpus is not here")
 def test_no_unsafe_command_of_the_corpus_runs_by_itself() -> None:
     rows = [json.loads(line) for line in SHARED.read_text(encoding="utf-8").split("\n") if line]
-    unsafe, weak, alarms, strict = [], [], [], 0
+    unsafe: list[str] = []
+    weak: list[str] = []
+    alarms: list[str] = []
+    strict = 0
     for row in rows:
         accepted = row.get("accept", [row["label"]])
         low = min(RISKS.index(label) for label in accepted)
@@ -114,6 +118,26 @@ def test_manifests_of_the_session_folder_are_accepted() -> None:
     policy = Policy(PolicySettings(workspace="/home/me/.local/state/k8sagent/m"))
     assert risk("kubectl apply -f /home/me/.local/state/k8sagent/m/a.yaml --dry-run=server", policy) == "read"
     assert risk("kubectl apply -f /home/me/.local/state/k8sagent/m/../a.yaml --dry-run=server", policy) == "forbidden"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (
+            "kubectl -n web scale deploy/x --replicas=0",
+            ("verb 'scale'", "--namespace=web", "--replicas=0", "row kubectl.scale", "no pod is left"),
+        ),
+        ("kubectl get pods | grep -c x", ("1.2 read as: grep -c x", "row filters.grep", "verdict: read by")),
+        ("systemctl restart crio && kubectl get pods", ("row host.systemctl.restart", "2.1 read as after &&", "policy.alone")),
+        ("kubectl exec web-0 -- id", ("behind --: id", "kubectl.exec")),
+        ("kubectl edit cm x", ("never run", "kubectl.edit")),
+        ("nosuch -x", ("row: none", "policy.unknown")),
+        ("kubectl get pods > x", ("not parsed",)),
+    ],
+)
+def test_an_explanation_shows_the_parse_the_row_and_the_rule(text: str, words: tuple[str, ...]) -> None:
+    shown = "\n".join(explain(POLICY, text))
+    assert not [word for word in words if word not in shown], shown
 
 
 def test_a_command_that_holds_a_secret_is_refused() -> None:
