@@ -216,3 +216,38 @@ def test_a_list_or_a_pipeline_around_a_command_is_never_weaker(index: int, frame
     if ">" in command.replace("->", ""):
         return
     assert not _weaker(command, frame.format(command))
+
+
+@given(INDEX, st.sampled_from(["attached", "equals", "front"]))
+def test_a_namespace_means_the_same_wherever_and_however_it_is_written(index: int, form: str) -> None:
+    argv = list(parse(SINGLE[index]).stages[0].argv)
+    end = argv.index("--") if "--" in argv else len(argv)
+    at = next((at for at, word in enumerate(argv[: end - 1]) if word == "-n" and argv[0] == "kubectl"), 0)
+    if not at or not argv[at + 1]:
+        return
+    value, rest = argv[at + 1], [*argv[:at], *argv[at + 2 :]]
+    changed = {
+        "attached": [*argv[:at], f"-n{value}", *argv[at + 2 :]],
+        "equals": [*argv[:at], f"--namespace={value}", *argv[at + 2 :]],
+        "front": [rest[0], "-n", value, *rest[1:]],
+    }[form]
+    assert risk(shlex.join(changed)) == risk(shlex.join(argv))
+
+
+@given(
+    INDEX,
+    st.integers(1, 40),
+    st.sampled_from(
+        ["--server=https://x", "-shttps://x", "--kubeconfig=/tmp/x", "--token=abc", "--as=admin", "--insecure-skip-tls-verify"]
+    ),
+)
+def test_a_flag_that_moves_identity_or_server_is_refused_wherever_it_stands(index: int, place: int, flag: str) -> None:
+    argv = list(parse(SINGLE[index]).stages[0].argv)
+    end = argv.index("--") if "--" in argv else len(argv)
+    if argv[0] != "kubectl" or "can-i" in argv:
+        return
+    at = min(place, end)
+    changed = [*argv[:at], flag, *argv[at:]]
+    if argv[at - 1].startswith("-") and "=" not in argv[at - 1]:
+        return  # it could be the value of the flag before it
+    assert risk(shlex.join(changed)) == "forbidden"
