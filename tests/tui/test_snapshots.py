@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -11,6 +12,7 @@ from fakes import stories
 from fakes.agent import Ask, Gate, ScriptedAgent, a_status, shop
 from textual.pilot import Pilot
 
+from engine.facts import ApprovalRequest, DryRun
 from tui.screens.approval import ApprovalScreen
 
 SIZES = [(80, 24), (120, 40), (200, 60)]
@@ -49,12 +51,43 @@ async def helped(d: Driver, clock: Clock) -> None:
     await d.press("ctrl+o", "ctrl+o", "f1")
 
 
+def protected() -> ApprovalRequest:
+    return dataclasses.replace(stories.a_scale(), context="prod-eu", protected=True, typed_name="orders-web")
+
+
+def denied() -> ApprovalRequest:
+    words = 'Error from server (Forbidden): deployments.apps "orders-web" is forbidden: User "jo" cannot patch resource "deployments/scale"'
+    return dataclasses.replace(stories.a_scale(), dry_run=DryRun(False, words))
+
+
+def long_diff() -> ApprovalRequest:
+    lines = ["@@ -1,80 +1,80 @@", *(f"{mark}  line {n}: {word}" for n in range(40) for mark, word in (("-", "before"), ("+", "after")))]
+    return dataclasses.replace(stories.a_scale(), dry_run=DryRun(True, "deployment.apps/orders-web configured", tuple(lines)))
+
+
+def manifest() -> ApprovalRequest:
+    text = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: banner\ndata:\n  text: hello\n"
+    argv = ("kubectl", "apply", "-f", "banner.yaml", "--namespace", "shop")
+    return dataclasses.replace(
+        stories.a_scale(), command=" ".join(argv), argv=argv, manifest=text, touches=(), touches_note="creates banner"
+    )
+
+
+REQUESTS: dict[str, Callable[[], ApprovalRequest]] = {
+    "destroy": stories.a_delete,
+    "protected": protected,
+    "denied": denied,
+    "long-diff": long_diff,
+    "manifest": manifest,
+}
+
+
 def an_agent(view: str) -> ScriptedAgent:
     agent = shop()
     agent.scripts["customers get 502 from orders-web, why?"] = [*stories.until_testing(), Gate()]
     agent.scripts["why does orders-web answer 502?"] = [*stories.until_testing(), *stories.until_answer()]
-    agent.scripts["change it"] = [Ask(stories.a_delete() if view == "destroy" else stories.a_scale())]
-    if view == "destroy":
+    agent.scripts["change it"] = [Ask(REQUESTS.get(view, stories.a_scale)())]
+    if view in ("destroy", "protected"):
         agent.status = a_status(context="prod-eu", namespace="shop", protected=True, recording=False)
     return agent
 
@@ -76,7 +109,7 @@ def shown(snap_compare: Any, view: str, size: tuple[int, int], theme: str = "dar
     async def before(pilot: Pilot[None]) -> None:
         driver = Driver(pilot.app, pilot)  # type: ignore[arg-type]
         await driver.settle()
-        await VIEWS[view](driver, clock)
+        await VIEWS.get(view, asked)(driver, clock)
         await driver.settle()
 
     return bool(snap_compare(an_app(an_agent(view), clock, theme=theme), terminal_size=size, run_before=before))
@@ -86,6 +119,11 @@ def shown(snap_compare: Any, view: str, size: tuple[int, int], theme: str = "dar
 @pytest.mark.parametrize("view", list(VIEWS))
 def test_it_looks_as_it_did(snap_compare: Any, view: str, size: tuple[int, int]) -> None:
     assert shown(snap_compare, view, size)
+
+
+@pytest.mark.parametrize("view", ["protected", "denied", "long-diff", "manifest"])
+def test_an_approval_says_on_a_small_screen_what_will_happen(snap_compare: Any, view: str) -> None:
+    assert shown(snap_compare, view, (80, 24))
 
 
 @pytest.mark.parametrize("theme", ["light", "contrast"])
