@@ -138,7 +138,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("mouse", "Mouse", "Let go of the mouse, so that the terminal itself selects text; and back", "toggle_mouse"),
     Action("copy-answer", "Copy last answer", "Copy the last answer as text", "copy_answer"),
     Action("copy-command", "Copy last command", "Copy the last command that ran", "copy_command"),
-    Action("resend", "Edit last question", "Bring the last question back into the prompt", "edit_last"),
+    Action("resend", "Edit last question", "Bring the last question back into the prompt; enter sends it again", "edit_last", "ctrl+r"),
     Action("bar", "Command bar", "Type a command such as :ns, :ctx, :nodes, :events, :q", "command_bar", "colon", ":", palette=False),
     # panes
     Action(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 from driving import Driver, an_app, drive
 from fakes.agent import shop
 
 from engine.config import ConfigError
-from tui.actions import ACTIONS, BY_ID, SLASH, Action, Where, bindings, footer, key_text
+from tui.actions import ACTIONS, BY_ID, REMAPPABLE, SLASH, Action, Where, bindings, footer, key_text
 from tui.app import K8sAgentApp
 from tui.panes.chat import FixCommand
 from tui.panes.cluster import ClusterPane
@@ -107,3 +108,10 @@ def test_an_action_takes_the_keys_of_the_configuration_everywhere_it_is_told() -
 def test_an_unknown_action_is_an_error_that_names_the_nearest(id: str, words: str) -> None:
     with pytest.raises(ConfigError, match=words):
         an_app(keys={id: "f7"})
+
+
+def test_the_guide_lists_every_action_whose_keys_can_be_changed(root: Path) -> None:
+    page = (root / "docs/guide/keys.md").read_text(encoding="utf-8")
+    for id in REMAPPABLE:
+        assert f"| {id} |" in page, f"add {id} to docs/guide/keys.md"
+        assert BY_ID[id].help.split(";")[0].split("|")[0] in page

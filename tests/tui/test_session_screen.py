@@ -446,6 +446,23 @@ def test_enter_sends_ctrl_j_makes_a_line_and_a_long_paste_is_folded_and_sent_who
     assert asked.endswith("k\nlA\nB\nC\nD\nE\nF\nG\nH\nI\nJ\nK\nL short\none")
 
 
+def test_ctrl_r_brings_the_last_question_back_to_edit_and_send_again() -> None:
+    agent = shop()
+
+    async def story(d: Driver) -> None:
+        await d.ask("why is cart slow?")
+        await d.ended()
+        await d.ask("/theme light")
+        await d.press("ctrl+r")
+        assert d.app.prompt.text == "why is cart slow?"
+        await d.type(" today")
+        await d.press("enter")
+        await d.until(lambda: len(agent.asked) == 2)
+
+    drive(story, agent)
+    assert agent.asked == ["why is cart slow?", "why is cart slow? today"]
+
+
 def test_history_is_walked_from_the_first_and_last_row_and_keeps_the_draft(tmp_path: Path) -> None:
     async def story(d: Driver) -> None:
         for text in ("first", "second"):

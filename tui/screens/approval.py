@@ -216,7 +216,8 @@ class ApprovalScreen(Dialog[Decision | None]):
         touched = ", ".join(plain(str(ref)) for ref in request.touches[:6]) + (
             f" and {len(request.touches) - 6} more" if len(request.touches) > 6 else ""
         )
-        note = f"  {one_line(request.touches_note)}" if request.touches_note else ""
+        counted = request.touches and request.touches_note == f"{len(request.touches)} {request.touches[0].kind}"
+        note = f"  {one_line(request.touches_note)}" if request.touches_note and not counted else ""
         if touched:
             paras.append(self._fact("touches", f"{count(len(request.touches), 'object')}: {touched}", (note, "$quiet")))
         elif note:
@@ -272,15 +273,16 @@ class ApprovalScreen(Dialog[Decision | None]):
         if dry is None:
             return self._fact("dry run", ("not possible for this command", "$wait"))
         words = one_line(dry.text) or ("accepted by the server" if dry.ok else "refused by the server")
-        how = f"  {plain(dry.how)}" if dry.how != "server dry run" else ""
-        return self._fact("dry run", (words, "$good" if dry.ok else "$bad"), (how, "$quiet"))
+        return self._fact("dry run", (words, "$good" if dry.ok else "$bad"))
 
     def _diff(self) -> list[Para]:
         """What the dry run would change, last: it may be long, and what decides stands above it."""
         dry = self.request.dry_run
-        if dry is None or not dry.diff:
+        if dry is None:
             return []
-        paras = [blank()]
+        paras = [blank()] if dry.diff or dry.how != "server dry run" else []
+        if dry.how != "server dry run":
+            paras.append(Para(Content(one_line(dry.how)).stylize("$quiet"), Content("  ")))
         for line in dry.diff[:DIFF_SHOWN]:
             style = "$good" if line.startswith("+") else "$bad" if line.startswith("-") else "$quiet"
             paras.append(Para(Content(plain(line)).stylize(style), Content("  ")))
