@@ -12,7 +12,7 @@ from fakes import stories
 from fakes.agent import Ask, Gate, ScriptedAgent, a_status, shop
 from textual.pilot import Pilot
 
-from engine.facts import ApprovalRequest, DryRun
+from engine.facts import ApprovalRequest, DryRun, Verdict
 from tui.screens.approval import ApprovalScreen
 
 SIZES = [(80, 24), (120, 40), (200, 60)]
@@ -52,24 +52,32 @@ async def helped(d: Driver, clock: Clock) -> None:
 
 
 def protected() -> ApprovalRequest:
-    return dataclasses.replace(stories.a_scale(), context="prod-eu", protected=True, typed_name="orders-web")
+    return dataclasses.replace(stories.a_scale(), context="prod-eu", protected=True, typed_name="cart-api")
 
 
 def denied() -> ApprovalRequest:
-    words = 'Error from server (Forbidden): deployments.apps "orders-web" is forbidden: User "jo" cannot patch resource "deployments/scale"'
+    words = 'Error from server (Forbidden): deployments.apps "cart-api" is forbidden: User "jo" cannot patch resource "deployments/scale"'
     return dataclasses.replace(stories.a_scale(), dry_run=DryRun(False, words))
 
 
 def long_diff() -> ApprovalRequest:
     lines = ["@@ -1,80 +1,80 @@", *(f"{mark}  line {n}: {word}" for n in range(40) for mark, word in (("-", "before"), ("+", "after")))]
-    return dataclasses.replace(stories.a_scale(), dry_run=DryRun(True, "deployment.apps/orders-web configured", tuple(lines)))
+    return dataclasses.replace(stories.a_scale(), dry_run=DryRun(True, "deployment.apps/cart-api configured", tuple(lines)))
 
 
 def manifest() -> ApprovalRequest:
     text = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: banner\ndata:\n  text: hello\n"
     argv = ("kubectl", "apply", "-f", "banner.yaml", "--namespace", "shop")
     return dataclasses.replace(
-        stories.a_scale(), command=" ".join(argv), argv=argv, manifest=text, touches=(), touches_note="creates banner"
+        stories.a_scale(),
+        command=" ".join(argv),
+        argv=argv,
+        verdict=Verdict("mutate", "kubectl.apply", "`kubectl apply` changes the cluster in a way that a normal command undoes."),
+        manifest=text,
+        touches=(),
+        touches_note="creates configmap/banner",
+        dry_run=DryRun(True, "configmap/banner created (server dry run)"),
+        undo="Delete it again: kubectl delete configmap/banner --namespace shop",
     )
 
 
