@@ -248,7 +248,9 @@ class SessionApp(App[None]):
     def action_grants(self) -> None:
         """Say which exact commands run without asking, and how to take that back."""
         allowed = [f"{plain(context)}: {plain_lines(command)}" for context, command in self.agent.grants.list()]
-        words = "\n".join([*allowed, "/grants clear takes them back"]) if allowed else "nothing is allowed for this session: every change asks"
+        words = "\n".join(
+            [*allowed, "/grants clear takes them back"] if allowed else ["nothing is allowed for this session: every change asks"]
+        )
         self.notify(words, title="allowed for this session" if allowed else "", timeout=15, markup=False)
 
     # panes
