@@ -21,7 +21,8 @@ class Terminal:
     """A person's terminal: what is typed goes in, what is on the screen comes out."""
 
     def __init__(self, argv: list[str], columns: int, rows: int) -> None:
-        env = {**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor", "OLLAMA_HOST": "http://127.0.0.1:9"}
+        inherited = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}  # the pty has a size of its own
+        env = {**inherited, "TERM": "xterm-256color", "COLORTERM": "truecolor", "OLLAMA_HOST": "http://127.0.0.1:9"}
         self.child = pexpect.spawn(argv[0], argv[1:], dimensions=(rows, columns), cwd=str(ROOT), env=env, timeout=PATIENCE)  # type: ignore[arg-type]
         self.screen = pyte.Screen(columns, rows)
         self._stream = pyte.ByteStream(self.screen)
