@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
-from textual.events import Key, Resize
+from textual.events import Event, Key, Resize
 from textual.widget import Widget
 from textual.widgets import Static
 
@@ -126,10 +126,12 @@ class K8sAgentApp(SessionApp):
     def _start(self) -> None:
         self.background.run("start", self.agent.start, lambda _: self.reading.begin(), self.tell_error)
 
-    def on_key(self, event: Key) -> None:
+    async def on_event(self, event: Event) -> None:
         """What is typed before the prompt stands goes into it."""
-        if not self.ready:
+        if isinstance(event, Key) and not self.ready and event.key != "ctrl+q":
             self._early.append(event)
+        else:
+            await super().on_event(event)
 
     def on_unmount(self) -> None:
         """Leaving means no to whatever is asked; the engine stops what runs."""
