@@ -18,7 +18,7 @@ from textual.widgets import Input
 from tui.background import Background, first_sentence
 from tui.screens.dialog import Dialog
 from tui.text import one_line, plain
-from tui.widgets.flow import Flow, Para, blank
+from tui.widgets.flow import Flow, Para
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.prose import prose
 from tui.widgets.row_list import Part, Row, RowList
