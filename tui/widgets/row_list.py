@@ -186,7 +186,8 @@ class RowList(ScrollView, can_focus=True):
     def _paint(self, index: int, width: int, cursor: bool) -> Strip:
         style = self.visual_style
         if cursor:
-            style = style + self.get_visual_style("rows--cursor", partial=True)
+            # the ground alone: Textual 8.2 gives a partial visual style of a component a transparent one
+            style = style + Style(background=self.get_component_styles("rows--cursor").background)
         return self._strip(self.content_of(self.rows[index], width), width, style, index)
 
     def _strip(self, content: Content, width: int, style: Style, y: int) -> Strip:
