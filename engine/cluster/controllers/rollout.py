@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import copy
+from collections.abc import Mapping
 from typing import Any
 
 from engine.cluster.controllers.pods import create_pod, end_pod, is_active, is_ready, pod_rank, same_specification
@@ -37,7 +37,8 @@ def sync_deployment(store: Store, namespace: str, name: str, gone: RawObjects) -
         return
     sets = owned(store, REPLICA_SETS, deployment)
     wanted = int_at(deployment, "spec", "replicas", default=1)
-    current = next((s for s in sets if _template_of(s) == at(deployment, "spec", "template")), None)
+    template = without_nulls(map_at(deployment, "spec", "template"))
+    current = next((s for s in sets if _template_of(s) == template), None)
     if at(deployment, "spec", "paused") is not True:
         siblings = [*gone, *(pod for s in sets for pod in owned(store, "pods", s))]
         newest = max((_revision(s) for s in sets), default=0)
@@ -99,8 +100,15 @@ def sync_replica_set(store: Store, namespace: str, name: str, siblings: RawObjec
         store.write(REPLICA_SETS, {**replica_set, "status": status})
 
 
+def without_nulls(value: Any) -> Any:
+    """A copy without the fields that hold null, as a real server keeps objects; kubectl up to 1.32 sends `creationTimestamp: null`."""
+    if isinstance(value, Mapping):
+        return {key: without_nulls(item) for key, item in value.items() if item is not None}
+    return [without_nulls(item) for item in value] if isinstance(value, list) else value
+
+
 def _template_of(replica_set: RawObject) -> dict[str, Any]:
-    template: dict[str, Any] = copy.deepcopy(dict(map_at(replica_set, "spec", "template")))
+    template: dict[str, Any] = without_nulls(map_at(replica_set, "spec", "template"))
     labels = at(template, "metadata", "labels")
     if isinstance(labels, dict):
         labels.pop(HASH, None)
@@ -117,7 +125,7 @@ def _with_revision(store: Store, replica_set: RawObject, revision: int) -> RawOb
 
 
 def _new_set(store: Store, deployment: RawObject, revision: int, others: RawObjects) -> RawObject:
-    template = copy.deepcopy(dict(map_at(deployment, "spec", "template")))
+    template: dict[str, Any] = without_nulls(map_at(deployment, "spec", "template"))
     word = digest(template, 10)
     labels = {**labels_at(template, "metadata", "labels"), HASH: word}
     template["metadata"] = {**map_at(template, "metadata"), "labels": labels}

@@ -178,6 +178,7 @@ def test_patches_of_every_type(writing: Kubectl, fresh: Overlay) -> None:
 
 
 def test_created_objects_come_as_protobuf(writing: Kubectl, fresh: Overlay) -> None:
+    flag = "--cpu=50%" if "--cpu=" in writing.out("autoscale", "--help") else "--cpu-percent=50"  # another name before kubectl 1.34
     for command in (
         ["create", "namespace", "lab"],
         ["create", "configmap", "-n", "lab", "settings", "--from-literal=a=b"],
@@ -189,7 +190,7 @@ def test_created_objects_come_as_protobuf(writing: Kubectl, fresh: Overlay) -> N
         ["create", "service", "clusterip", "-n", "lab", "web", "--tcp=80:8080"],
         ["create", "deployment", "-n", "lab", "web", "--image=registry.test/web:1", "--replicas=2"],
         ["create", "job", "-n", "lab", "once", "--image=registry.test/once:1", "--", "true"],
-        ["autoscale", "-n", "lab", "deploy/web", "--max=3", "--cpu=50%"],
+        ["autoscale", "-n", "lab", "deploy/web", "--max=3", flag],
         ["create", "pdb", "-n", "lab", "web", "--selector=app=web", "--min-available=1"],
         ["run", "-n", "lab", "alone", "--image=registry.test/alone:1"],
     ):
