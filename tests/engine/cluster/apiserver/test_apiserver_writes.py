@@ -177,8 +177,16 @@ def test_patches_of_every_type(writing: Kubectl, fresh: Overlay) -> None:
     assert "registry.test/cart:2" in writing.out("get", "pods", "-o", "jsonpath={.items[*].spec.containers[*].image}", *SHOP)
 
 
+def test_an_autoscaler_comes_as_protobuf_or_is_refused_with_the_way_to_do_it(writing: Kubectl, fresh: Overlay) -> None:
+    if "--cpu=" in writing.out("autoscale", "--help"):
+        assert writing("autoscale", "deploy/cart-api", "--max=3", "--cpu=50%", *SHOP).returncode == 0
+        assert fresh.get("horizontalpodautoscalers.autoscaling", "shop", "cart-api")["spec"]["maxReplicas"] == 3
+    else:  # kubectl before 1.34 speaks autoscaling/v1 here
+        done = writing("autoscale", "deploy/cart-api", "--max=3", "--cpu-percent=50", *SHOP)
+        assert "kubectl apply -f" in done.stderr
+
+
 def test_created_objects_come_as_protobuf(writing: Kubectl, fresh: Overlay) -> None:
-    flag = "--cpu=50%" if "--cpu=" in writing.out("autoscale", "--help") else "--cpu-percent=50"  # another name before kubectl 1.34
     for command in (
         ["create", "namespace", "lab"],
         ["create", "configmap", "-n", "lab", "settings", "--from-literal=a=b"],
@@ -190,7 +198,6 @@ def test_created_objects_come_as_protobuf(writing: Kubectl, fresh: Overlay) -> N
         ["create", "service", "clusterip", "-n", "lab", "web", "--tcp=80:8080"],
         ["create", "deployment", "-n", "lab", "web", "--image=registry.test/web:1", "--replicas=2"],
         ["create", "job", "-n", "lab", "once", "--image=registry.test/once:1", "--", "true"],
-        ["autoscale", "-n", "lab", "deploy/web", "--max=3", flag],
         ["create", "pdb", "-n", "lab", "web", "--selector=app=web", "--min-available=1"],
         ["run", "-n", "lab", "alone", "--image=registry.test/alone:1"],
     ):
