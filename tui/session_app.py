@@ -9,10 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from textual.app import App
 from textual.content import Content
 
 from tui.actions import CLUSTER_WORDS, PANES, SLASH, Where
+from tui.place_app import MODE_WORDS, PlaceApp
 from tui.text import one_line, plain, plain_lines
 from tui.theme import THEMES
 from tui.widgets.header import Header
@@ -21,39 +21,26 @@ if TYPE_CHECKING:
     from engine.agent import Agent
     from engine.config import Settings
     from engine.events import Event
-    from engine.facts import Mode, ObjectRef
+    from engine.facts import ObjectRef
     from engine.run import Run
     from tui.approvals import ApprovalQueue
-    from tui.background import Background
     from tui.bridge import Bridge
     from tui.reading import ClusterReading
-    from tui.recent import RecentPlaces
     from tui.run_view import RunView
     from tui.screens.docs import Trail
     from tui.widgets.flow import Para
     from tui.widgets.prompt import Prompt
     from tui.workspace import Workspace
 
-MODES: tuple[Mode, ...] = ("read-only", "asks before changes", "suggest-only")
-MODE_WORDS: dict[str, Mode] = {
-    "ask": "asks before changes",
-    "asks": "asks before changes",
-    "read-only": "read-only",
-    "suggest-only": "suggest-only",
-}
 
-
-class SessionApp(App[None]):
+class SessionApp(PlaceApp):
     """The actions of the table by their Textual names, and the state that they share."""
 
-    agent: Agent
     bridge: Bridge
-    background: Background
     approvals: ApprovalQueue
     workspace: Workspace
     prompt: Prompt
     reading: ClusterReading
-    places: RecentPlaces
 
     def __init__(
         self,
@@ -106,17 +93,6 @@ class SessionApp(App[None]):
     def dropped(self, command: str, lines: int) -> None:
         """Lines of a command never arrived, since the screen could not keep up."""
         self.workspace.output.dropped(command, lines)
-
-    @property
-    def running(self) -> list[RunView]:
-        """What is under way."""
-        return [view for view in self.views.values() if view.running]
-
-    def tell_error(self, error: Exception) -> None:
-        """Show why something did not work."""
-        from tui.background import first_sentence
-
-        self.notify(plain_lines(first_sentence(error)), severity="error", markup=False)
 
     # sending
 
@@ -178,68 +154,6 @@ class SessionApp(App[None]):
                 self.call_later(self.run_action, action.run)
 
     # place
-
-    def action_pick_namespace(self) -> None:
-        """Open the namespace picker; its rows come as soon as they are read."""
-        from tui.screens.namespace import ALL, namespace_choices, namespace_picker
-
-        status = self.agent.status
-        picker = namespace_picker(status.namespace)
-
-        def picked(name: str | None) -> None:
-            if name is not None:
-                self.use_namespace("" if name == ALL else name)
-
-        self.push_screen(picker, picked)
-        recent = list(self.recent)
-        self.background.run(
-            "namespaces",
-            self.agent.cluster.namespaces,
-            lambda rows: picker.show(namespace_choices(rows, recent, status.namespace)),
-            lambda error: picker.fail(str(error)),
-        )
-
-    def use_namespace(self, name: str) -> None:
-        """Work in another namespace from the next question on."""
-        status = self.agent.status
-        self.recent = self.places.add(status.context, name, status.namespace)
-        self.background.run("namespace", lambda: self.agent.switch_namespace(name), lambda _: None, self.tell_error)
-
-    def action_pick_context(self) -> None:
-        """Open the context picker."""
-        from tui.screens.context import context_choices, context_picker
-
-        current = self.agent.status.context
-        picker = context_picker(current, running=bool(self.running))
-
-        def picked(name: str | None) -> None:
-            if name is not None and name != current:
-                self.use_context(name)
-
-        self.push_screen(picker, picked)
-        self.background.run(
-            "contexts",
-            self.agent.cluster.contexts,
-            lambda infos: picker.show(context_choices(infos, current)),
-            lambda error: picker.fail(str(error)),
-        )
-
-    def use_context(self, name: str) -> None:
-        """Open another context; what runs is stopped by the engine."""
-        self.recent = self.places.of(name)
-        self.background.run("context", lambda: self.agent.switch_context(name), lambda _: None, self.tell_error)
-
-    def action_next_mode(self) -> None:
-        self.use_mode(MODES[(MODES.index(self.agent.status.mode) + 1) % len(MODES)])
-
-    def use_mode(self, mode: Mode) -> None:
-        """Change what may be changed, and say so."""
-
-        def done(_: None) -> None:
-            now = self.agent.status.mode
-            self.notify(f"now {now}" if now == mode else f"stays {now}: this cluster cannot be written to", markup=False)
-
-        self.background.run("mode", lambda: self.agent.set_mode(mode), done, self.tell_error)
 
     def action_undo(self) -> None:
         """Propose the way back of the latest change."""
