@@ -154,7 +154,8 @@ def problem(text: str) -> str:
             except (ValueError, Refused):
                 return "not read by shlex"
         if argv[0] == "kubectl" and risk == "read" and "can-i" not in argv:
-            words = argv[: argv.index("--")] if "--" in argv else argv
+            end = next((at for at, word in enumerate(argv) if word == "--" and not _value(argv, at)), len(argv))
+            words = argv[:end]  # behind a flag that takes a value, `--` is that value to kubectl too
             if any(word.startswith(("-h", "--help")) for word in words):
                 continue  # kubectl prints help, whatever else is there
             if any(word.split("=", 1)[0] in REFUSED_FLAGS for at, word in enumerate(words) if not _value(words, at)):
