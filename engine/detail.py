@@ -31,12 +31,13 @@ def describe(source: ClusterSource, ref: ObjectRef) -> str:
     lines = [as_yaml(dict(obj.raw)).rstrip(), "", "Events:" if events else "Events: none"]
     for event in events:
         when = event_time(event)
-        age = _age((view.now - when).total_seconds()) if when else "?"
-        lines.append(f"  {event.text('type'):8} {event.text('reason'):24} {age:>5}  {event.text('message').strip()}")
+        since = age((view.now - when).total_seconds()) if when else "?"
+        lines.append(f"  {event.text('type'):8} {event.text('reason'):24} {since:>5}  {event.text('message').strip()}")
     return "\n".join(lines)
 
 
-def _age(seconds: float) -> str:
+def age(seconds: float) -> str:
+    """Seconds as a person says them: `90s`, `8m`, `3d`."""
     whole = max(0, int(seconds))
     for size, unit in ((86400, "d"), (3600, "h"), (60, "m")):
         if whole >= size * 2:

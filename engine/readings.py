@@ -16,6 +16,7 @@ from engine.cancel import CancelToken
 from engine.cluster.objects import Obj, text_at
 from engine.cluster.rows import PodRow, pod_row
 from engine.cluster.source import ClusterSource, Forbidden, NotFound, NotRecorded, Usage
+from engine.detail import age
 from engine.facts import ObjectRef
 from engine.resolve import KIND_OF, WORKLOADS, KindWord, mentioned_kind, resolve
 
@@ -274,7 +275,7 @@ def _value(obj: Obj, wanted: str, q: Question) -> str:
         case "replicas":
             return f"{obj.number('spec', 'replicas', default=1)} wanted, {obj.number('status', 'readyReplicas')} ready"
         case "age":
-            return f"created {_age((q.source.now() - obj.created).total_seconds())} ago" if obj.created else "has no creation time"
+            return f"created {age((q.source.now() - obj.created).total_seconds())} ago" if obj.created else "has no creation time"
         case "node":
             if obj.kind == "Pod":
                 return f"runs on {obj.text('spec', 'nodeName', default='no node yet')}"
@@ -308,13 +309,6 @@ def _resources(container: object) -> str:
         return ", ".join(f"{key} {value}" for key, value in pairs.items()) or "none"
 
     return f"{text_at(container, 'name')} requests {side('requests')}, limits {side('limits')}"
-
-
-def _age(seconds: float) -> str:
-    for size, unit in ((86400, "d"), (3600, "h"), (60, "m")):
-        if seconds >= size * 2:
-            return f"{int(seconds // size)}{unit}"
-    return f"{int(seconds)}s"
 
 
 def _count_or_list(q: Question) -> Reading | None:
