@@ -9,7 +9,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from engine.facts import Answer, ApprovalRequest, Decision, Evidence, Finding, Hypothesis, Mode, Tier, Verdict
+from engine.facts import (
+    Answer,
+    ApprovalRequest,
+    ChoiceRequest,
+    Decision,
+    Evidence,
+    Finding,
+    Hypothesis,
+    Mode,
+    Steering,
+    Tier,
+    Verdict,
+)
 from index.passage import Passage
 
 
@@ -115,6 +127,29 @@ class ApprovalAnswered(Event):
 
     id: str
     decision: Decision
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ChoiceRequested(Event):
+    """A person is asked which of several is meant; the Run waits until `Run.pick(request.id, …)`, cancel or expiry."""
+
+    request: ChoiceRequest
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ChoiceAnswered(Event):
+    """What was chosen; "" when nobody chose, and the Run goes on as well as it can."""
+
+    id: str
+    choice: str = ""
+    by: str = "key"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Steered(Event):
+    """A person spoke into the running investigation; what follows from it are events of their own."""
+
+    steering: Steering
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -19,6 +19,7 @@ SEVERITIES: tuple[Severity, ...] = ("critical", "warning", "info")
 Tier = Literal["informational", "troubleshooting", "action"]
 HypothesisStatus = Literal["proposed", "testing", "supported", "refuted"]
 Mode = Literal["read-only", "asks before changes", "suggest-only"]
+SteeringKind = Literal["pin", "unpin", "refute", "retry", "hypothesis", "evidence"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +88,10 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Hypothesis:
-    """What may be the cause, with its test, and the ids of the evidence for and against it."""
+    """What may be the cause, with its test, and the ids of the evidence for and against it.
+
+    `pinned` was set by a person: the loop tests it first and never lets it drop out of sight.
+    """
 
     id: str
     statement: str
@@ -99,6 +103,40 @@ class Hypothesis:
     prediction: str = ""
     origin: Literal["analyzer", "runbook", "model", "user"] = "analyzer"
     object: ObjectRef | None = None
+    pinned: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Steering:
+    """What a person says into a running investigation.
+
+    `pin`, `unpin`, `refute` and `retry` name a `hypothesis` by its id; `hypothesis` adds the statement in `text`; `evidence` adds `text`
+    (a pasted log, a file's content), with `source` saying where it comes from.
+    """
+
+    kind: SteeringKind
+    hypothesis: str = ""
+    text: str = ""
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One way to go on that a person may choose: what it is called, and a few words that tell it from the others."""
+
+    id: str
+    label: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ChoiceRequest:
+    """A question in the middle of a Run with two or more choices; valid once, until `expires_at` (Unix seconds, 0 = no limit)."""
+
+    id: str
+    question: str
+    choices: tuple[Choice, ...]
+    expires_at: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""`Run`: one question being worked on, on a thread of its own; its event stream, `cancel()` and `answer()`."""
+"""`Run`: one question being worked on, on a thread of its own; its event stream, `cancel()`, `answer()`, `pick()` and `steer()`."""
 
 from __future__ import annotations
 
@@ -7,23 +7,30 @@ import itertools
 import queue
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
+from typing import TypeVar
 
 from engine.cancel import Cancelled, CancelToken
 from engine.events import (
     ENDINGS,
     ApprovalAnswered,
     ApprovalRequested,
+    ChoiceAnswered,
+    ChoiceRequested,
     Event,
     RunCancelled,
     RunFailed,
     RunFinished,
+    Steered,
 )
-from engine.facts import ApprovalRequest, Decision
+from engine.facts import ApprovalRequest, ChoiceRequest, Decision, Steering
 
 Emit = Callable[[Event], None]
 Ask = Callable[[ApprovalRequest], Decision]
+Choose = Callable[[ChoiceRequest], str]
 Work = Callable[["Run"], str]
+Answered = TypeVar("Answered")
 
 
 class FlowError(Exception):
@@ -51,7 +58,9 @@ class Run:
         self._seq = itertools.count(1)
         self._history: list[Event] = []
         self._listeners: list[Emit] = []
-        self._pending: dict[str, queue.SimpleQueue[Decision]] = {}
+        self._approvals: dict[str, queue.SimpleQueue[Decision]] = {}
+        self._choices: dict[str, tuple[ChoiceRequest, queue.SimpleQueue[ChoiceAnswered]]] = {}
+        self._steering: deque[Steering] = deque()
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._main, name=f"run-{id}", daemon=True)
 
@@ -105,19 +114,18 @@ class Run:
         """Emit the request and wait for `answer`; cancel and expiry mean reject."""
         inbox: queue.SimpleQueue[Decision] = queue.SimpleQueue()
         with self._lock:
-            self._pending[request.id] = inbox
-        forget = self.token.on_cancel(lambda: inbox.put(Decision("reject", reason="the question was stopped", by="cancel")))
+            self._approvals[request.id] = inbox
         try:
-            self.emit(ApprovalRequested(request=request))
-            left = request.expires_at - time.time() if request.expires_at else None
-            try:
-                decision = inbox.get(timeout=max(left, 0.0) if left is not None else None)
-            except queue.Empty:
-                decision = Decision("reject", reason="nobody answered in time", by="expiry")
+            decision = self._wait_for(
+                inbox,
+                ApprovalRequested(request=request),
+                request.expires_at,
+                cancelled=Decision("reject", reason="the question was stopped", by="cancel"),
+                expired=Decision("reject", reason="nobody answered in time", by="expiry"),
+            )
         finally:
-            forget()
             with self._lock:
-                self._pending.pop(request.id, None)
+                self._approvals.pop(request.id, None)
         self.emit(ApprovalAnswered(id=request.id, decision=decision))
         self.token.check()
         return decision
@@ -125,11 +133,57 @@ class Run:
     def answer(self, id: str, decision: Decision) -> bool:
         """Settle a pending approval; False when it is not (or no longer) pending."""
         with self._lock:
-            inbox = self._pending.pop(id, None)
+            inbox = self._approvals.pop(id, None)
         if inbox is None:
             return False
         inbox.put(decision)
         return True
+
+    def choose(self, request: ChoiceRequest) -> str:
+        """Emit the request and wait for `pick`; the chosen id, or "" when nobody chose in time."""
+        inbox: queue.SimpleQueue[ChoiceAnswered] = queue.SimpleQueue()
+        with self._lock:
+            self._choices[request.id] = (request, inbox)
+        try:
+            answered = self._wait_for(
+                inbox,
+                ChoiceRequested(request=request),
+                request.expires_at,
+                cancelled=ChoiceAnswered(id=request.id, by="cancel"),
+                expired=ChoiceAnswered(id=request.id, by="expiry"),
+            )
+        finally:
+            with self._lock:
+                self._choices.pop(request.id, None)
+        self.emit(answered)
+        self.token.check()
+        return answered.choice
+
+    def pick(self, id: str, choice: str, by: str = "key") -> bool:
+        """Settle a pending choice ("" = none of them); False when it is not pending or has no such choice."""
+        with self._lock:
+            request, inbox = self._choices.get(id, (None, None))
+            if request is None or inbox is None or (choice and choice not in {c.id for c in request.choices}):
+                return False
+            del self._choices[id]
+        inbox.put(ChoiceAnswered(id=id, choice=choice, by=by))
+        return True
+
+    def steer(self, steering: Steering) -> bool:
+        """Say something into the running investigation; False when the Run has ended."""
+        if self.finished:
+            return False
+        with self._lock:
+            self._steering.append(steering)
+        self.emit(Steered(steering=steering))
+        return True
+
+    def steering(self) -> list[Steering]:
+        """What was said since the last call, oldest first; a flow asks for it between its steps."""
+        with self._lock:
+            said = list(self._steering)
+            self._steering.clear()
+        return said
 
     def cancel(self, reason: str = "stopped by the user") -> None:
         """Stop: pending approvals become no, processes and model streams end; returns at once."""
@@ -144,6 +198,20 @@ class Run:
         if self._thread.ident is not None:
             self._thread.join(timeout)
         return not self._thread.is_alive()
+
+    def _wait_for(
+        self, inbox: queue.SimpleQueue[Answered], request: Event, expires_at: float, *, cancelled: Answered, expired: Answered
+    ) -> Answered:
+        """Emit a request and wait for its answer; cancel and expiry have answers of their own."""
+        forget = self.token.on_cancel(lambda: inbox.put(cancelled))
+        try:
+            self.emit(request)
+            left = expires_at - time.time() if expires_at else None
+            return inbox.get(timeout=max(left, 0.0) if left is not None else None)
+        except queue.Empty:
+            return expired
+        finally:
+            forget()
 
     def _main(self) -> None:
         try:

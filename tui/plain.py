@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from engine.events import (
     AnswerFinished,
     ApprovalRequested,
+    ChoiceRequested,
     CommandFinished,
     CommandOutput,
     CommandStarted,
@@ -18,7 +19,7 @@ from engine.events import (
     StepStarted,
 )
 from tui.cli import OK
-from tui.subcommands.ask import ask_person
+from tui.subcommands.ask import ask_person, choose_line
 from tui.subcommands.common import say
 
 if TYPE_CHECKING:
@@ -110,6 +111,8 @@ def _follow(run: Run, *, show_output: bool) -> None:
                     say(f"  exit {event.exit_code} {event.error}")
                 case ApprovalRequested():
                     run.answer(event.request.id, ask_person(event.request, sys.stdout))
+                case ChoiceRequested():
+                    run.pick(event.request.id, choose_line(event.request, sys.stdout), by="terminal")
                 case Notice():
                     say(f"  {event.level}: {event.text}")
                 case AnswerFinished():

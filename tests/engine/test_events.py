@@ -5,7 +5,22 @@ import json
 import pytest
 
 from engine import events as ev
-from engine.facts import Answer, ApprovalRequest, Decision, DryRun, Evidence, Finding, Hypothesis, ObjectRef, Remedy, RootCause, Verdict
+from engine.facts import (
+    Answer,
+    ApprovalRequest,
+    Choice,
+    ChoiceRequest,
+    Decision,
+    DryRun,
+    Evidence,
+    Finding,
+    Hypothesis,
+    ObjectRef,
+    Remedy,
+    RootCause,
+    Steering,
+    Verdict,
+)
 from index.passage import CodeBlock, Passage
 
 REF = ObjectRef("Deployment", "shop", "web")
@@ -25,6 +40,9 @@ SAMPLES = [
     ev.CommandProposed(id="C1", command="kubectl get pods", stages=(("kubectl", "get", "pods"),), verdict=VERDICT),
     ev.ApprovalRequested(request=ApprovalRequest("A1", "x", ("x",), VERDICT, "demo", "shop", dry_run=DryRun(True, "ok", ("+ a",)))),
     ev.ApprovalAnswered(id="A1", decision=Decision("reject", "not now")),
+    ev.ChoiceRequested(request=ChoiceRequest("Q1", "Which api?", (Choice("shop/api", "api in shop"),))),
+    ev.ChoiceAnswered(id="Q1", choice="shop/api"),
+    ev.Steered(steering=Steering("evidence", text="panic: …", source="pasted")),
     ev.CommandStarted(id="C1", command="kubectl get pods"),
     ev.CommandOutput(id="C1", stream="stdout", lines=("NAME READY", "web-1 0/1")),
     ev.CommandFinished(id="C1", exit_code=0, seconds=0.2, bytes=40),
@@ -61,7 +79,7 @@ def test_what_is_no_event_is_refused_by_name(data: dict[str, object], words: str
 
 
 def test_the_answer_has_the_shape_that_scripts_rely_on() -> None:
-    answer = SAMPLES[15].answer.to_dict()  # type: ignore[attr-defined]
+    answer = next(event.answer for event in SAMPLES if isinstance(event, ev.AnswerFinished)).to_dict()
     assert answer["schema"] == "k8sagent.answer/1"
     keys = {"schema", "tier", "root_causes", "hypotheses", "evidence", "fix", "answer", "passages", "commands", "metrics"}
     assert set(answer) == keys

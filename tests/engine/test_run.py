@@ -7,16 +7,21 @@ from engine.events import (
     ENDINGS,
     ApprovalAnswered,
     ApprovalRequested,
+    ChoiceAnswered,
+    ChoiceRequested,
     Event,
     Notice,
     RunCancelled,
     RunFailed,
     RunFinished,
+    Steered,
 )
-from engine.facts import ApprovalRequest, Decision, Verdict
+from engine.facts import ApprovalRequest, Choice, ChoiceRequest, Decision, Steering, Verdict
 from engine.run import FlowError, Run
 
 REQUEST = ApprovalRequest("A1", "kubectl scale", ("kubectl", "scale"), Verdict("mutate", "r", "why"), "demo", "shop")
+
+WHICH = ChoiceRequest("Q1", "Which api?", (Choice("a", "api in shop"), Choice("b", "api in web")))
 
 
 def note(text: str) -> Notice:
@@ -138,3 +143,73 @@ def test_secrets_are_taken_out_before_anybody_hears_an_event() -> None:
     run.start()
     assert run.wait(5)
     assert heard[0] == Notice(level="info", text="token=[redacted]", run="r", seq=1, at=heard[0].at)
+
+
+def test_a_choice_waits_for_one_of_its_choices() -> None:
+    got: list[str] = []
+
+    def work(run: Run) -> str:
+        got.append(run.choose(WHICH))
+        return "answered"
+
+    run = Run("r", work).start()
+    heard = []
+    for event in run.events():
+        heard.append(event)
+        if isinstance(event, ChoiceRequested):
+            assert not run.pick("Q1", "c"), "there is no such choice"
+            assert not run.pick("Q2", "a")
+            assert run.pick("Q1", "b")
+            assert not run.pick("Q1", "a"), "a choice is settled once"
+    assert got == ["b"]
+    answered = next(e for e in heard if isinstance(e, ChoiceAnswered))
+    assert (answered.id, answered.choice, answered.by) == ("Q1", "b", "key")
+
+
+def test_none_of_the_choices_is_an_answer_too() -> None:
+    got: list[str] = []
+    run = Run("r", lambda run: (got.append(run.choose(WHICH)), "answered")[1]).start()
+    for event in run.events():
+        if isinstance(event, ChoiceRequested):
+            assert run.pick("Q1", "")
+    assert got == [""]
+
+
+def test_a_choice_that_nobody_makes_in_time_chooses_nothing() -> None:
+    import dataclasses
+
+    got: list[str] = []
+    run = Run("r", lambda run: (got.append(run.choose(dataclasses.replace(WHICH, expires_at=time.time() - 1))), "answered")[1]).start()
+    events = list(run.events())
+    assert got == [""]
+    assert next(e for e in events if isinstance(e, ChoiceAnswered)).by == "expiry"
+
+
+def test_cancel_while_a_choice_is_open_ends_the_run() -> None:
+    run = Run("r", lambda run: (run.choose(WHICH), "answered")[1]).start()
+    events = []
+    for event in run.events():
+        events.append(event)
+        if isinstance(event, ChoiceRequested):
+            run.cancel("stopped by the user")
+    assert isinstance(events[-1], RunCancelled)
+    assert next(e for e in events if isinstance(e, ChoiceAnswered)).choice == ""
+
+
+def test_steering_is_an_event_and_waits_for_the_flow_in_order() -> None:
+    said, go = threading.Event(), []
+
+    def work(run: Run) -> str:
+        assert said.wait(5)
+        go.extend(run.steering())
+        assert run.steering() == []
+        return "answered"
+
+    run = Run("r", work).start()
+    assert run.steer(Steering("pin", "H2"))
+    assert run.steer(Steering("hypothesis", text="the node is full"))
+    said.set()
+    events = list(run.events())
+    assert [s.kind for s in go] == ["pin", "hypothesis"]
+    assert [e.steering for e in events if isinstance(e, Steered)] == go
+    assert not run.steer(Steering("pin", "H1")), "nobody listens any more"

@@ -10,6 +10,7 @@ from typing import TextIO
 from engine.events import (
     AnswerFinished,
     ApprovalRequested,
+    ChoiceRequested,
     CommandStarted,
     Event,
     FindingsFound,
@@ -20,7 +21,7 @@ from engine.events import (
     StepFinished,
     StepStarted,
 )
-from engine.facts import Answer, ApprovalRequest, Decision
+from engine.facts import Answer, ApprovalRequest, ChoiceRequest, Decision
 from engine.run import Run
 from tui.cli import FAILED, INTERRUPTED, OK, REFUSED, UNREACHABLE, USAGE
 from tui.subcommands.common import agent_of, complain, progress, say, say_json
@@ -78,6 +79,8 @@ def follow(run: Run, args: argparse.Namespace) -> int:
             decision = _decide(event.request, args.approve_exact)
             refused = refused or decision.kind == "reject"
             run.answer(event.request.id, decision)
+        elif isinstance(event, ChoiceRequested):
+            run.pick(event.request.id, choose_line(event.request, sys.stderr) if _person_there() else "", by="terminal")
         elif isinstance(event, RunFinished):
             refused = refused or event.outcome == "refused"
             code = OK
@@ -99,10 +102,25 @@ def _decide(request: ApprovalRequest, approved: list[str]) -> Decision:
     """Approve what --approve-exact names word for word; on a terminal ask; otherwise no."""
     if request.command in approved or any(_same(text, request) for text in approved):
         return Decision("approve", typed=request.typed_name, by="--approve-exact")
-    if sys.stdin.isatty() and sys.stderr.isatty():
+    if _person_there():
         return ask_person(request, sys.stderr)
     complain(f"needs approval: {request.command}   (run it with --approve-exact {request.command!r})")
     return Decision("reject", reason="no terminal to ask on", by="no-terminal")
+
+
+def _person_there() -> bool:
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def choose_line(request: ChoiceRequest, out: TextIO) -> str:
+    """Show choices with numbers on a line terminal and read one; the chosen id, "" for anything that is no number of the list."""
+    out.write(f"\n  {request.question}\n")
+    for number, choice in enumerate(request.choices, 1):
+        out.write(f"  {number}  {choice.label}" + (f"  ({choice.detail})" if choice.detail else "") + "\n")
+    out.write("  number, or enter to go on without: ")
+    out.flush()
+    said = sys.stdin.readline().strip()
+    return request.choices[int(said) - 1].id if said.isdecimal() and 1 <= int(said) <= len(request.choices) else ""
 
 
 def _same(text: str, request: ApprovalRequest) -> bool:
