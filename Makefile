@@ -10,7 +10,7 @@ empty :=
 space := $(empty) $(empty)
 comma := ,
 
-.PHONY: demo test test-whoosh3 lint bench snapshots clean
+.PHONY: demo test test-whoosh3 lint bench snapshots schemas clean
 
 demo: $(VENV)/.runtime
 	@$(BIN)/k8sagent --demo
@@ -37,6 +37,10 @@ bench: $(STAMP)
 # Accept changed screens after looking at them in snapshot_report.html.
 snapshots: $(STAMP)
 	$(BIN)/python -m pytest tests/tui --snapshot-update
+
+# Publish the JSON Schemas again after the shape of a document changed.
+schemas: $(STAMP)
+	@for name in $$($(BIN)/k8sagent schema | cut -d' ' -f1); do $(BIN)/k8sagent schema $$name > docs/guide/schemas/$$name.json; done
 
 clean:
 	rm -rf $(VENV) $(VENV)-whoosh3 dist build .mypy_cache .ruff_cache snapshot_report.html

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from engine.commands.audit import verify as verify_chains
+from engine.contract import AuditReport, AuditRow, document
 from engine.resources import state_folder
 from tui.cli import FINDINGS, OK
 from tui.subcommands.common import painted, say, say_json
@@ -14,7 +15,7 @@ def verify(args: argparse.Namespace) -> int:
     """One line a session; exit 1 when a chain is broken."""
     reports = verify_chains(state_folder() / "audit")
     if args.output == "json":
-        say_json({"sessions": [{"id": r.id, "ok": r.ok, "detail": r.detail} for r in reports]})
+        say_json(document(AuditReport(tuple(AuditRow(r.id, r.ok, r.detail) for r in reports))))
     else:
         for report in reports:
             say(f"{painted('✓', 'green') if report.ok else painted('✗', 'red')} {report.id}  {report.detail}")

@@ -6,8 +6,8 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
+from engine.contract import check_report
 from engine.events import FindingsFound, RunFailed
 from engine.facts import Finding
 from tui.cli import FAILED, FINDINGS, INTERRUPTED, OK, UNREACHABLE, USAGE
@@ -53,10 +53,7 @@ def check(args: argparse.Namespace) -> int:
             "version": status.cluster_version,
             "namespace": "" if args.all_namespaces else status.namespace,
         }
-        rows = [finding_row(finding) for finding in findings]
-        say_json(
-            {"schema": "k8sagent.check/1", "cluster": cluster, "scanned": found.scanned, "findings": rows, "errors": list(found.errors)}
-        )
+        say_json(check_report(findings, cluster=cluster, scanned=found.scanned, errors=found.errors))
     else:
         _print(findings, found)
     return FINDINGS if any(f.severity == "critical" for f in findings) else OK
@@ -74,20 +71,13 @@ def logs(args: argparse.Namespace) -> int:
         return USAGE
     findings = analyze_text(Redactor().text(data.decode("utf-8", "replace")))
     if args.output == "json":
-        say_json({"schema": "k8sagent.check/1", "cluster": {}, "scanned": {}, "findings": [finding_row(f) for f in findings], "errors": []})
+        say_json(check_report(findings))
     else:
         for finding in findings:
             _print_one(finding)
         if not findings:
             say("nothing in this log looks like a failure")
     return FINDINGS if findings else OK
-
-
-def finding_row(finding: Finding) -> dict[str, Any]:
-    """A finding's JSON form, with its id."""
-    import msgspec
-
-    return {"id": finding.id, **msgspec.to_builtins(finding)}
 
 
 def _print(findings: Sequence[Finding], found: FindingsFound) -> None:

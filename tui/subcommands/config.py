@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from engine.config import user_config_path
+from engine.contract import SettingList, SettingRow, document
 from tui.cli import FAILED, OK
 from tui.subcommands.common import complain, painted, say, say_json, settings_of
 
@@ -13,7 +14,7 @@ def show(args: argparse.Namespace) -> int:
     """Every setting with its origin."""
     rows = settings_of(args).rows()
     if args.output == "json":
-        say_json({"settings": [{"name": n, "value": list(v) if isinstance(v, tuple) else v, "origin": o} for n, v, o in rows]})
+        say_json(document(SettingList(tuple(SettingRow(*row) for row in rows))))
         return OK
     for name, value, origin in rows:
         shown = list(value) if isinstance(value, tuple) else value

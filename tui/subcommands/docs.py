@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from engine.contract import DocumentList, DocumentRow, IndexReport, PassageList, PassageRow, document
 from engine.docs import DocsDesk, Snippet
 from engine.embedding import OllamaEmbedding
 from engine.incidents import incidents_folder
@@ -42,11 +43,7 @@ def search(args: argparse.Namespace) -> int:
         found = desk.search(question, limit=args.limit)
         past = desk.past(question, limit=2) if args.output == "text" else []
     if args.output == "json":
-        rows = [
-            {"path": p.path, "heading": " › ".join(p.heading), "lines": list(p.lines), "score": round(p.score, 3), "text": p.text}
-            for p in found
-        ]
-        say_json({"passages": rows})
+        say_json(document(PassageList(tuple(PassageRow.of(p) for p in found))))
         return OK
     for passage in found:
         _tell(passage, desk.snippet(passage, question))
@@ -80,7 +77,7 @@ def list_documents(args: argparse.Namespace) -> int:
     with _desk(args) as desk:
         rows = desk.list()
     if args.output == "json":
-        say_json({"documents": [{"path": r.path, "title": r.title, "corpus": r.corpus, "chunks": r.chunks} for r in rows]})
+        say_json(document(DocumentList(tuple(DocumentRow(r.path, r.title, r.corpus, r.chunks) for r in rows))))
     else:
         for row in rows:
             say(f"{row.path}  {row.title}  {painted(row.corpus, 'grey')}")
@@ -94,7 +91,7 @@ def index(args: argparse.Namespace) -> int:
         desk.embed()
         problems = desk.problems
     if args.output == "json":
-        say_json({"documents": count, "problems": problems})
+        say_json(document(IndexReport(count, tuple(problems))))
     else:
         say(f"{count} documents indexed in {desk.cache}")
     return FINDINGS if problems else OK if count else FAILED

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from engine.contract import HealthReport, HealthRow, document
 from tui.cli import FINDINGS, OK, UNREACHABLE
 from tui.subcommands.common import agent_of, painted, say, say_json
 
@@ -13,7 +14,7 @@ def health(args: argparse.Namespace) -> int:
     with agent_of(args, save=False) as agent:
         checks = agent.health()
     if args.output == "json":
-        say_json({"checks": [{"name": c.name, "ok": c.ok, "detail": c.detail, "fix": c.fix} for c in checks]})
+        say_json(document(HealthReport(tuple(HealthRow(c.name, c.ok, c.detail, c.fix) for c in checks))))
     else:
         for check in checks:
             glyph = painted("✓", "green") if check.ok else painted("✗", "red" if check.needed else "amber")

@@ -111,6 +111,9 @@ def build() -> argparse.ArgumentParser:
     _add(config, "show", "every setting with its origin", "config:show", _config(), output)
     _add(config, "path", "where your own settings stand", "config:path")
     _add(config, "init", "write the commented file", "config:init")
+
+    p = _add(commands, "schema", "the JSON Schema of what other commands print", "schema:show")
+    p.add_argument("name", nargs="?", default="", metavar="NAME", help="answer, check, events… (nothing: list them)")
     return parser
 
 

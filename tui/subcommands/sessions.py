@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import time
 
+from engine.contract import SessionEntry, SessionList, document
 from engine.session import SessionError, SessionShelf, sessions_folder
 from tui.cli import OK, USAGE
 from tui.subcommands.common import complain, painted, say, say_json
@@ -14,7 +15,7 @@ def list_sessions(args: argparse.Namespace) -> int:
     """Newest first."""
     rows = SessionShelf(sessions_folder()).list()
     if args.output == "json":
-        say_json({"sessions": [{"id": r.id, "started": r.started, "context": r.context, "questions": list(r.questions)} for r in rows]})
+        say_json(document(SessionList(tuple(SessionEntry(r.id, r.started, r.context, r.questions) for r in rows))))
         return OK
     for row in rows:
         when = time.strftime("%Y-%m-%d %H:%M", time.localtime(row.started))

@@ -65,6 +65,7 @@ def passing(what: str, done: int, total: int) -> None:
 def info(args: argparse.Namespace) -> int:
     """What a recording holds and lacks."""
     from engine.cluster.snapshot import info as describe_recording
+    from engine.contract import document
 
     try:
         found = describe_recording(args.path)
@@ -72,7 +73,7 @@ def info(args: argparse.Namespace) -> int:
         complain(str(error))
         return FAILED
     if args.output == "json":
-        say_json(found.to_dict())
+        say_json(document(found))
     else:
         for line in found.lines():
             say(line)

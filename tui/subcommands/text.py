@@ -14,11 +14,12 @@ from tui.subcommands.common import complain, opening_of, painted, say, say_json,
 
 def intent(args: argparse.Namespace) -> int:
     """The tier of one query or of many."""
+    from engine.contract import IntentRow, document
     from engine.intent import classify
 
     def row(id: Any, query: str) -> dict[str, Any]:
         found = classify(query)
-        return {"id": id, "query": query, "tier": found.tier, "reason": found.reason, "confidence": found.confidence}
+        return document(IntentRow(id, query, found.tier, found.reason, found.confidence))
 
     if args.jsonl:
         return _jsonl("query", row)
@@ -36,6 +37,7 @@ def intent(args: argparse.Namespace) -> int:
 
 def policy(args: argparse.Namespace) -> int:
     """The verdict on one command or on many; exit 4 when a single command is forbidden."""
+    from engine.contract import PolicyRow, document
     from engine.flows.policies import policy_for
 
     rules = policy_for(settings_of(args), opening_of(args))
@@ -43,7 +45,7 @@ def policy(args: argparse.Namespace) -> int:
 
     def row(id: Any, command: str) -> dict[str, Any]:
         verdict = judge(command).verdict
-        return {"id": id, "command": command, "risk": verdict.risk, "rule": verdict.rule, "reason": verdict.reason}
+        return document(PolicyRow(id, command, verdict.risk, verdict.rule, verdict.reason))
 
     if args.jsonl:
         return _jsonl("command", row)
