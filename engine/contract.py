@@ -6,6 +6,7 @@ so that there is one place where a shape can change. Every member of a document 
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -255,7 +256,9 @@ def _events() -> tuple[type, ...]:
 
 
 def _always_there(body: dict[str, Any]) -> None:
-    """What is written has every member, so a reader may rely on each."""
+    """What is written has every member, so a reader may rely on each; docstrings lose their indentation."""
+    if "description" in body:
+        body["description"] = inspect.cleandoc(body["description"])
     if "properties" in body:
         body["required"] = sorted(body["properties"])
         for field in body["properties"].values():

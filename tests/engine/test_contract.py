@@ -78,9 +78,8 @@ def test_findings_carry_their_id_in_a_check_and_not_in_an_event() -> None:
 
 def test_each_event_has_its_own_shape() -> None:
     events = closed("events")
-    proposed = to_json(
-        CommandProposed(id="C1", command="kubectl get pods", stages=(("kubectl", "get"),), verdict=Verdict("read", "r", "x"))
-    )
+    event = CommandProposed(id="C1", command="kubectl get pods", stages=(("kubectl", "get"),), verdict=Verdict("read", "r", "x"))
+    proposed = written(to_json(event))
     events.validate(proposed)
     assert not events.is_valid({**proposed, "event": "CommandStarted"})
     assert not events.is_valid({key: value for key, value in proposed.items() if key != "verdict"})
