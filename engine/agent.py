@@ -23,7 +23,7 @@ from engine.docs import DocsDesk
 from engine.doors import ClusterDoor, ModelDoor
 from engine.embedding import OllamaEmbedding
 from engine.events import ClusterChanged, ContextChanged, Event
-from engine.facts import Mode
+from engine.facts import Mode, Steering
 from engine.incidents import IncidentShelf, incidents_folder
 from engine.place import Place, is_protected
 from engine.resources import state_folder
@@ -43,6 +43,10 @@ MODES: dict[str, Mode] = {"ask": "asks before changes", "read-only": "read-only"
 
 class Busy(Exception):
     """A question is already being worked on; stop it first or wait for its end."""
+
+
+class NothingToSteer(Exception):
+    """There is no investigation that could be steered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,6 +251,14 @@ class Agent:
             run = self._begin(lambda run: answer_query(self, run, place, query, pod=pod, attachment=attachment))
             self._current = run
         return run.start()
+
+    def steer(self, steering: Steering) -> Run:
+        """Say something into the investigation that is under way; the Run that heard it. Raises NothingToSteer when there is none."""
+        with self._lock:
+            run = self._current
+        if run is None or not run.steer(steering):
+            raise NothingToSteer("nothing is being investigated: ask what is wrong first")
+        return run
 
     def check(self, *, namespace: str | None = None, only: tuple[str, ...] = (), about: tuple[str, str] | None = None) -> Run:
         """Run the analyzers alone; the Run emits one FindingsFound. `namespace=None` is the session's own, "" all.

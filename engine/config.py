@@ -87,6 +87,8 @@ class BudgetSettings:
     troubleshooting_seconds: float = 60
     action_seconds: float = 15
     prompt_tokens: int = 6000
+    commands: int = 4
+    choice_seconds: float = 60
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,7 +90,12 @@ class FindingsFound(Event):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class HypothesisUpdated(Event):
-    """A hypothesis appeared or changed; the last word about an id counts."""
+    """A hypothesis appeared or changed; the last word about an id counts.
+
+    `pinned` ones stay in sight whatever their confidence. One of a person's own has `origin` "user" and the next free id; it appears as
+    `proposed` and is tested like any other. One that a person refuted is `refuted` and stays so until they pin it or ask for another
+    try; the evidence against it then has the source "you".
+    """
 
     hypothesis: Hypothesis
 

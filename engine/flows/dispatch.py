@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -11,8 +13,8 @@ from engine.cluster.connect import Connection, Opening
 from engine.cluster.source import ClusterError, Forbidden, NotFound, NotRecorded
 from engine.config import Settings
 from engine.events import AnswerFinished, FindingsFound, Notice, QueryClassified, QueryReceived
-from engine.facts import Answer, Tier
-from engine.flows.tools import Emit, Speaker, Tools
+from engine.facts import Answer, Choice, ChoiceRequest, Tier
+from engine.flows.tools import Choose, Emit, Speaker, Tools
 from engine.intent import UNSURE, Intent, classify
 from engine.llm.budget import Budget
 from engine.place import Place
@@ -192,7 +194,20 @@ def gather(agent: Workshop, run: Run, place: Place, tier: Tier, model: ChatModel
         pod=pod,
         deadline=time.monotonic() + seconds,
         attachment=attachment,
+        choose=_chooser(run, settings.budget.choice_seconds),
+        steering=run.steering,
     )
+
+
+def _chooser(run: Run, seconds: float) -> Choose:
+    """Asks through the Run; the question expires, so that an unattended session goes on."""
+    numbers = itertools.count(1)
+
+    def choose(question: str, choices: Sequence[Choice]) -> str:
+        request = ChoiceRequest(f"Q{next(numbers)}", question, tuple(choices), expires_at=time.time() + seconds)
+        return run.choose(request)
+
+    return choose
 
 
 def _discreet(agent: Workshop, run: Run) -> ChatModel | None:

@@ -14,6 +14,7 @@ from engine.cluster.source import ClusterSource
 from engine.commands.desk import Desk
 from engine.config import Settings
 from engine.events import Event, StepFinished, StepStarted
+from engine.facts import Choice, Steering
 from engine.llm.budget import Budget
 from engine.llm.fence import Fence
 from engine.llm.provider import ChatModel
@@ -54,6 +55,22 @@ def no_advice(passages: Sequence[Passage], code: str, about: str) -> Advice | No
     return None
 
 
+class Choose(Protocol):
+    """Asks the person which of several is meant: the id of the choice, "" when nobody chose in time. Raises Cancelled."""
+
+    def __call__(self, question: str, choices: Sequence[Choice]) -> str: ...
+
+
+def nobody(question: str, choices: Sequence[Choice]) -> str:
+    """Where nobody can be asked."""
+    return ""
+
+
+def silence() -> list[Steering]:
+    """Where nobody steers."""
+    return []
+
+
 @dataclass(slots=True)
 class StepNote:
     """What a step wants to say at its end; `outcome` may be set to `failed` or `skipped`."""
@@ -88,6 +105,9 @@ class Tools:
     attachment: str = ""
     advise: Advise = no_advice
     past: Past = no_past
+    choose: Choose = nobody
+    steering: Callable[[], list[Steering]] = silence
+    """What was said into the Run since the last call."""
     step_ids: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     def left(self) -> float:
