@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from textual.app import App
-
+from tui.telling_app import TellingApp
 from tui.text import plain_lines
 
 if TYPE_CHECKING:
@@ -24,14 +24,23 @@ MODE_WORDS: dict[str, Mode] = {
 }
 
 
-class PlaceApp(App[None]):
+class PlaceApp(TellingApp):
     """The actions that change the session's place, and what they share with the others."""
 
     agent: Agent
     background: Background
     places: RecentPlaces
-    recent: list[str]
-    views: dict[str, RunView]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.views: dict[str, RunView] = {}
+        self.recent: list[str] = []
+        self.with_argument: dict[str, Callable[[str], bool]] = {
+            "namespace": self._to_namespace,
+            "context": self._to_context,
+            "mode": self._to_mode,
+        }
+        """What a word of the prompt does with its argument, by the action's id; False when the argument says nothing to it."""
 
     @property
     def running(self) -> list[RunView]:
@@ -105,3 +114,16 @@ class PlaceApp(App[None]):
             self.notify(f"now {now}" if now == mode else f"stays {now}: this cluster cannot be written to", markup=False)
 
         self.background.run("mode", lambda: self.agent.set_mode(mode), done, self.tell_error)
+
+    def _to_namespace(self, name: str) -> bool:
+        self.use_namespace("" if name in ("all", "*") else name)
+        return True
+
+    def _to_context(self, name: str) -> bool:
+        self.use_context(name)
+        return True
+
+    def _to_mode(self, word: str) -> bool:
+        if word in MODE_WORDS:
+            self.use_mode(MODE_WORDS[word])
+        return word in MODE_WORDS

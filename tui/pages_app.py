@@ -1,0 +1,145 @@
+"""`PagesApp`: the pages that open over the session — help, health, model, documentation, evidence.
+
+Dialogs are imported when they are first opened, since nobody sees them at the first paint.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from textual.content import Content
+
+from tui.asking_app import AskingApp
+from tui.text import one_line, plain
+
+if TYPE_CHECKING:
+    from tui.screens.docs import Trail
+    from tui.widgets.flow import Para
+
+
+class PagesApp(AskingApp):
+    """The actions that open a page, and what they need of the session."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.docs_trail: Trail | None = None
+        self.with_argument["docs"] = self._docs
+
+    def action_help(self) -> None:
+        """Help for the focused pane first."""
+        from tui.screens.help import help_screen
+
+        if not self.screen.is_modal:
+            self.push_screen(help_screen(self.workspace.pane_of(self.focused) or "prompt"))
+
+    def action_health(self) -> None:
+        """Open the health page and fill it once the checks are done."""
+        from tui.screens.health import health_paras, health_screen
+
+        page = health_screen()
+        self.push_screen(page)
+        self.background.run("health", self.agent.health, lambda checks: page.show(health_paras(checks)), self.tell_error)
+
+    def action_model(self) -> None:
+        """Say which model answers."""
+        from tui.screens.dialog import Reader
+        from tui.widgets.flow import Para, blank
+
+        status = self.agent.status
+        words = {"ok": "answers", "absent": "is not there", "unknown": "has not been looked for yet", "off": "is switched off"}
+        paras = [Para(Content(f"{plain(status.model) or 'the model'} {words[status.model_state]}"))]
+        if status.model_note:
+            paras.append(Para(Content(one_line(status.model_note)).stylize("$quiet")))
+        paras.extend(
+            [
+                blank(),
+                Para(
+                    Content(
+                        "Without a model the analyzers answer. [model] in k8sagent.toml names another one; /health says how to mend it."
+                    ).stylize("$quiet")
+                ),
+            ]
+        )
+        self.push_screen(Reader(Content("model").stylize("bold $strong"), paras))
+
+    def action_docs(self) -> None:
+        self.read_docs(None)
+
+    def _docs(self, question: str) -> bool:
+        self.read_docs(question)
+        return True
+
+    def read_docs(self, question: str | None) -> None:
+        """Open the documentation at a question, or where it was left."""
+        from tui.screens.docs import DocsScreen, Trail, Wanted
+
+        if self.screen.is_modal:
+            return
+        if self.docs_trail is None:
+            self.docs_trail = Trail()
+
+        def wanted(what: Wanted | None) -> None:
+            if what is None:
+                return
+            if what.what == "run":
+                self.send(f"!{what.command}")
+            else:
+                self.prompt.put(f"!{what.command}")
+
+        self.push_screen(DocsScreen(self.agent.docs, self.background, self.docs_trail, question), wanted)
+
+    def action_runbook(self) -> None:
+        """Draft a runbook from the last diagnosis; it is shown and approved like a change."""
+        self.launch("/runbook", self.agent.draft_runbook)
+
+    def action_cite(self, run: str, id: str) -> None:
+        """Open the evidence or the passage behind a citation."""
+        from textual.style import Style
+
+        from tui.screens.dialog import Reader
+        from tui.widgets.flow import Para, blank
+        from tui.widgets.prose import prose
+
+        view = self.views.get(run)
+        passage = view.passages.get(id) if view is not None else None
+        if passage is not None:
+            title = Content.assemble(
+                (f"{id}  ", "bold $place"),
+                (plain(passage.path), "bold $strong"),
+                (f"  lines {passage.lines[0]}–{passage.lines[1]}", "$quiet"),
+            )
+            path = Para(Content(" › ".join(one_line(part) for part in passage.heading)).stylize("$quiet"))
+            self.push_screen(Reader(title, [path, blank(), *prose(passage.text, lambda _: Style())]))
+        elif view is not None and id in view.evidence:
+            self.open_evidence(run, (id,), "")
+        else:
+            self.notify(f"{plain(id)} is not known any more", severity="warning", markup=False)
+
+    def open_evidence(self, run: str, ids: tuple[str, ...], title: str) -> None:
+        """Show pieces of evidence, each with its source and its words."""
+        from tui.screens.dialog import Reader
+        from tui.widgets.flow import Para, blank
+
+        view = self.views.get(run)
+        if view is None:
+            return
+        paras: list[Para] = []
+        for id in ids:
+            evidence = view.evidence.get(id)
+            if evidence is None:
+                continue
+            about = f"  {evidence.object}" if evidence.object else ""
+            paras.append(
+                Para(
+                    Content.assemble((plain(evidence.source), "$strong"), (plain(f"{about}  {evidence.at}").rstrip(), "$quiet")),
+                    Content.assemble((f"{plain(id)}  ", "bold $place")),
+                )
+            )
+            paras.extend(Para(Content(plain(line)), Content("  "), "on $code") for line in evidence.excerpt.splitlines())
+            paras.append(blank())
+        self.push_screen(
+            Reader(
+                Content(title or "evidence").stylize("bold $strong"),
+                paras[:-1] if paras else [Para(Content("no evidence yet").stylize("$quiet"))],
+            )
+        )
