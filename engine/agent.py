@@ -62,6 +62,7 @@ class Status:
     cluster_state: Literal["connecting", "ok", "unreachable"]
     cluster_version: str
     cluster_note: str
+    """Why the cluster cannot be reached; while it can, what keeps its rows from being current."""
     model: str
     model_state: Literal["unknown", "ok", "absent", "off"]
     model_note: str
@@ -164,7 +165,7 @@ class Agent:
             recording=place.recording,
             cluster_state=self._cluster.state,
             cluster_version=self._cluster.version,
-            cluster_note=self._cluster.problem,
+            cluster_note=self._cluster.problem or self.cluster.trouble,
             model="" if self._model.state == "off" else self.settings.model.name,
             model_state=self._model.state,
             model_note=self._model.note,

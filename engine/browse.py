@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from engine.analyzers.view import RESOURCE_OF_KIND, ClusterView
 from engine.cluster.connect import Connection, Opening, contexts
@@ -19,7 +20,9 @@ from engine.cluster.rows import (
     node_rows,
     workload_rows,
 )
-from engine.cluster.source import ClusterError, ContextInfo, Forbidden, NotFound, NotRecorded, RawObjects
+from engine.cluster.source import ClusterError, ContextInfo, Forbidden, NotFound, NotRecorded, RawObjects, Usage
+from engine.cluster.usage import by_node, by_pod
+from engine.cluster.watching import Watching, trouble_of
 from engine.facts import Finding, ObjectRef
 from engine.scrub import clean
 
@@ -65,12 +68,29 @@ class ClusterBrowser:
         connection = self._opened()
         lister = Lister(connection)
         objects = {resource: lister.rows(resource, namespace or None) for resource in WORKLOAD_RESOURCES}
-        return workload_rows(objects, now=connection.source.now())
+        return workload_rows(objects, now=connection.source.now(), usage=by_pod(self._usage(connection, "pods", namespace)))
 
     def nodes(self) -> list[NodeRow]:
         """All nodes, trouble first."""
         connection = self._opened()
-        return node_rows(Lister(connection).rows("nodes", None), now=connection.source.now())
+        usage = by_node(self._usage(connection, "nodes", ""))
+        return node_rows(Lister(connection).rows("nodes", None), now=connection.source.now(), usage=usage)
+
+    def watching(self) -> list[Watching]:
+        """How current each watched kind is; empty for a recording, which does not change by itself. Never blocks."""
+        return []
+
+    @property
+    def trouble(self) -> str:
+        """What keeps the rows from being current, in one sentence; "" when nothing does. Never blocks."""
+        return trouble_of(self.watching())
+
+    def _usage(self, connection: Connection, what: Literal["pods", "nodes"], namespace: str) -> Sequence[Usage]:
+        """What the metrics server says; nothing where there is none or it may not be asked."""
+        try:
+            return connection.source.top(what, namespace or None)
+        except (Forbidden, NotFound, NotRecorded):
+            return []
 
     def events(self, namespace: str) -> list[EventRow]:
         """Events, newest first, redacted."""

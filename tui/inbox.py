@@ -62,6 +62,7 @@ class Inbox:
             if time.perf_counter() > until:
                 break
         if changed:
+            app.header.show(app.agent.status)
             app.reading.pull()
         if lines:
             app.workspace.output.output(lines)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from engine.cluster.objects import at, bool_at, int_at, map_at, maps_at, parse_time, text_at
+from engine.cluster.objects import at, bool_at, int_at, labels_at, map_at, maps_at, parse_time, text_at
 from engine.cluster.podstate import Trouble, pod_state, pod_trouble
+from engine.cluster.rowtypes import EventRow, NamespaceRow, NodeRow, PodRow, WorkloadRow
 from engine.cluster.source import RawObject, RawObjects
+from engine.cluster.usage import Amounts, amount, limits_of
+from engine.facts import ObjectRef
 
 __all__ = [
     "WORKLOAD_RESOURCES",
@@ -45,78 +48,11 @@ _PATIENCE = 60.0
 """A pod may take this many seconds to start before a namespace counts it as failing."""
 
 
-@dataclass(frozen=True, slots=True)
-class PodRow:
-    """One pod; `ready` is "1/2", `status` is kubectl's STATUS."""
-
-    namespace: str
-    name: str
-    ready: str
-    status: str
-    restarts: int
-    age: float
-    node: str
-    trouble: Trouble
-    note: str
-
-
-@dataclass(frozen=True, slots=True)
-class WorkloadRow:
-    """One workload with its pods; `ready` is ready/wanted ("" for a CronJob), `note` the reason of the trouble in a few words."""
-
-    kind: str
-    namespace: str
-    name: str
-    ready: str
-    status: str
-    restarts: int
-    age: float
-    trouble: Trouble
-    note: str
-    pods: tuple[PodRow, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class NodeRow:
-    """One node; `status` is "Ready", "NotReady" or "Unknown", with ",SchedulingDisabled" when cordoned."""
-
-    name: str
-    status: str
-    roles: str
-    age: float
-    version: str
-    trouble: Trouble
-    note: str
-
-
-@dataclass(frozen=True, slots=True)
-class EventRow:
-    """One event; `object` is "Pod/x", `age` counts from when it last happened."""
-
-    namespace: str
-    type: str
-    reason: str
-    object: str
-    message: str
-    count: int
-    age: float
-
-
-@dataclass(frozen=True, slots=True)
-class NamespaceRow:
-    """One namespace; `failing` counts pods that are broken or wait for longer than a minute."""
-
-    name: str
-    status: str
-    pods: int
-    failing: int
-    age: float
-
-
-def pod_row(pod: Mapping[str, Any], now: datetime) -> PodRow:
+def pod_row(pod: Mapping[str, Any], now: datetime, usage: Amounts | None = None, owner: ObjectRef | None = None) -> PodRow:
     """One pod as kubectl's table and its trouble say it."""
     state = pod_state(pod)
     trouble, note = pod_trouble(pod, state, now)
+    limit = limits_of(pod)
     return PodRow(
         namespace=text_at(pod, "metadata", "namespace"),
         name=text_at(pod, "metadata", "name"),
@@ -127,23 +63,37 @@ def pod_row(pod: Mapping[str, Any], now: datetime) -> PodRow:
         node=text_at(pod, "spec", "nodeName"),
         trouble=trouble,
         note=note,
+        labels=labels_at(pod, "metadata", "labels"),
+        owner=owner,
+        cpu=usage.cpu if usage else None,
+        memory=usage.memory if usage else None,
+        cpu_limit=limit.cpu,
+        memory_limit=limit.memory,
     )
 
 
-def workload_rows(lists: Mapping[str, RawObjects], now: datetime) -> list[WorkloadRow]:
-    """Rows of `WORKLOAD_RESOURCES` by resource name: every workload with its pods, and pods without an owner; worst first, then by name."""
+def workload_rows(
+    lists: Mapping[str, RawObjects], now: datetime, usage: Mapping[tuple[str, str], Amounts] | None = None
+) -> list[WorkloadRow]:
+    """Rows of `WORKLOAD_RESOURCES` by resource name: every workload with its pods, and pods without an owner; worst first, then by name.
+
+    `usage` says what pods use, by namespace and name.
+    """
+    measured = usage or {}
     told = _told_by_events(lists.get("events", ()))
     owners = _Owners(lists)
     folded: dict[tuple[str, str, str], list[tuple[RawObject, PodRow]]] = {}
     for pod in lists.get("pods", ()):
-        row = pod_row(pod, now)
+        top = owners.top(pod)
+        _, namespace, name = key = _key(pod)
+        row = pod_row(pod, now, measured.get((namespace, name)), None if top == key else ObjectRef(*top))
         note = told.get((row.namespace, row.name), "")
         if note in _MOUNT_REASONS.values():
             if row.trouble == "waiting" and not row.note:
                 row = replace(row, trouble="broken", note=note)
         elif note and row.trouble == "broken" and row.restarts and re.match(r"exit (0|137|143)\b", row.note):
             row = replace(row, note=f"{note} ×{row.restarts}")
-        folded.setdefault(owners.top(pod), []).append((pod, row))
+        folded.setdefault(top, []).append((pod, row))
     rows = []
     for key, workload in owners.workloads.items():
         rows.append(_workload(workload, folded.pop(key, []), owners, now))
@@ -152,9 +102,11 @@ def workload_rows(lists: Mapping[str, RawObjects], now: datetime) -> list[Worklo
     return sorted(rows, key=lambda r: (_ORDER[r.trouble], r.name, r.namespace, r.kind))
 
 
-def node_rows(nodes: Iterable[Mapping[str, Any]], now: datetime) -> list[NodeRow]:
-    """Nodes, worst first, then by name."""
-    return sorted((_node(node, now) for node in nodes), key=lambda r: (_ORDER[r.trouble], r.name))
+def node_rows(nodes: Iterable[Mapping[str, Any]], now: datetime, usage: Mapping[str, Amounts] | None = None) -> list[NodeRow]:
+    """Nodes, worst first, then by name; `usage` says what they use, by name."""
+    measured = usage or {}
+    rows = (_node(node, now, measured.get(text_at(node, "metadata", "name"))) for node in nodes)
+    return sorted(rows, key=lambda r: (_ORDER[r.trouble], r.name))
 
 
 def event_rows(events: Iterable[Mapping[str, Any]], now: datetime) -> list[EventRow]:
@@ -249,7 +201,8 @@ def _workload(item: RawObject, members: list[tuple[RawObject, PodRow]], owners: 
     else:
         ready, status, trouble, note = _replicated(item, owners.replica_sets.get(_key(item), []), worst, _age(item, now))
     restarts = sum(row.restarts for row in pods)
-    return WorkloadRow(kind, namespace, name, ready, status, restarts, _age(item, now), trouble, note, tuple(pods))
+    labels = labels_at(item, "metadata", "labels")
+    return WorkloadRow(kind, namespace, name, ready, status, restarts, _age(item, now), trouble, note, tuple(pods), labels)
 
 
 def _replicated(item: RawObject, replica_sets: RawObjects, worst: PodRow | None, age: float) -> tuple[str, str, Trouble, str]:
@@ -329,12 +282,13 @@ def _bare(kind: str, namespace: str, name: str, rows: list[PodRow]) -> WorkloadR
     worst = pods[0]
     restarts, age = sum(row.restarts for row in pods), max(row.age for row in pods)
     if len(pods) == 1 and kind == "Pod":
-        return WorkloadRow(kind, namespace, name, worst.ready, worst.status, restarts, age, worst.trouble, worst.note, pods)
+        labels = worst.labels
+        return WorkloadRow(kind, namespace, name, worst.ready, worst.status, restarts, age, worst.trouble, worst.note, pods, labels)
     ready = sum(row.trouble == "ok" for row in pods)
     return WorkloadRow(kind, namespace, name, f"{ready}/{len(pods)}", worst.status, restarts, age, worst.trouble, worst.note, pods)
 
 
-def _node(node: Mapping[str, Any], now: datetime) -> NodeRow:
+def _node(node: Mapping[str, Any], now: datetime, usage: Amounts | None) -> NodeRow:
     conditions = {text_at(c, "type"): c for c in maps_at(node, "status", "conditions")}
     ready = conditions.get("Ready")
     status = "Unknown" if ready is None else "Ready" if ready.get("status") == "True" else "NotReady"
@@ -350,7 +304,20 @@ def _node(node: Mapping[str, Any], now: datetime) -> NodeRow:
         if trouble == "ok":
             trouble, note = "waiting", "cordoned"
     version = text_at(node, "status", "nodeInfo", "kubeletVersion")
-    return NodeRow(text_at(node, "metadata", "name"), status, _roles(node), _age(node, now), version, trouble, note)
+    return NodeRow(
+        text_at(node, "metadata", "name"),
+        status,
+        _roles(node),
+        _age(node, now),
+        version,
+        trouble,
+        note,
+        labels=labels_at(node, "metadata", "labels"),
+        cpu=usage.cpu if usage else None,
+        memory=usage.memory if usage else None,
+        cpu_limit=amount(text_at(node, "status", "allocatable", "cpu")),
+        memory_limit=amount(text_at(node, "status", "allocatable", "memory")),
+    )
 
 
 def _true(condition: Mapping[str, Any] | None) -> bool:

@@ -1,9 +1,10 @@
-"""metrics.k8s.io objects as `Usage` rows, and the quantities in them as numbers."""
+"""metrics.k8s.io objects as `Usage` rows, their sums a pod or node, and the quantities in them as numbers."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from engine.cluster.objects import maps_at, text_at
@@ -43,3 +44,43 @@ def usages(objects: Iterable[Mapping[str, Any]], what: Literal["pods", "nodes"])
                 )
             )
     return rows
+
+
+@dataclass(frozen=True, slots=True)
+class Amounts:
+    """CPU in cores and memory in bytes; None where it is not known or not limited."""
+
+    cpu: float | None = None
+    memory: float | None = None
+
+
+def amount(text: str) -> float | None:
+    """A quantity as a number, None where nothing is said."""
+    return quantity(text) if text else None
+
+
+def by_pod(rows: Iterable[Usage]) -> dict[tuple[str, str], Amounts]:
+    """What the containers of each pod use together, by namespace and name."""
+    sums: dict[tuple[str, str], list[float]] = {}
+    for row in rows:
+        total = sums.setdefault((row.namespace, row.name), [0.0, 0.0])
+        total[0] += row.cpu
+        total[1] += row.memory
+    return {key: Amounts(cpu, memory) for key, (cpu, memory) in sums.items()}
+
+
+def by_node(rows: Iterable[Usage]) -> dict[str, Amounts]:
+    """What each node uses, by name."""
+    return {row.name: Amounts(row.cpu, row.memory) for row in rows}
+
+
+def limits_of(pod: Mapping[str, Any]) -> Amounts:
+    """The limits of a pod's containers together; None for what at least one of them may use without limit."""
+    containers = maps_at(pod, "spec", "containers")
+    cpu, memory = ([amount(text_at(c, "resources", "limits", what)) for c in containers] for what in ("cpu", "memory"))
+    return Amounts(_whole(cpu), _whole(memory))
+
+
+def _whole(parts: list[float | None]) -> float | None:
+    known = [part for part in parts if part is not None]
+    return sum(known) if known and len(known) == len(parts) else None

@@ -11,6 +11,7 @@ from pathlib import Path
 from engine.agent import Busy, Status
 from engine.cluster.rows import EventRow, NamespaceRow, NodeRow, PodRow, WorkloadRow
 from engine.cluster.source import ContextInfo, Unreachable
+from engine.cluster.watching import Watching, trouble_of
 from engine.commands.desk import Grants
 from engine.events import ClusterChanged, ContextChanged, Event, QueryReceived
 from engine.facts import ApprovalRequest, Decision, Evidence, Finding, Mode, ObjectRef, Remedy
@@ -61,6 +62,7 @@ class ScriptedCluster:
         self.context_list: list[ContextInfo] = []
         self.texts: dict[tuple[str, ObjectRef], str] = {}
         self.name_list: list[str] = []
+        self.watching_list: list[Watching] = []
         self.broken = ""
         self.threads: set[str] = set()
 
@@ -92,6 +94,13 @@ class ScriptedCluster:
     def findings(self, namespace: str) -> list[Finding]:
         self._read()
         return [f for f in self.finding_list if namespace in ("", f.object.namespace) or not f.object.namespace]
+
+    def watching(self) -> list[Watching]:
+        return self.watching_list
+
+    @property
+    def trouble(self) -> str:
+        return trouble_of(self.watching_list)
 
     def describe(self, ref: ObjectRef) -> str:
         self._read()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 from pathlib import Path
 
@@ -70,6 +71,18 @@ def test_the_header_says_where_what_may_change_and_what_is_there() -> None:
         assert "✗ llama3.1:8b absent" in d.lines[0]
 
     drive(story)
+
+
+def test_the_header_says_when_the_rows_are_not_current() -> None:
+    agent = shop()
+
+    async def story(d: Driver) -> None:
+        agent.status = dataclasses.replace(agent.status, cluster_note="pods not live for 12 s: nothing listens there")
+        agent.changed()
+        await d.settle()
+        assert "▲ pods not live for 12 s" in d.lines[0]
+
+    drive(story, agent)
 
 
 def test_a_protected_context_has_a_red_badge() -> None:

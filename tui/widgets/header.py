@@ -78,7 +78,12 @@ def _left(status: Status, width: int) -> list[Part]:
 def _right(status: Status, detail: int) -> list[Part]:
     dot = CLUSTER_DOTS[status.cluster_state]
     words = status.cluster_version if status.cluster_state == "ok" else status.cluster_state
-    parts: list[Part] = [dot, (f" {'cluster ' if detail > 1 else ''}{plain(words)}", "")]
+    if status.cluster_state == "ok" and status.cluster_note:
+        dot = ("▲", "$wait")
+        words = cut(one_line(status.cluster_note), (20, 28, 44, 70)[detail])
+    else:
+        words = f"{'cluster ' if detail > 1 else ''}{plain(words)}"
+    parts: list[Part] = [dot, (f" {words}", "")]
     model_dot = MODEL_DOTS[status.model_state]
     name = cut_middle(one_line(status.model), 24 if detail > 1 else 14) or "no model"
     state = {"ok": "", "unknown": "", "absent": " absent", "off": ""}[status.model_state]

@@ -10,6 +10,9 @@ import pytest
 
 from engine.cluster.rows import WORKLOAD_RESOURCES, event_rows, namespace_rows, node_rows, pod_row, workload_rows
 from engine.cluster.snapshot import open_recording
+from engine.cluster.source import Usage
+from engine.cluster.usage import by_node, by_pod
+from engine.facts import ObjectRef
 from engine.resources import resource_path
 
 NOW = datetime(2026, 3, 1, 10, 0, 0, tzinfo=UTC)
@@ -295,3 +298,42 @@ def test_pods_read_as_the_real_server_printed_them() -> None:
     }
     assert len(cells) == len(rows)
     assert rows == {(c[0], c[1]): (c[2], c[3], c[4]) for c in cells}
+
+
+def test_rows_carry_labels_the_owner_at_the_top_and_what_pods_use() -> None:
+    limited = {"name": "app", "resources": {"limits": {"cpu": "500m", "memory": "128Mi"}}}
+    api = pod("api-1-x", ("ReplicaSet", "api-1"))
+    api["metadata"]["labels"] = {"app": "api", "odd": 3}
+    api["spec"]["containers"] = [limited, {**limited, "name": "sidecar"}]
+    other = pod("api-1-y", ("ReplicaSet", "api-1"))
+    made = deployment("api", 2, 2)
+    made[0]["metadata"]["labels"] = {"team": "shop"}
+    used = by_pod(
+        [
+            Usage("shop", "api-1-x", "app", 0.2, 100.0),
+            Usage("shop", "api-1-x", "sidecar", 0.1, 28.0),
+            Usage("shop", "solo", "app", 1.5, 7.0),
+        ]
+    )
+    rows = {row.name: row for row in workload_rows(lists(*made, api, other, pod("solo")), NOW, used)}
+    x, y = rows["api"].pods
+    assert (x.labels, rows["api"].labels) == ({"app": "api"}, {"team": "shop"})
+    assert x.owner == ObjectRef("Deployment", "shop", "api")
+    assert rows["solo"].pods[0].owner is None
+    assert (x.cpu, x.memory, x.cpu_limit, x.memory_limit) == (pytest.approx(0.3), 128.0, 1.0, 256.0 * 1024 * 1024)
+    assert (y.cpu, y.memory, y.cpu_limit) == (None, None, None), "what nobody measured or limits is not zero"
+    assert (rows["api"].cpu, rows["api"].memory) == (pytest.approx(0.3), 128.0)
+    assert rows["solo"].cpu == 1.5
+
+
+def test_a_container_without_a_limit_leaves_its_pod_without_one() -> None:
+    one = pod("api")
+    one["spec"]["containers"] = [{"name": "app", "resources": {"limits": {"memory": "1Gi"}}}, {"name": "free"}]
+    assert pod_row(one, NOW).memory_limit is None
+
+
+def test_nodes_show_what_is_used_of_what_pods_may_have() -> None:
+    node = {"metadata": {"name": "a", "labels": {"zone": "x"}}, "status": {"allocatable": {"cpu": "4", "memory": "8Gi"}}}
+    row = node_rows([node], NOW, by_node([Usage("", "a", "", 1.25, 2**30)]))[0]
+    assert (row.labels, row.cpu, row.memory, row.cpu_limit, row.memory_limit) == ({"zone": "x"}, 1.25, 2**30, 4.0, 8 * 2**30)
+    assert node_rows([node], NOW)[0].memory is None
