@@ -57,16 +57,23 @@ class ClusterBrowser:
         """All namespaces with their pods and how many of those fail."""
         connection = self._opened()
         lister = Lister(connection)
-        return namespace_rows(lister.rows("namespaces", None), lister.rows("pods", None), now=connection.source.now())
+        known = (getattr(connection.source, "limited", None) or {}).get("pods")
+        return namespace_rows(lister.rows("namespaces", None), lister.rows("pods", None), now=connection.source.now(), known=known)
 
     def contexts(self) -> list[ContextInfo]:
         """The contexts that can be switched to."""
         return contexts(self._opening, self._kubeconfig)
 
     def workloads(self, namespace: str) -> list[WorkloadRow]:
-        """Workloads with their pods folded under them, trouble first; "" = all namespaces."""
+        """Workloads with their pods folded under them, trouble first; "" = all namespaces.
+
+        Raises NotRecorded for a namespace that a recording leaves out.
+        """
         connection = self._opened()
         lister = Lister(connection)
+        limited = (getattr(connection.source, "limited", None) or {}).get("pods")
+        if namespace and limited is not None and namespace not in limited:
+            connection.source.list("pods", namespace)  # raises NotRecorded, in the recording's words
         objects = {resource: lister.rows(resource, namespace or None) for resource in WORKLOAD_RESOURCES}
         return workload_rows(objects, now=connection.source.now(), usage=by_pod(self._usage(connection, "pods", namespace)))
 

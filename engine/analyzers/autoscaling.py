@@ -62,7 +62,7 @@ def _autoscaler(view: ClusterView, hpa: Obj) -> Iterator[Finding]:
     resource = RESOURCE_OF_KIND.get(kind)
     target = view.find(resource, hpa.namespace, name) if resource else None
     able, active, limited = hpa.condition("AbleToScale"), hpa.condition("ScalingActive"), hpa.condition("ScalingLimited")
-    gone = bool(resource) and target is None and view.can_see(resource or "")
+    gone = bool(resource) and target is None and view.can_see(resource or "", hpa.namespace)
     if gone or (able.get("status") == "False" and able.get("reason") == "FailedGetScale"):
         yield _no_target(view, hpa, kind, name, resource)
         return

@@ -31,7 +31,8 @@ def missing_file(view: ClusterView, container: Container, story: Story, cause: C
     for kind, holder, items in mounted_objects(mount.volume):
         ref = ObjectRef(kind, container.pod.namespace, holder)
         keys = [text_at(i, "path") for i in items] or keys_of(view, ref)
-        if not view.can_see("configmaps" if kind == "ConfigMap" else "secrets") or not (items or keys_shown(view, ref)):
+        resource = "configmaps" if kind == "ConfigMap" else "secrets"
+        if not view.can_see(resource, ref.namespace) or not (items or keys_shown(view, ref)):
             cause.says += f"; {ref}, mounted at {mount.path}, seems to have no key {name}, but its keys cannot be seen"
             return
         close = cite.nearest(name, keys)

@@ -56,7 +56,7 @@ def missing(view: ClusterView, reference: Reference) -> tuple[str, str] | None:
     """(what is missing, what it may have meant) for a reference that leads nowhere; None where it is fine or cannot be seen."""
     ref = reference.object
     resource = _RESOURCE[ref.kind]
-    if reference.optional or not view.can_see(resource):
+    if reference.optional or not view.can_see(resource, ref.namespace):
         return None
     found = view.find_ref(ref)
     if found is None:
@@ -224,7 +224,7 @@ def _mounts(view: ClusterView, pod: Obj, owner: ObjectRef) -> Iterator[Finding]:
         found = _NOT_FOUND.search(message)
         if found and not done:
             ref = ObjectRef("ConfigMap" if found["kind"].lower().startswith("configmap") else "Secret", pod.namespace, found["name"])
-            if view.can_see(_RESOURCE[ref.kind]) and view.find_ref(ref) is not None:
+            if view.can_see(_RESOURCE[ref.kind], ref.namespace) and view.find_ref(ref) is not None:
                 continue
             reference = next((r for r in wanted if r.object == ref), Reference(ref, "", False, "a volume"))
             yield _finding(

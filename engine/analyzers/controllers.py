@@ -213,7 +213,7 @@ def _blocked(workload: Obj, pods: list[Obj], wanted: int) -> str:
 
 def _governing_service(view: ClusterView, workload: Obj) -> Iterator[Finding]:
     name = workload.text("spec", "serviceName")
-    if not name or not view.can_see("services"):
+    if not name or not view.can_see("services", workload.namespace):
         return
     service = view.find("services", workload.namespace, name)
     if service is not None:

@@ -28,7 +28,7 @@ def dns(view: ClusterView) -> Iterator[Finding]:
     service = _service(view)
     if service is not None:
         yield from _server(view, service)
-    elif view.can_see("services") and view.within("services", _SYSTEM) and view.namespace in (None, _SYSTEM):
+    elif view.can_see("services", _SYSTEM) and view.within("services", _SYSTEM) and view.namespace in (None, _SYSTEM):
         yield network_finding(
             next(s for s in view.within("services", _SYSTEM)),
             "DnsServiceMissing",

@@ -216,7 +216,9 @@ def _secrets(view: ClusterView, container: Container) -> str:
     names = pull_secrets(view, container.pod.namespace, container.pod.map("spec"))
     if not names:
         return "the pod has no imagePullSecrets and its ServiceAccount neither, so the pull is anonymous (no credentials)"
-    missing = [n for n in names if view.can_see("secrets") and view.find("secrets", container.pod.namespace, n) is None]
+    missing = [
+        n for n in names if view.can_see("secrets", container.pod.namespace) and view.find("secrets", container.pod.namespace, n) is None
+    ]
     if missing:
         return f"its imagePullSecret {missing[0]} does not exist in namespace {container.pod.namespace}"
     return f"the credentials in its imagePullSecrets ({cite.listed(names)}) do not allow it (authorization)"
@@ -246,7 +248,7 @@ def _remedies(view: ClusterView, container: Container, owner: ObjectRef, code: s
 
 def _missing_pull_secret(view: ClusterView, namespace: str, pod: Obj, owner: ObjectRef) -> Iterator[Finding]:
     """Pull secrets that do not exist, named by a pod that waits for its image."""
-    if not view.can_see("secrets"):
+    if not view.can_see("secrets", namespace):
         return
     if not any(c.waiting_reason in ("ErrImagePull", "ImagePullBackOff") for c in containers(pod)):
         return

@@ -154,7 +154,7 @@ def _backends(ingress: Obj) -> list[_Backend]:
 
 
 def _backend(view: ClusterView, ingress: Obj, backend: _Backend) -> Iterator[Finding]:
-    if not view.can_see("services"):
+    if not view.can_see("services", ingress.namespace):
         return
     service = view.find("services", ingress.namespace, backend.name)
     at = f" for {backend.host or 'any host'}{backend.route}" if backend.route else " by default"
@@ -242,7 +242,7 @@ def _warnings(view: ClusterView, ingress: Obj) -> tuple[Any, ...]:
 def _tls(view: ClusterView, ingress: Obj) -> Iterator[Finding]:
     for index, entry in enumerate(ingress.maps("spec", "tls")):
         name = text_at(entry, "secretName")
-        if not name or not view.can_see("secrets"):
+        if not name or not view.can_see("secrets", ingress.namespace):
             continue
         secret = view.find("secrets", ingress.namespace, name)
         hosts = listed(texts_at(entry, "hosts")) or "all its hosts"

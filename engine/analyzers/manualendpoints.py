@@ -25,7 +25,7 @@ def without_selector(view: ClusterView, service: Obj) -> Iterator[Finding]:
     complaints = clients.complaints(service)
     said = tuple(c.evidence for c in complaints[:2])
     if not addresses:
-        if not view.can_see("endpointslices.discovery.k8s.io"):
+        if not view.can_see("endpointslices.discovery.k8s.io", service.namespace):
             return
         near = _named_workloads(view, service)
         hint = f"; the pods of {near[0].kind} {near[0].name} look meant" if near else ""
@@ -131,7 +131,7 @@ def external_name(view: ClusterView, service: Obj) -> Iterator[Finding]:
     )
     evidence = (field(service, "spec", "externalName"),)
     name, namespace = split(target, service.namespace, clients.callees.namespaces) if "." in target else ("", "")
-    if target.endswith((".svc", ".svc.cluster.local")) and name and view.can_see("services"):
+    if target.endswith((".svc", ".svc.cluster.local")) and name and view.can_see("services", namespace):
         known = clients.callees.services
         if (namespace, name) in known:
             if (namespace, name) == (service.namespace, service.name):

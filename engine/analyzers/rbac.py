@@ -139,7 +139,11 @@ def _missing(view: ClusterView, wants: list[Want], heard: list[tuple[Evidence, O
     misdirected = _misdirected(view, account)
     holding = [(b, role) for b, role in bound if role is not None]
     narrow = [(b, role) for b, role in holding if b.namespace and b.namespace != want.namespace and _allows(role, want)]
-    unseen = [resource for resource in (_BINDINGS, _CLUSTER_BINDINGS, _ROLES, _CLUSTER_ROLES) if not view.can_see(resource)]
+    unseen = [
+        resource
+        for resource in (_BINDINGS, _CLUSTER_BINDINGS, _ROLES, _CLUSTER_ROLES)
+        if not view.can_see(resource, want.namespace or account.namespace)
+    ]
     dangling = next((b for b in bound if b[1] is None), None)
     if not bound and misdirected is not None:
         binding, subject = misdirected
@@ -182,7 +186,7 @@ def _missing(view: ClusterView, wants: list[Want], heard: list[tuple[Evidence, O
         )
     else:
         text = f"{lead}: no RoleBinding or ClusterRoleBinding names it" if not unseen else f"{lead}; its roles and bindings cannot be seen"
-        if exists is None and view.can_see("serviceaccounts"):
+        if exists is None and view.can_see("serviceaccounts", account.namespace):
             text += " (and the ServiceAccount does not exist any more)"
         elif account.name == "default":
             text += "; the pod runs as the default ServiceAccount since its template names none"

@@ -98,7 +98,8 @@ def check(view: ClusterView, *, only: Collection[str] = ()) -> Report:
         except Exception as error:  # noqa: BLE001 - one analyzer's fault must not hide what the others see
             errors.append(f"analyzer {entry.name} failed: {type(error).__name__}: {error}")
     needed = list(dict.fromkeys(r for entry in wanted for r in entry.needs))
-    blind = [resource for resource in needed if not view.can_see(resource)]
+    blind = [resource for resource in needed if not view.can_see(resource) and resource in view.unseen]
+    errors += _half_recorded(view, needed)
     errors += _not_recorded(view, [resource for resource in blind if resource in view.unrecorded])
     for resource in blind:
         if resource in view.unrecorded:
@@ -108,6 +109,23 @@ def check(view: ClusterView, *, only: Collection[str] = ()) -> Report:
             finding = cannot_see(view, resource)
             findings[finding.id] = finding
     return Report(order(correlate(view, list(findings.values()))), view.scanned, tuple(errors))
+
+
+def _half_recorded(view: ClusterView, resources: list[str]) -> list[str]:
+    """One sentence for all the resources that were recorded of the same namespaces alone, when the view reaches further."""
+    alike: dict[frozenset[str], list[str]] = {}
+    for resource in resources:
+        if held := view.half_seen(resource):
+            alike.setdefault(held, []).append(resource)
+    return [
+        f"not recorded: {', '.join(sorted(names))} of namespaces other than {_some(held)}, so nothing can be said about those"
+        for held, names in alike.items()
+    ]
+
+
+def _some(names: frozenset[str], most: int = 8) -> str:
+    listed = sorted(names)
+    return ", ".join(listed) if len(listed) <= most else f"{', '.join(listed[:most])} and {len(listed) - most} more"
 
 
 def _not_recorded(view: ClusterView, resources: list[str]) -> list[str]:

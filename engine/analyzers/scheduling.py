@@ -228,7 +228,7 @@ def _claims(view: ClusterView, pod: Obj, said: str) -> Reason | None:
     for name in claims_of(pod):
         claim = view.find("persistentvolumeclaims", pod.namespace, name)
         if claim is None:
-            if not view.can_see("persistentvolumeclaims") and not (named and named.group(1) == name):
+            if not view.can_see("persistentvolumeclaims", pod.namespace) and not (named and named.group(1) == name):
                 refused = _refused_claim(view, pod.namespace, name) if "PersistentVolumeClaims" in said else None
                 if refused is not None:
                     text = f"its claim {name} has no volume, since {refused.text('message').strip()}"

@@ -60,7 +60,7 @@ def _nobody(view: ClusterView, service: Obj, selector: Mapping[str, str], pods: 
         owner = owners[0]
         wanted = owner.at("spec", "replicas")
         zero = wanted == 0
-        if not zero and not view.can_see("pods"):
+        if not zero and not view.can_see("pods", service.namespace):
             return
         why = "is scaled to 0 replicas" if zero else "has no pods"
         yield network_finding(
@@ -77,7 +77,7 @@ def _nobody(view: ClusterView, service: Obj, selector: Mapping[str, str], pods: 
             detail=service.name if zero else "",
         )
         return
-    if not view.can_see("pods"):
+    if not view.can_see("pods", service.namespace):
         return
     words = ", ".join(f"{k}={v}" for k, v in selector.items())
     guess = _meant(view, service, selector, pods)
@@ -98,7 +98,7 @@ def _nobody(view: ClusterView, service: Obj, selector: Mapping[str, str], pods: 
         remedy = Remedy("make the selector match the pods' labels", command, "mutate")
     else:
         text = f"its selector {words} matches no pod and no workload of namespace {service.namespace}"
-        if not all(view.can_see(resource) for resource in WORKLOADS):
+        if not all(view.can_see(resource, service.namespace) for resource in WORKLOADS):
             text = f"its selector {words} matches no pod (not every kind of workload can be seen)"
         remedy = Remedy("see which labels the pods have", f"kubectl -n {service.namespace} get pods --show-labels", "read")
     critical = guess is not None or bool(complaints)

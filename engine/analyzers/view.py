@@ -93,6 +93,10 @@ class ClusterView:
         """The unseen resources that the server refused for want of a permission."""
         self.unrecorded: set[str] = set()
         """The unseen resources that a recording lacks, in whole or in part."""
+        self.limited: Mapping[str, frozenset[str]] = {}
+        """Resources that a recording holds of these namespaces only: nothing is known of them in others."""
+        self._dark: set[tuple[str, str]] = set()
+        """Resource and namespace of looks beyond the view's own namespace that a recording has no answer to."""
 
     @classmethod
     def of(cls, source: ClusterSource, namespace: str | None = None, *, cancel: CancelToken | None = None) -> ClusterView:
@@ -110,6 +114,7 @@ class ClusterView:
         partial = getattr(source, "partial", None) or {}
         view.unseen.update(partial)
         view.unrecorded.update(partial)
+        view.limited = getattr(source, "limited", None) or {}
         return view
 
     @classmethod
@@ -150,6 +155,9 @@ class ClusterView:
                 except (Forbidden, NotFound, NotRecorded) as error:
                     if isinstance(error, Forbidden) and namespace is None and self.namespace is not None:
                         found = self.within(resource, self.namespace)  # a wider look than the scope: what is allowed must do
+                    elif isinstance(error, NotRecorded) and namespace not in (None, self.namespace) and resource in self.limited:
+                        self._dark.add((resource, namespace or ""))
+                        found = []
                     else:
                         self.unseen[resource] = str(error)
                         if isinstance(error, Forbidden):
@@ -173,10 +181,19 @@ class ClusterView:
         self._spaces[resource] = spaces
         return spaces
 
-    def can_see(self, resource: str) -> bool:
-        """Whether the resource's list could be read (asks for it if nobody did yet)."""
-        self.all(resource)
-        return resource not in self.unseen
+    def can_see(self, resource: str, namespace: str = "") -> bool:
+        """Whether all objects of a resource are known, in a namespace or else in the view's scope (asks for the list if nobody did yet)."""
+        where = namespace or self.namespace
+        self.within(resource, None if self.namespace is None else where)
+        if resource in self.unseen or (resource, where) in self._dark:
+            return False
+        held = self.limited.get(resource)
+        return held is None or where in held
+
+    def half_seen(self, resource: str) -> frozenset[str]:
+        """The namespaces that a resource is known in where the view reaches further; empty where it is known throughout or nowhere."""
+        held = self.limited.get(resource)
+        return frozenset() if held is None or resource in self.unseen or self.namespace in held else held
 
     def find(self, resource: str, namespace: str, name: str) -> Obj | None:
         """One object by name, from the lists; None when it is not there (check `can_see` before calling it missing)."""

@@ -91,7 +91,7 @@ def webhooks(view: ClusterView) -> Iterator[Finding]:
 
 def _judge(view: ClusterView, configuration: Obj, index: int, name: str) -> Iterator[Finding]:
     service = map_at(configuration.raw, "webhooks", index, "clientConfig", "service")
-    if not service or not view.can_see("services"):
+    if not service or not view.can_see("services", text_at(service, "namespace")):
         return
     namespace, target = text_at(service, "namespace"), text_at(service, "name")
     found = next((s for s in view.within("services", namespace) if s.name == target and s.namespace == namespace), None)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 import uuid
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal, Protocol
@@ -116,6 +116,20 @@ class Overlay:
             merged: dict[Key, RawObject | None] = {key_of(obj): obj for obj in recorded}
             merged |= {key: obj for key, obj in changed.items() if namespace is None or key[0] == namespace}
             return [obj for _, obj in sorted(merged.items(), key=lambda pair: "/".join(pair[0])) if obj is not None]
+
+    @property
+    def partial(self) -> Mapping[str, str]:
+        """As of the recording, with what it lacks and now has objects that were made here: single ones as well."""
+        found = dict(getattr(self.recording, "partial", {}))
+        lacks = getattr(self.recording, "lacks", None)
+        for resource in [name for name in self._objects if lacks is not None and lacks(name)]:
+            found[resource] = f"{self.title} has no {resource} but those of this session, so nothing can be said about others"
+        return found
+
+    @property
+    def limited(self) -> Mapping[str, frozenset[str]]:
+        """As of the recording."""
+        return getattr(self.recording, "limited", None) or {}
 
     def get(self, resource: str, namespace: str, name: str, *, cancel: CancelToken | None = None) -> RawObject:
         """One object as it is now. Raises NotFound for one that was deleted."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -129,8 +129,13 @@ def event_rows(events: Iterable[Mapping[str, Any]], now: datetime) -> list[Event
     return sorted(rows, key=lambda r: (r.age, r.namespace, r.object, r.reason))
 
 
-def namespace_rows(namespaces: Iterable[Mapping[str, Any]], pods: Iterable[Mapping[str, Any]], now: datetime) -> list[NamespaceRow]:
-    """Namespaces with their pod counts; those in trouble first, then by name. Where their list is missing, those that pods are in."""
+def namespace_rows(
+    namespaces: Iterable[Mapping[str, Any]], pods: Iterable[Mapping[str, Any]], now: datetime, known: Collection[str] | None = None
+) -> list[NamespaceRow]:
+    """Namespaces with their pod counts; those in trouble first, then by name. Where their list is missing, those that pods are in.
+
+    `known`: the only namespaces whose pods were recorded (None: of all).
+    """
     counts: dict[str, list[int]] = {}
     ages: dict[str, float] = {}
     for pod in pods:
@@ -143,10 +148,11 @@ def namespace_rows(namespaces: Iterable[Mapping[str, Any]], pods: Iterable[Mappi
     for namespace in namespaces:
         name = text_at(namespace, "metadata", "name")
         total, failing = counts.get(name, (0, 0))
-        rows.append(NamespaceRow(name, text_at(namespace, "status", "phase"), total, failing, _age(namespace, now)))
+        phase = text_at(namespace, "status", "phase")
+        rows.append(NamespaceRow(name, phase, total, failing, _age(namespace, now), known is None or name in known))
     if not rows:  # a dump without their list: each is at least as old as its oldest pod
         rows = [NamespaceRow(name, "", total, failing, ages[name]) for name, (total, failing) in counts.items()]
-    return sorted(rows, key=lambda r: (r.failing == 0 and r.status != "Terminating", r.name))
+    return sorted(rows, key=lambda r: (r.failing == 0 and r.status != "Terminating", not r.known, r.name))
 
 
 class _Owners:

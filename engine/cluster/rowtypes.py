@@ -100,13 +100,14 @@ class EventRow:
 
 @dataclass(frozen=True, slots=True)
 class NamespaceRow:
-    """One namespace; `failing` counts pods that are broken or wait for longer than a minute."""
+    """One namespace; `failing` counts pods that are broken or wait for longer than a minute. `known`: whether its pods were recorded."""
 
     name: str
     status: str
     pods: int
     failing: int
     age: float
+    known: bool = True
 
 
 def _sum(values: Iterable[float | None]) -> float | None:

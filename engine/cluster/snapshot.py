@@ -98,6 +98,7 @@ class RecordedCluster:
                 self._preferred[row.name] = row
         self._parsed: dict[Key, _Objects] = {}
         self._resources: tuple[ResourceType, ...] | None = None
+        self._limited: Mapping[str, frozenset[str]] | None = None
         self._lock = threading.RLock()
 
     @property
@@ -171,6 +172,23 @@ class RecordedCluster:
     def partial(self) -> Mapping[str, str]:
         """Resources of which there may be more than were recorded, each with a sentence that says so."""
         return {name: self._only_some(row) for name, row in self._preferred.items() if row.partial}
+
+    @property
+    def limited(self) -> Mapping[str, frozenset[str]]:
+        """Resources that were recorded of some of the cluster's namespaces only, each with those: of the others nothing is known."""
+        if self._limited is None:
+            rows = [row for row in self._preferred.values() if row.namespaced and not row.partial and row.status == 200]
+            whole = self._namespace_names()
+            held = {row.name: frozenset(row.namespaces) for row in rows if row.namespaces is not None}
+            self._limited = {name: some for name, some in held.items() if not (whole and whole <= some)}
+        return self._limited
+
+    def _namespace_names(self) -> set[str]:
+        """All namespaces of the cluster; none where their list was not recorded."""
+        row = self._preferred.get("namespaces")
+        if row is None or row.partial or row.status != 200:
+            return set()
+        return {name for _, name in self._of(row, "").by_name}
 
     def objects(self, group: str, version: str, plural: str) -> RawObjects:
         """All objects of one group version, with kind and apiVersion. Raises NotRecorded, Forbidden, NotFound as `list` does."""

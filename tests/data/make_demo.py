@@ -26,7 +26,10 @@ NAMESPACES = (
     "default", "kube-node-lease", "kube-public", "kube-system", "ingress-nginx",
     "blog", "catalog", "crm", "docs", "gateway", "hr", "mailer", "orders", "payments", "shop", "warehouse", "web",
 )  # fmt: skip
-OPENAPI = ("api/v1", "apis/apps/v1", "apis/batch/v1", "apis/networking.k8s.io/v1")
+OPENAPI = (
+    "api/v1", "apis/apps/v1", "apis/autoscaling/v2", "apis/batch/v1", "apis/networking.k8s.io/v1", "apis/policy/v1",
+    "apis/rbac.authorization.k8s.io/v1",
+)  # fmt: skip
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 
@@ -84,7 +87,7 @@ def files_of(recording: Archive) -> dict[str, bytes]:
             "format": 1,
             "title": "demo",
             "about": "The demo of K8sAgent: a real Kubernetes cluster with faults planted in it and healthy workloads beside them.",
-            "trimmed": "Taken from a larger recording: the namespaces below, OpenAPI of core, apps, batch, networking; no Secret values.",
+            "trimmed": "Taken from a larger recording: the namespaces below, OpenAPI of the common groups; no Secret values.",
             "namespaces": list(NAMESPACES),
             **{key: meta[key] for key in ("recorded_at", "finished_at", "node", "server_version")},
         }

@@ -16,7 +16,7 @@ class Kubectl:
         self._start = [str(program), "--kubeconfig", str(kubeconfig), "--cache-dir", str(cache)]
 
     def __call__(self, *args: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
-        environment = {"PATH": os.environ["PATH"], "HOME": os.environ["HOME"]}
+        environment = {name: os.environ[name] for name in ("PATH", "HOME", "KUBE_EDITOR") if name in os.environ}
         command = [*self._start, *args]
         return subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=30, env=environment, check=False)
 

@@ -28,20 +28,25 @@ def namespace_choices(rows: Sequence[NamespaceRow], recent: Sequence[str], curre
     every = Choice(ALL, "all namespaces", _glyph(failing), "now" if not current else "", _counts(pods, failing, ""))
     return [
         every,
-        *(
-            Choice(row.name, row.name, _glyph(row.failing), _note(row, order, current), _counts(row.pods, row.failing, age(row.age)))
-            for row in ranked
-        ),
+        *(Choice(row.name, row.name, _glyph(row.failing, row.known), _note(row, order, current), _seen(row)) for row in ranked),
     ]
 
 
-def _glyph(failing: int) -> tuple[str, str]:
+def _glyph(failing: int, known: bool = True) -> tuple[str, str]:
+    if not known:
+        return "?", "$quiet"
     return ("✗", "$bad") if failing else ("●", "$good")
 
 
 def _note(row: NamespaceRow, order: dict[str, int], current: str) -> str:
     words = ["now"] if row.name == current else ["recent"] if row.name in order else []
     return " · ".join([*words, *([one_line(row.status).lower()] if row.status != "Active" else [])])
+
+
+def _seen(row: NamespaceRow) -> tuple[tuple[str, str, str], ...]:
+    if not row.known:
+        return (("", "$bad", ">"), ("not recorded", "$quiet", ">"), (age(row.age), "$quiet", ">"))
+    return _counts(row.pods, row.failing, age(row.age))
 
 
 def _counts(pods: int, failing: int, old: str) -> tuple[tuple[str, str, str], ...]:

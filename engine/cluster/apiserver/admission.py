@@ -18,6 +18,7 @@ from engine.cluster.source import ClusterError, RawObject, ResourceType
 NAME = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
 KEPT = ("uid", "creationTimestamp", "generation", "resourceVersion", "deletionTimestamp", "deletionGracePeriodSeconds")
 TEMPLATED = ("deployments.apps", "replicasets.apps", "statefulsets.apps", "daemonsets.apps")
+NODE_PORTS = range(30000, 32768)
 POD_MAY_CHANGE = ("activeDeadlineSeconds", "terminationGracePeriodSeconds", "tolerations")
 
 
@@ -234,7 +235,21 @@ def _default_service(overlay: Overlay, obj: dict[str, Any], spec: dict[str, Any]
     if spec["type"] != "ExternalName" and not spec.get("clusterIP"):
         spec["clusterIP"] = f"10.96.{240 + overlay.revision // 250 % 15}.{overlay.revision % 250 + 1}"
         spec["clusterIPs"] = [spec["clusterIP"]]
+    if spec["type"] in ("NodePort", "LoadBalancer"):
+        _give_node_ports(overlay, spec)
     obj.setdefault("status", {"loadBalancer": {}})
+
+
+def _give_node_ports(overlay: Overlay, spec: dict[str, Any]) -> None:
+    """A free port of every node for each of a Service's ports that asks for none."""
+    try:
+        held = {int_at(port, "nodePort") for service in overlay.list("services") for port in maps_at(service, "spec", "ports")}
+    except ClusterError:
+        held = set()
+    free = (port for port in NODE_PORTS if port not in held)
+    for port in spec.get("ports") or []:
+        if isinstance(port, dict) and not port.get("nodePort"):
+            port["nodePort"] = next(free, NODE_PORTS[-1])
 
 
 def _blank(secret: dict[str, Any]) -> None:

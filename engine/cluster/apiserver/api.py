@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import threading
 
+from engine.cluster.apiserver.openapi import ROOT as OPENAPI
 from engine.cluster.apiserver.openapi import made_openapi
 from engine.cluster.apiserver.podlogs import pod_log
 from engine.cluster.apiserver.read import Reader
 from engine.cluster.apiserver.resources import Catalogue
 from engine.cluster.apiserver.review import REVIEWS, review
 from engine.cluster.apiserver.routing import Target, parse_path
-from engine.cluster.apiserver.wire import TEXT, ApiError, Reply, Request, json_reply, no_such_resource
+from engine.cluster.apiserver.wire import TEXT, ApiError, Reply, Request, decode_json, json_reply, no_such_resource
 from engine.cluster.apiserver.write import Writer, scale_of
+from engine.cluster.objects import map_at
 from engine.cluster.overlay import Overlay
-from engine.cluster.source import ClusterError, ClusterSource
+from engine.cluster.source import ClusterError, ClusterSource, ResourceType
 
 NEEDS_A_NODE = {
     "exec": "exec needs a running container",
@@ -22,6 +24,7 @@ NEEDS_A_NODE = {
     "proxy": "proxy needs a running server behind it",
     "ephemeralcontainers": "debug needs a node that can run a container",
 }
+SCALE = ResourceType("autoscaling", "v1", "scales", "Scale", namespaced=True)
 HEALTH = ("healthz", "livez", "readyz")
 
 
@@ -70,12 +73,16 @@ class Api:
             return found
         if name == "openapi/v2" and "proto-openapi" in request.accept and "json" not in request.accept:
             raise ApiError(406, "this recorded cluster has its OpenAPI v2 as JSON only; use kubectl 1.29 or newer, or --validate=false")
+        recorded: bytes | None = None
         for reader in ("openapi", "raw"):
             read = getattr(self.cluster, reader, None)
             data = read(path) if read else None
-            if isinstance(data, bytes):
-                return Reply(data)
+            recorded = recorded or (data if isinstance(data, bytes) else None)
         schema = made_openapi(self.catalogue, path)
+        if recorded is not None and schema is not None and name == OPENAPI:
+            return json_reply({"paths": {**schema["paths"], **map_at(decode_json(recorded), "paths")}})
+        if recorded is not None:
+            return Reply(recorded)
         return json_reply(schema) if schema else None
 
     def _version(self) -> Reply:
@@ -106,9 +113,9 @@ class Api:
         if request.method in ("GET", "HEAD"):
             obj = self._reader.object(kind, target)
             if target.subresource == "scale":
-                return json_reply(scale_of(obj))
+                return json_reply(self._reader.in_form(SCALE, scale_of(obj), request))
             if target.subresource == "status":
-                return json_reply(obj)
+                return json_reply(self._reader.in_form(kind, obj, request))
             raise no_such_resource()
         return self._allowed().subresource(target, request)
 

@@ -8,7 +8,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A field's JSON name and how it is read: text, bytes, int, bool, message, quantity, time, intstr; `many` and `map` repeat it."""
+    """A field's JSON name and how it is read: text, bytes, int, bool, message, quantity, time, intstr; `many` and `map` repeat it.
+
+    A message without a name stands inline: its fields are those of the message around it.
+    """
 
     name: str
     kind: str = "text"
@@ -30,6 +33,7 @@ ROLE_BINDING = {
     2: _message("subjects", "Subject", many=True),
     3: _message("roleRef", "RoleRef"),
 }
+AUTOSCALER_V1 = "HorizontalPodAutoscaler in version 1"
 POD_TEMPLATE = {1: _message("metadata", "ObjectMeta"), 2: _message("spec", "PodSpec")}
 MESSAGES: Mapping[str, Mapping[int, Field]] = {
     "ObjectMeta": {
@@ -128,7 +132,21 @@ MESSAGES: Mapping[str, Mapping[int, Field]] = {
     },
     "LabelSelector": {1: _text("matchLabels", map=True)},
     "PodTemplate": POD_TEMPLATE,
+    "Volume": {1: _text("name"), 2: _message("", "VolumeSource")},
+    "VolumeSource": {1: _message("hostPath", "HostPath")},
+    "HostPath": {1: _text("path"), 2: _text("type")},
+    "VolumeMount": {1: _text("name"), 2: Field("readOnly", "bool"), 3: _text("mountPath"), 4: _text("subPath")},
+    "Toleration": {
+        1: _text("key"),
+        2: _text("operator"),
+        3: _text("value"),
+        4: _text("effect"),
+        5: Field("tolerationSeconds", "int"),
+    },
+    "SecurityContext": {1: _message("capabilities", "Capabilities"), 2: Field("privileged", "bool")},
+    "Capabilities": {1: _text("add", many=True), 2: _text("drop", many=True)},
     "PodSpec": {
+        1: _message("volumes", "Volume", many=True),
         2: _message("containers", "Container", many=True),
         3: _text("restartPolicy"),
         4: Field("terminationGracePeriodSeconds", "int"),
@@ -143,6 +161,7 @@ MESSAGES: Mapping[str, Mapping[int, Field]] = {
         13: Field("hostIPC", "bool"),
         14: _message("securityContext", "Empty"),
         19: _text("schedulerName"),
+        22: _message("tolerations", "Toleration", many=True),
     },
     "Container": {
         1: _text("name"),
@@ -153,8 +172,10 @@ MESSAGES: Mapping[str, Mapping[int, Field]] = {
         6: _message("ports", "ContainerPort", many=True),
         7: _message("env", "EnvVar", many=True),
         8: _message("resources", "Resources"),
+        9: _message("volumeMounts", "VolumeMount", many=True),
         13: _text("terminationMessagePath"),
         14: _text("imagePullPolicy"),
+        15: _message("securityContext", "SecurityContext"),
         16: Field("stdin", "bool"),
         17: Field("stdinOnce", "bool"),
         18: Field("tty", "bool"),
@@ -227,6 +248,17 @@ MESSAGES: Mapping[str, Mapping[int, Field]] = {
         3: Field("maxReplicas", "int"),
         4: _message("metrics", "MetricSpec", many=True),
     },
+    AUTOSCALER_V1: {
+        1: _message("metadata", "ObjectMeta"),
+        2: _message("spec", "AutoscalerSpecV1"),
+        3: _message("status", "AutoscalerStatus"),
+    },
+    "AutoscalerSpecV1": {
+        1: _message("scaleTargetRef", "ScaleTarget"),
+        2: Field("minReplicas", "int"),
+        3: Field("maxReplicas", "int"),
+        4: Field("targetCPUUtilizationPercentage", "int"),
+    },
     "ScaleTarget": {1: _text("kind"), 2: _text("name"), 3: _text("apiVersion")},
     "MetricSpec": {1: _text("type"), 4: _message("resource", "ResourceMetric")},
     "ResourceMetric": {1: _text("name"), 2: _message("target", "MetricTarget")},
@@ -244,6 +276,40 @@ MESSAGES: Mapping[str, Mapping[int, Field]] = {
         7: Field("backoffLimit", "int"),
         8: Field("ttlSecondsAfterFinished", "int"),
     },
+    "CronJob": {1: _message("metadata", "ObjectMeta"), 2: _message("spec", "CronJobSpec"), 3: _message("status", "Empty")},
+    "CronJobSpec": {
+        1: _text("schedule"),
+        2: Field("startingDeadlineSeconds", "int"),
+        3: _text("concurrencyPolicy"),
+        4: Field("suspend", "bool"),
+        5: _message("jobTemplate", "JobTemplate"),
+        6: Field("successfulJobsHistoryLimit", "int"),
+        7: Field("failedJobsHistoryLimit", "int"),
+        8: _text("timeZone"),
+    },
+    "JobTemplate": {1: _message("metadata", "ObjectMeta"), 2: _message("spec", "JobSpec")},
+    "Ingress": {1: _message("metadata", "ObjectMeta"), 2: _message("spec", "IngressSpec"), 3: _message("status", "ServiceStatus")},
+    "IngressSpec": {
+        1: _message("defaultBackend", "IngressBackend"),
+        2: _message("tls", "IngressTls", many=True),
+        3: _message("rules", "IngressRule", many=True),
+        4: _text("ingressClassName"),
+    },
+    "IngressTls": {1: _text("hosts", many=True), 2: _text("secretName")},
+    "IngressRule": {1: _text("host"), 2: _message("", "IngressRuleValue")},
+    "IngressRuleValue": {1: _message("http", "IngressPaths")},
+    "IngressPaths": {1: _message("paths", "IngressPath", many=True)},
+    "IngressPath": {1: _text("path"), 2: _message("backend", "IngressBackend"), 3: _text("pathType")},
+    "IngressBackend": {4: _message("service", "IngressService")},
+    "IngressService": {1: _text("name"), 2: _message("port", "IngressPort")},
+    "IngressPort": {1: _text("name"), 2: Field("number", "int")},
+    "PriorityClass": {
+        1: _message("metadata", "ObjectMeta"),
+        2: Field("value", "int"),
+        3: Field("globalDefault", "bool"),
+        4: _text("description"),
+        5: _text("preemptionPolicy"),
+    },
 }
 OBJECTS = frozenset(
     {
@@ -259,6 +325,9 @@ OBJECTS = frozenset(
         "Scale",
         "Deployment",
         "Job",
+        "CronJob",
+        "Ingress",
+        "PriorityClass",
         "Service",
         "Role",
         "ClusterRole",

@@ -9,7 +9,7 @@ import base64
 from collections.abc import Iterator
 from typing import Any
 
-from engine.cluster.apiserver.messages import MESSAGES, OBJECTS, Field
+from engine.cluster.apiserver.messages import AUTOSCALER_V1, MESSAGES, OBJECTS, Field
 from engine.cluster.apiserver.wire import ApiError
 
 MAGIC = b"k8s\x00"
@@ -23,11 +23,12 @@ def decode_protobuf(body: bytes) -> dict[str, Any]:
         envelope = dict(_fields(body[len(MAGIC) :]))
         meta = dict(_fields(_bytes(envelope.get(1, b""))))
         api_version, kind = (_bytes(meta.get(number, b"")).decode() for number in (1, 2))
-        if kind not in OBJECTS or (kind == "HorizontalPodAutoscaler" and api_version != "autoscaling/v2"):
+        if kind not in OBJECTS:
             raise ApiError(
                 415, f"this recorded cluster does not read {kind or 'such'} objects as protobuf; send YAML with kubectl apply -f"
             )
-        return {"kind": kind, "apiVersion": api_version, **_decode(_bytes(envelope.get(2, b"")), kind, kind)}
+        message = AUTOSCALER_V1 if (api_version, kind) == ("autoscaling/v1", "HorizontalPodAutoscaler") else kind
+        return {"kind": kind, "apiVersion": api_version, **_decode(_bytes(envelope.get(2, b"")), message, kind)}
     except (IndexError, ValueError) as error:
         raise ApiError(400, f"the request's protobuf body is broken: {error}") from error
 
@@ -47,6 +48,8 @@ def _decode(data: bytes, message: str, path: str) -> dict[str, Any]:
             entry = dict(_fields(_bytes(raw)))
             key = _bytes(entry.get(1, b"")).decode()
             found.setdefault(field.name, {})[key] = _value(entry.get(2, b""), field, path)
+        elif not field.name:
+            found |= _value(raw, field, path)
         elif field.many:
             found.setdefault(field.name, []).append(_value(raw, field, f"{path}.{field.name}"))
         else:

@@ -41,7 +41,7 @@ class Reader:
         kind = self.catalogue.find(target.group, target.version, target.plural)
         if target.name and not request.flag("watch"):
             obj = self.object(kind, target)
-            return json_reply(self._in_form(kind, obj, request), warning=self._warning(kind))
+            return json_reply(self.in_form(kind, obj, request), warnings=self._warnings(kind, target))
         if request.flag("watch"):
             return self._watch(kind, target, request)
         return self._list(kind, target, request)
@@ -94,7 +94,8 @@ class Reader:
             return None
         return found if isinstance(found, list) else None
 
-    def _in_form(self, kind: ResourceType, obj: RawObject, request: Request) -> dict[str, Any]:
+    def in_form(self, kind: ResourceType, obj: RawObject, request: Request) -> dict[str, Any]:
+        """One object as the client wants it: plain, as a Table, or its metadata."""
         form = wanted_form(request)
         if form == "table":
             metadata = {"resourceVersion": text_at(obj, "metadata", "resourceVersion")}
@@ -145,13 +146,21 @@ class Reader:
             now=self.cluster.now(),
             definition=self._definition(kind),
         )
-        return json_reply(document, warning=self._warning(kind))
+        return json_reply(document, warnings=self._warnings(kind, target))
 
-    def _warning(self, kind: ResourceType) -> str:
+    def _warnings(self, kind: ResourceType, target: Target) -> tuple[str, ...]:
+        """What kubectl prints beside the answer: a kind that is deprecated, a list that does not hold all namespaces."""
+        held = () if target.namespace else (getattr(self.cluster, "limited", None) or {}).get(kind.name, ())
+        listed = sorted(held)[:8]
+        more = f" and {len(held) - len(listed)} more namespaces" if len(held) > len(listed) else ""
+        limit = (f"{kind.name} were recorded of {', '.join(listed)}{more} only",) if held else ()
+        return limit + self._deprecation(kind)
+
+    def _deprecation(self, kind: ResourceType) -> tuple[str, ...]:
         since, words = DEPRECATED.get(kind.name, (0, ""))
         parts = self.cluster.server_version().removeprefix("v").split(".")
         minor = int(parts[1]) if len(parts) > 1 and parts[1].isdigit() else 0
-        return words if minor >= since else ""
+        return (words,) if words and minor >= since else ()
 
     def version(self) -> str:
         """The resourceVersion of the whole cluster now."""

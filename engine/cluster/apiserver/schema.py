@@ -9,7 +9,7 @@ import msgspec
 
 from engine.cluster.apiserver.wire import ApiError
 from engine.cluster.objects import map_at, maps_at, text_at, texts_at
-from engine.cluster.source import ClusterSource, ResourceType
+from engine.cluster.source import ClusterSource, RawObject, ResourceType
 
 PREFIX = "#/components/schemas/"
 WORDS = {"object": dict, "array": list, "string": str, "boolean": bool, "integer": int}
@@ -23,12 +23,15 @@ class Schemas:
         self._read = getattr(cluster, "openapi", None)
         self._parsed: dict[str, Mapping[str, Any]] = {}
 
-    def check(self, kind: ResourceType, obj: Mapping[str, Any], validation: str) -> None:
-        """Raises ApiError 400 for unknown fields (when `validation` is Strict) and wrong types, 422 for missing fields."""
+    def check(self, kind: ResourceType, obj: RawObject, validation: str) -> tuple[RawObject, tuple[str, ...]]:
+        """The object without fields that its kind does not have, and a warning for each of those (none when `validation` is Ignore).
+
+        Raises ApiError 400 for unknown fields when `validation` is Strict and for wrong types, 422 for missing fields.
+        """
         schemas = self._schemas(kind)
         root = next((s for s in schemas.values() if _is_of(s, kind)), None)
         if root is None:
-            return
+            return obj, ()
         problems = list(_problems(obj, root, schemas, ""))
         unknown, wrong, missing = ([text for sort, text in problems if sort == wanted] for wanted in ("unknown", "wrong", "missing"))
         name = f"{kind.kind} in version {kind.version!r} cannot be handled as a {kind.kind}"
@@ -43,6 +46,10 @@ class Schemas:
             name = text_at(obj, "metadata", "name")
             details = {"name": name, "group": kind.group, "kind": kind.kind, "causes": causes}
             raise ApiError(422, f'{kind.kind}{"." + kind.group if kind.group else ""} "{name}" is invalid: {words}', details=details)
+        if not unknown:
+            return obj, ()
+        warnings = () if validation == "Ignore" else tuple(f'unknown field "{text}"' for text in unknown[:MAX_PROBLEMS])
+        return _pruned(obj, root, schemas), warnings
 
     def _schemas(self, kind: ResourceType) -> Mapping[str, Any]:
         path = f"/openapi/v3/apis/{kind.group}/{kind.version}" if kind.group else f"/openapi/v3/api/{kind.version}"
@@ -100,6 +107,22 @@ def _object_problems(
     for key in texts_at(schema, "required"):
         if key not in value:
             yield "missing", f"{dot}{key}"
+
+
+def _pruned(value: Any, schema: Mapping[str, Any], schemas: Mapping[str, Any]) -> Any:
+    """A copy of the value without the fields that the schema does not have."""
+    schema = _resolved(schema, schemas)
+    if schema.get("x-kubernetes-preserve-unknown-fields"):
+        return value
+    if isinstance(value, list):
+        return [_pruned(item, map_at(schema, "items"), schemas) for item in value]
+    if not isinstance(value, dict):
+        return value
+    properties, more = map_at(schema, "properties"), schema.get("additionalProperties")
+    if not properties and not isinstance(more, dict):
+        return value
+    kept = {key: properties.get(key, more) for key in value if key in properties or isinstance(more, dict)}
+    return {key: _pruned(value[key], inner, schemas) for key, inner in kept.items()}
 
 
 def _word(value: object) -> str:

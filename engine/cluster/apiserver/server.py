@@ -225,8 +225,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _send(self, reply: Reply) -> None:
         lines = [f"HTTP/1.1 {reply.status} {self.responses.get(reply.status, ('',))[0]}", f"Content-Type: {reply.content_type}"]
         lines += ["Cache-Control: no-cache, private", f"Date: {self.date_time_string()}"]
-        if reply.warning:
-            lines.append(f'Warning: 299 - "{reply.warning}"')
+        lines += [f'Warning: 299 - "{_quotable(text)}"' for text in reply.warnings]
         if reply.close or self.server.stopping.is_set():
             self.close_connection = True
             lines.append("Connection: close")
@@ -242,3 +241,9 @@ class _Handler(BaseHTTPRequestHandler):
         for chunk in reply.stream:
             self.wfile.write(f"{len(chunk):x}\r\n".encode() + chunk + b"\r\n")
         self.wfile.write(b"0\r\n\r\n")
+
+
+def _quotable(text: str) -> str:
+    """Text as it may stand between the quotes of a header: names in it come from clients and recordings."""
+    plain = "".join(char if char.isprintable() else " " for char in text)
+    return plain.replace("\\", "\\\\").replace('"', '\\"')[:1000]

@@ -76,7 +76,7 @@ class Reply:
     status: int = 200
     content_type: str = JSON
     stream: Iterator[bytes] | None = None
-    warning: str = ""
+    warnings: tuple[str, ...] = ()
     close: bool = False
 
 
@@ -115,8 +115,8 @@ def encode(value: object) -> bytes:
     return msgspec.json.encode(value) + b"\n"
 
 
-def json_reply(value: object, status: int = 200, warning: str = "") -> Reply:
-    return Reply(encode(value), status=status, warning=warning)
+def json_reply(value: object, status: int = 200, warnings: tuple[str, ...] = ()) -> Reply:
+    return Reply(encode(value), status=status, warnings=warnings)
 
 
 def decode_json(body: bytes) -> Any:

@@ -22,6 +22,8 @@ from engine.cluster.tables.model import format_selector
 
 STRATEGIC, MERGE, JSON_PATCH = "application/strategic-merge-patch+json", "application/merge-patch+json", "application/json-patch+json"
 APPLY = "application/apply-patch+yaml"
+DEBUGGER = "node-debugger-"
+"""How the pod that `kubectl debug node/NAME` asks for is called."""
 
 
 class Writer:
@@ -61,14 +63,18 @@ class Writer:
 
     def _create(self, kind: ResourceType, target: Target, request: Request) -> Reply:
         given = self._object_of(kind, request)
-        self._check(kind, given, request)
+        given, warnings = self._check(kind, given, request)
+        name = text_at(given, "metadata", "name") or text_at(given, "metadata", "generateName")
+        if kind.name == "pods" and name.startswith(DEBUGGER):
+            message = f'pods "{name}" is forbidden: debug needs a node that can run a container, and this is a recorded cluster'
+            raise ApiError(403, message, details={"name": name, "kind": "pods"})
         namespace = target.namespace if kind.namespaced else ""
         if (inside := text_at(given, "metadata", "namespace")) and kind.namespaced and inside != namespace:
             raise ApiError(400, f"the namespace of the object ({inside}) does not match the namespace on the URL ({namespace})")
         made = prepare_create(self._overlay, kind, namespace, given)
         if not request.dry_run:
             made = self._store(kind, made)
-        return self._reply(made, request, status=201)
+        return self._reply(made, request, status=201, warnings=warnings)
 
     def _update(self, kind: ResourceType, target: Target, request: Request) -> Reply:
         if request.method == "PATCH" and request.content_type == APPLY and not self._has(kind, target):
@@ -77,14 +83,15 @@ class Writer:
         after = self._patched(before, request) if request.method == "PATCH" else self._object_of(kind, request)
         if not isinstance(after, dict):
             raise ApiError(422, "the patch leaves no object")
+        warnings: tuple[str, ...] = ()
         if target.subresource == "status":
             after = {**before, "status": after.get("status", {}), "metadata": {**before["metadata"]}}
         else:
-            self._check(kind, after, request)
+            after, warnings = self._check(kind, after, request)
         made = prepare_update(self._overlay, kind, before, after, subresource=target.subresource)
         if made != before and not request.dry_run:
             made = self._store(kind, made)
-        return self._reply(made, request)
+        return self._reply(made, request, warnings=warnings)
 
     def _patched(self, before: RawObject, request: Request) -> Any:
         if request.content_type == APPLY:
@@ -203,12 +210,12 @@ class Writer:
             raise ApiError(400, f"the object is a {named[0]} {named[1]}, but the URL takes {api_version} {kind.kind}")
         return {**given, "apiVersion": api_version, "kind": kind.kind}
 
-    def _check(self, kind: ResourceType, obj: RawObject, request: Request) -> None:
-        self._schemas.check(kind, obj, request.query.get("fieldValidation", ""))
+    def _check(self, kind: ResourceType, obj: RawObject, request: Request) -> tuple[RawObject, tuple[str, ...]]:
+        return self._schemas.check(kind, obj, request.query.get("fieldValidation", ""))
 
     @staticmethod
-    def _reply(obj: RawObject, request: Request, status: int = 200) -> Reply:
-        return json_reply(partial(obj) if wanted_form(request) == "metadata" else obj, status=status)
+    def _reply(obj: RawObject, request: Request, status: int = 200, warnings: tuple[str, ...] = ()) -> Reply:
+        return json_reply(partial(obj) if wanted_form(request) == "metadata" else obj, status=status, warnings=warnings)
 
 
 def scale_of(obj: Mapping[str, Any]) -> dict[str, Any]:

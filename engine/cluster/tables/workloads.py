@@ -109,6 +109,10 @@ def _disruption_budget(obj: Obj, now: datetime) -> Row:
     return minimum, maximum, obj.number("status", "disruptionsAllowed"), age(obj, now)
 
 
+def _scale(obj: Obj, now: datetime) -> Row:
+    return obj.number("spec", "replicas"), obj.number("status", "replicas"), age(obj, now)
+
+
 WIDE = ("+Containers", "+Images", "+Selector")
 
 WORKLOADS = {
@@ -123,6 +127,7 @@ WORKLOADS = {
     "jobs.batch": Printing(columns("Status", "Completions", "Duration", "Age", *WIDE), _job),
     "cronjobs.batch": Printing(columns("Schedule", "Timezone", "Suspend", "Active", "Last Schedule", "Age", *WIDE), _cron_job),
     "controllerrevisions.apps": Printing(columns("Controller", "Revision", "Age"), _revision),
+    "scales.autoscaling": Printing(columns("Desired", "Available", "Age"), _scale),
     "podtemplates": Printing(columns("Containers", "Images", "Pod Labels", "Age"), _pod_template),
     "poddisruptionbudgets.policy": Printing(columns("Min Available", "Max Unavailable", "Allowed Disruptions", "Age"), _disruption_budget),
 }

@@ -37,7 +37,7 @@ class Client:
         named = {"Authorization": f"Bearer {self.server.token}"} | {key.replace("_", "-"): value for key, value in headers.items()}
         self.connection.request(method, path, sent, named)
         answer = self.connection.getresponse()
-        data = answer.read()
+        data, self.headers = answer.read(), answer.headers
         return answer.status, json.loads(data) if data[:1] in (b"{", b"[") else data.decode()
 
 
@@ -311,3 +311,12 @@ def test_an_exhausted_disruption_budget_stops_an_eviction(change: Client, fresh:
     assert (status, answer["reason"]) == (429, "TooManyRequests")
     fresh.put("poddisruptionbudgets.policy", budget)
     assert change("POST", path, eviction)[0] == 201
+
+
+def test_a_field_that_no_schema_knows_is_left_out_and_warned_of_without_breaking_the_headers(change: Client) -> None:
+    odd = 'x"\r\nSet-Cookie: a=b'
+    body = {"kind": "ConfigMap", "apiVersion": "v1", "metadata": {"name": "odd"}, odd: 1, "data": {"a": "b"}}
+    status, made = change("POST", "/api/v1/namespaces/shop/configmaps", body)
+    assert (status, sorted(made)) == (201, ["apiVersion", "data", "kind", "metadata"])
+    assert change.headers["Warning"] == '299 - "unknown field \\"x\\"  Set-Cookie: a=b\\""'
+    assert change.headers["Set-Cookie"] is None

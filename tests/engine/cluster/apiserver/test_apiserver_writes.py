@@ -236,7 +236,7 @@ def test_what_cannot_be_done_is_refused_and_not_faked(writing: Kubectl, fresh: O
     pod = pods(fresh, "cart-api")[0]
     for command, words in (
         (["debug", pod, "--image=busybox"], "debug needs a node that can run a container"),
-        (["debug", "node/worker-1", "--image=busybox"], "does not read"),
+        (["debug", "node/worker-1", "--image=busybox"], "debug needs a node that can run a container"),
         (["create", "token", "default"], "needs a running control plane"),
         (["set", "env", f"pod/{pod}", "A=b"], "pod updates may not change fields"),
         (["patch", "deploy", "nope", "-p", "{}"], 'deployments.apps "nope" not found'),
