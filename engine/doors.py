@@ -112,6 +112,7 @@ class ModelDoor:
         self._ready = threading.Event()
         self._model: ChatModel | None = None
         self._health: ModelHealth | None = None
+        self._closed = False
 
     @property
     def state(self) -> ModelState:
@@ -136,7 +137,9 @@ class ModelDoor:
 
         try:
             self._model = _make(self.wanted)
-            if self._model is not None:
+            if self._model is not None and self._closed:
+                self._model.close()
+            elif self._model is not None:
                 self._health = self._model.health()
         except Exception as error:  # noqa: BLE001 — without a model everything goes on; the reason is shown in the header and in health
             self._health = ModelHealth(ok=False, detail=f"{type(error).__name__}: {error}", fix="check [model] in the config")
@@ -165,7 +168,8 @@ class ModelDoor:
         return self._health
 
     def close(self) -> None:
-        """Let go of the model's connection."""
+        """Let go of the model's connection, also where it is only being opened."""
+        self._closed = True
         if self._model is not None:
             self._model.close()
 

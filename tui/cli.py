@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -11,43 +12,64 @@ if TYPE_CHECKING:
 OK, FINDINGS, USAGE, UNREACHABLE, REFUSED, FAILED, INTERRUPTED = 0, 1, 2, 3, 4, 5, 130
 
 
+class Terminated(KeyboardInterrupt):
+    """SIGTERM or SIGHUP came: ends like ctrl+c, with everything stopped, and then by the signal itself."""
+
+    def __init__(self, signum: int) -> None:
+        super().__init__(signum)
+        self.signum = signum
+
+
 def main(argv: list[str] | None = None) -> int:
     """Run the command; the exit code is one of the constants above (a contract)."""
     words = sys.argv[1:] if argv is None else argv
-    if words in (["--version"], ["-V"]):
-        from engine import __version__
+    return _guarded(_version if words in (["--version"], ["-V"]) else lambda: _run(words))
 
-        sys.stdout.write(f"k8sagent {__version__}\n")
-        return OK
-    from tui.subcommands.parser import build
+
+def _version() -> int:
+    from engine import __version__
+
+    sys.stdout.write(f"k8sagent {__version__}\n")
+    return OK
+
+
+def _run(words: list[str]) -> int:
+    import os
+
+    from tui.subcommands.parser import build, in_order
 
     parser = build()
-    args = parser.parse_args(_with_default(words))
+    if "_ARGCOMPLETE" in os.environ:  # a shell asks what may come next
+        from tui.subcommands.completion import complete
+
+        complete(parser)
+    return _dispatch(parser.parse_args(in_order(words)))
+
+
+def _guarded(work: Callable[[], int]) -> int:
+    """The exit code of the work, whatever becomes of it and of its output."""
+    _mend_streams()
     try:
-        return _dispatch(args)
+        try:
+            return work()
+        finally:
+            sys.stdout.flush()
+    except Terminated as stop:
+        _die_by(stop.signum)
+        return INTERRUPTED
     except KeyboardInterrupt:
-        sys.stderr.write("interrupted\n")
+        sys.stderr.write("k8sagent: interrupted\n")
         return INTERRUPTED
     except BrokenPipeError:
         _close_quietly()
         return OK
-
-
-def _with_default(words: list[str]) -> list[str]:
-    """The full-screen session where no subcommand is named: `k8sagent`, `k8sagent --demo`, `k8sagent -n shop`."""
-    from tui.subcommands.parser import VALUED
-
-    skip = False
-    for word in words:
-        if skip:
-            skip = False
-        elif word in ("-h", "--help", "-V", "--version"):
-            return words
-        elif word in VALUED:
-            skip = True
-        elif not word.startswith("-"):
-            return words
-    return ["interactive", *words]
+    except OSError as error:
+        _close_quietly()
+        sys.stderr.write(f"k8sagent: {error.strerror or error}{f': {error.filename}' if error.filename else ''}\n")
+        return FAILED
+    except Exception as error:  # noqa: BLE001 — a defect is told in one line that can be reported, not as a page of code
+        _tell_defect(error)
+        return FAILED
 
 
 def _dispatch(args: argparse.Namespace) -> int:
@@ -55,14 +77,52 @@ def _dispatch(args: argparse.Namespace) -> int:
 
     from engine.config import ConfigError
 
+    if args.gentle:
+        _end_gently()
     module, function = args.run.split(":")
     try:
         code: int = getattr(importlib.import_module(f"tui.subcommands.{module}"), function)(args)
     except ConfigError as error:
         sys.stderr.write(f"k8sagent: {error}\n")
         return USAGE
-    sys.stdout.flush()
     return code
+
+
+def _mend_streams() -> None:
+    """Standard streams that were closed or speak a poor encoding must not be what a command dies of."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        stream = getattr(sys, name)
+        if stream is None:
+            import os
+
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115 — stays open to the end
+        elif stream.errors == "strict":
+            stream.reconfigure(errors="replace")
+
+
+def _end_gently() -> None:
+    """Let one ctrl+c, SIGTERM or SIGHUP unwind the command, so that it stops what it started; further ones do not disturb that."""
+    import signal
+    from types import FrameType
+
+    ours = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
+
+    def end(signum: int, _frame: FrameType | None) -> None:
+        for each in ours:
+            signal.signal(each, signal.SIG_IGN)
+        raise KeyboardInterrupt if signum == signal.SIGINT else Terminated(signum)
+
+    ours = [each for each in ours if signal.getsignal(each) is not signal.SIG_IGN]  # nohup and `&` in a script mean it
+    for each in ours:
+        signal.signal(each, end)
+
+
+def _die_by(signum: int) -> None:
+    import os
+    import signal
+
+    signal.signal(signum, signal.SIG_DFL)
+    os.kill(os.getpid(), signum)
 
 
 def _close_quietly() -> None:
@@ -70,6 +130,14 @@ def _close_quietly() -> None:
     import os
 
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _tell_defect(error: Exception) -> None:
+    import traceback
+
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f" ({frames[-1].filename}:{frames[-1].lineno})" if frames else ""
+    sys.stderr.write(f"k8sagent: this should not have happened: {type(error).__name__}: {error}{where}; please report it\n")
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import queue
 import threading
+import warnings
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Generic, TypeVar
 
@@ -163,6 +164,8 @@ class _Job(Generic[T]):
 
 
 def _serve(loop: asyncio.AbstractEventLoop) -> None:
+    # anyio drops the coroutine of a connection that is cancelled in its first moment; nothing is lost by it, and nobody can act on the words.
+    warnings.filterwarnings("ignore", message="coroutine 'connect_tcp.*was never awaited", category=RuntimeWarning)
     asyncio.set_event_loop(loop)
     try:
         loop.run_forever()

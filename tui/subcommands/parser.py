@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-VALUED = ("--config", "--kubeconfig", "--context", "-n", "--namespace", "--snapshot", "--model", "--output")
-"""Global flags that take a value as the next word."""
+from tui.subcommands.examples import epilog
+
+VALUED = ("--config", "--kubeconfig", "--context", "-n", "--namespace", "--snapshot", "--model", "--output", "--resume")
+"""Flags before a command that take a value as the next word."""
 
 _EPILOG = """examples:
   k8sagent --demo                                         look around in a recorded cluster; needs nothing
@@ -21,20 +23,22 @@ exit codes: 0 fine, 1 findings, 2 wrong usage, 3 cluster or model unreachable, 4
 
 def build() -> argparse.ArgumentParser:
     """The whole parser."""
+    place = _place()
+    output = _output()
     parser = argparse.ArgumentParser(
         prog="k8sagent",
+        parents=[place],
         description="Finds out why a Kubernetes cluster, or a RHEL host under it, misbehaves.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("-V", "--version", action="store_true", help="print the version")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    place = _place()
-    output = _output()
 
     p = _add(commands, "interactive", "the full-screen session (the default)", "session:interactive", place)
     p.add_argument("--plain", action="store_true", help="line by line, for screen readers and dumb terminals")
     p.add_argument("--resume", metavar="ID", default="", help="go on with a saved session")
+    p.set_defaults(gentle=False)
 
     p = _add(commands, "troubleshoot", "one question, any tier, to the end", "ask:troubleshoot", place, output)
     p.add_argument("-q", "--query", metavar="TEXT", help="the question ('-' or nothing: read it from standard input)")
@@ -101,6 +105,8 @@ def build() -> argparse.ArgumentParser:
     q.add_argument("--approve-exact", metavar="COMMAND", action="append", default=[], help="approve exactly this change; nothing else runs")
     q = _add(sessions, "resume", "go on with a session, full-screen", "session:resume", place)
     q.add_argument("id", metavar="ID")
+    q.add_argument("--plain", action="store_true", help="line by line, for screen readers and dumb terminals")
+    q.set_defaults(gentle=False)
 
     p = _add(commands, "audit", "the record of what was asked, approved and run", "audit:verify")
     audits = p.add_subparsers(metavar="ACTION", required=True)
@@ -108,20 +114,50 @@ def build() -> argparse.ArgumentParser:
 
     p = _add(commands, "config", "settings in force and where each came from", "config:show")
     config = p.add_subparsers(metavar="ACTION", required=True)
-    _add(config, "show", "every setting with its origin", "config:show", _config(), output)
+    _add(config, "show", "every setting with its origin", "config:show", place, output)
     _add(config, "path", "where your own settings stand", "config:path")
-    _add(config, "init", "write the commented file", "config:init")
+    q = _add(config, "init", "write the commented file", "config:init")
+    q.add_argument("--force", action="store_true", help="write it anew; the old file stays beside it as k8sagent.toml.bak")
 
     p = _add(commands, "schema", "the JSON Schema of what other commands print", "schema:show")
     p.add_argument("name", nargs="?", default="", metavar="NAME", help="answer, check, events… (nothing: list them)")
+
+    p = _add(commands, "completion", "completion for bash, zsh or fish", "completion:show")
+    p.add_argument("shell", nargs="?", choices=("bash", "zsh", "fish"), help="the shell (nothing: your own)")
+
+    _explain(commands, "")
     return parser
+
+
+def in_order(words: list[str]) -> list[str]:
+    """The words as the parser takes them: flags that stand before the command go behind it, and no command means the session."""
+    at = 0
+    while at < len(words) and words[at].startswith("-"):
+        if words[at] in ("-h", "--help", "-V", "--version"):
+            return words
+        at += 2 if words[at] in VALUED else 1
+    if at >= len(words):
+        return ["interactive", *words]
+    return [*words[at:], *words[:at]]
+
+
+def _explain(commands: argparse._SubParsersAction[argparse.ArgumentParser], above: str) -> None:
+    """Examples below each help, and flags only as they are written: a shortened one would mean another flag some day."""
+    for name, parser in commands.choices.items():
+        command = f"{above} {name}".strip()
+        parser.epilog = epilog(command)
+        parser.formatter_class = argparse.RawDescriptionHelpFormatter
+        parser.allow_abbrev = False
+        for action in parser._actions:
+            if isinstance(action, argparse._SubParsersAction):
+                _explain(action, command)
 
 
 def _add(
     commands: argparse._SubParsersAction[argparse.ArgumentParser], name: str, help: str, run: str, *parents: argparse.ArgumentParser
 ) -> argparse.ArgumentParser:
     parser = commands.add_parser(name, help=help, description=help[0].upper() + help[1:] + ".", parents=list(parents))
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, gentle=True)
     return parser
 
 

@@ -54,5 +54,4 @@ def resume(args: argparse.Namespace) -> int:
     except SessionError as error:
         complain(str(error))
         return USAGE
-    args.plain = False
     return interactive(args)
