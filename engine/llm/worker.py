@@ -164,7 +164,7 @@ class _Job(Generic[T]):
 
 
 def _serve(loop: asyncio.AbstractEventLoop) -> None:
-    # anyio drops the coroutine of a connection that is cancelled in its first moment; nothing is lost by it, and nobody can act on the words.
+    # anyio drops the coroutine of a connection that is cancelled in its first moment; nothing is lost by it.
     warnings.filterwarnings("ignore", message="coroutine 'connect_tcp.*was never awaited", category=RuntimeWarning)
     asyncio.set_event_loop(loop)
     try:
