@@ -19,12 +19,14 @@ from typing import TYPE_CHECKING, Literal
 from engine.browse import ClusterBrowser
 from engine.cluster.connect import Connection, Opening, recording_title
 from engine.config import Settings
+from engine.consent import HostConsent
 from engine.docs import DocsDesk
-from engine.doors import ClusterDoor, ModelDoor
+from engine.doors import ClusterDoor
 from engine.embedding import OllamaEmbedding
-from engine.events import ClusterChanged, ContextChanged, Event
+from engine.events import ClusterChanged, ContextChanged, Event, ModelChanged
 from engine.facts import Mode, Steering
 from engine.incidents import IncidentShelf, incidents_folder
+from engine.models import ModelDoor, ModelState, Switched
 from engine.place import Place, is_protected
 from engine.resources import state_folder
 from engine.run import Run
@@ -35,7 +37,7 @@ if TYPE_CHECKING:
     from engine.commands.desk import Grants
     from engine.commands.records import Records
     from engine.health import Check
-    from engine.llm.provider import ChatModel, ModelHealth
+    from engine.llm.provider import ChatModel, ModelHealth, ModelInfo
 
 Listener = Callable[[Event], None]
 MODES: dict[str, Mode] = {"ask": "asks before changes", "read-only": "read-only", "suggest-only": "suggest-only"}
@@ -64,10 +66,13 @@ class Status:
     cluster_note: str
     """Why the cluster cannot be reached; while it can, what keeps its rows from being current."""
     model: str
-    model_state: Literal["unknown", "ok", "absent", "off"]
+    model_state: ModelState
     model_note: str
     docs: int
     run: str
+    model_host: str = ""
+    """The machine that the model is on; "" for this one."""
+    model_loading: bool = False
 
 
 class Agent:
@@ -82,7 +87,6 @@ class Agent:
         self._lock = threading.RLock()
         self._listeners: list[Listener] = []
         self._cluster = ClusterDoor(settings, self._cluster_opened, self.redactor.text)
-        self._model = ModelDoor(settings.model, self._tell_place)
         self._runs: dict[str, Run] = {}
         self._current: Run | None = None
         self._count = 0
@@ -90,6 +94,8 @@ class Agent:
         self._grants: Grants | None = None
         folder = sessions_folder() if save and settings.session.save else None
         self.sessions = SessionShelf(folder)
+        consent = HostConsent(settings.model.allow_remote, state_folder() / "model-hosts.json" if folder is not None else None)
+        self._model = ModelDoor(settings.model, consent, self._tell_model)
         self._session = Session(folder, session_id)
         self._records: Records | None = None
         context = settings.cluster.context
@@ -100,7 +106,7 @@ class Agent:
         )
         self.cluster = ClusterBrowser(self._cluster.for_browsing, self.opening, settings.cluster.kubeconfig, self.redactor.text)
         self.incidents = IncidentShelf(incidents_folder() if folder is not None else None)
-        self._embedding = OllamaEmbedding(settings)
+        self._embedding = OllamaEmbedding(settings, consent)
         self.docs = DocsDesk(
             settings.index.docs, on_change=self._tell_place, incidents=self.incidents.folder, embedder=self._embedding.embedder
         )
@@ -166,11 +172,13 @@ class Agent:
             cluster_state=self._cluster.state,
             cluster_version=self._cluster.version,
             cluster_note=self._cluster.problem or self.cluster.trouble,
-            model="" if self._model.state == "off" else self.settings.model.name,
+            model=self._model.name,
             model_state=self._model.state,
             model_note=self._model.note,
             docs=self.docs.count,
             run=self._current.id if self._current and not self._current.finished else "",
+            model_host=self._model.host,
+            model_loading=self._model.activity == "loading",
         )
 
     @property
@@ -355,6 +363,22 @@ class Agent:
         """A fresh look at the model's server."""
         return self._model.look()
 
+    def models(self) -> list[ModelInfo]:
+        """What the model's server has; blocks for a few seconds at most, raises ModelError."""
+        return self._model.models()
+
+    def use_model(self, name: str) -> Switched:
+        """Take another model of the server from the next question on; blocks for a few seconds at most."""
+        return self._model.use(name)
+
+    def pull_model(self, name: str) -> Run:
+        """Download a model and take it; the Run tells its progress, and cancelling it stops the download."""
+        return self._begin(lambda run: self._model.pull(run, name)).start()
+
+    def allow_model_host(self, host: str) -> None:
+        """Allow the model server on another machine, now and later; blocks for a few seconds at most."""
+        self._model.allow(host)
+
     def folders(self) -> list[Path]:
         """The folders that K8sAgent writes to."""
         kept = [folder for folder in (self.sessions.folder, self.incidents.folder) if folder is not None]
@@ -404,6 +428,10 @@ class Agent:
             listeners = list(self._listeners)
         for listener in listeners:
             listener(event)
+
+    def _tell_model(self) -> None:
+        model = self._model
+        self._tell(ModelChanged(name=model.name, state=model.state, note=model.note, host=model.host))
 
     def _tell_place(self) -> None:
         self._tell(ContextChanged(context=self._place.context, namespace=self._place.namespace, mode=self._place.mode))

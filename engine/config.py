@@ -54,9 +54,16 @@ class ModelSection:
     max_tokens: int = 700
     temperature: float = 0.2
     keep_alive: str = "10m"
+    connect_seconds: float = 2
+    load_seconds: float = 300
     first_token_seconds: float = 90
     stall_seconds: float = 20
+    total_seconds: float = 600
     api_key_env: str = ""
+    allow_remote: tuple[str, ...] = ()
+    proxy: str = ""
+    ca_file: str = ""
+    verify_tls: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from engine.config import Settings
+from engine.consent import HostConsent
 from index.semantic import Embedder
 
 if TYPE_CHECKING:
@@ -19,11 +20,13 @@ PREFIXES = {"nomic-embed-text": ("search_query: ", "search_document: ")}
 class OllamaEmbedding:
     """One embedding model on the server of [model] host (or of OLLAMA_HOST where another provider answers)."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, consent: HostConsent | None = None) -> None:
+        """Without a consent of somebody only this machine's server is asked."""
         self._name = settings.index.embed_model
         self._wanted = settings.index.semantic
         self._host = settings.model.host if settings.model.provider == "ollama" else ""
         self._keep_alive = settings.model.keep_alive
+        self._consent = consent or HostConsent(settings.model.allow_remote)
         self._lock = threading.Lock()
         self._model: OllamaModel | None = None
 
@@ -38,13 +41,18 @@ class OllamaEmbedding:
     def embed(self, texts: Sequence[str]) -> list[list[float]]:
         """One vector a text; raises ModelError with its remedy where the model is absent."""
         from engine.llm.ollama import OllamaModel
+        from engine.llm.provider import ModelError
         from engine.llm.settings import ModelSettings
+        from engine.models import host_of
 
         with self._lock:
             if self._model is None:
                 settings = ModelSettings(name=self._name, host=self._host, num_ctx=2048, keep_alive=self._keep_alive)
                 self._model = OllamaModel(self._name, self._host, settings)
             model = self._model
+        host = host_of(model.server)
+        if host and not self._consent.allows(host):
+            raise ModelError(f"{self._name} is on another machine ({host}), and nobody has allowed that.", f"Allow it: /model allow {host}")
         return model.embed(texts)
 
     def close(self) -> None:

@@ -73,6 +73,16 @@ class StepFinished(Event):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class StepProgress(Event):
+    """How far a long step is (a download): `done` of `total` bytes, 0 = unknown; at most two a second."""
+
+    id: str
+    detail: str = ""
+    done: int = 0
+    total: int = 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class PassagesFound(Event):
     """Documentation that may help, best first."""
 
@@ -237,6 +247,16 @@ class ContextChanged(Event):
     context: str
     namespace: str
     mode: Mode
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ModelChanged(Event):
+    """Outside of any Run: another model, another state of it, or it is being loaded; `host` is "" for this machine."""
+
+    name: str
+    state: str
+    note: str = ""
+    host: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -113,7 +113,14 @@ ACTIONS: tuple[Action, ...] = (
         "runbook",
         slash=("runbook",),
     ),
-    Action("model", "Model", "Which model answers, and what to do when it is absent", "model", slash=("model",)),
+    Action(
+        "model",
+        "Model",
+        "Which models the server has; take another one, download one, allow a server elsewhere",
+        "model",
+        slash=("model",),
+        argument="[NAME|pull NAME|allow HOST]",
+    ),
     Action(
         "mode",
         "Change mode",

@@ -14,6 +14,7 @@ from engine.events import (
     CommandStarted,
     ContextChanged,
     Event,
+    ModelChanged,
     QueryReceived,
 )
 from tui.run_view import RunView
@@ -44,6 +45,10 @@ class Inbox:
             taken += 1
             if isinstance(event, ClusterChanged):
                 changed = True
+            elif isinstance(event, ModelChanged):
+                app.header.show(app.agent.status)
+                if event.state == "asks":
+                    app.ask_about_host(event.name, event.host)
             elif isinstance(event, ContextChanged):
                 app.header.show(app.agent.status)
                 app.recent = app.recent or app.places.of(event.context)

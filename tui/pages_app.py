@@ -1,4 +1,4 @@
-"""`PagesApp`: the pages that open over the session — help, health, model, documentation, evidence.
+"""`PagesApp`: the pages that open over the session — help, health, documentation, evidence.
 
 Dialogs are imported when they are first opened, since nobody sees them at the first paint.
 """
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from textual.content import Content
 
-from tui.asking_app import AskingApp
+from tui.model_app import ModelApp
 from tui.text import one_line, plain
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tui.widgets.flow import Para
 
 
-class PagesApp(AskingApp):
+class PagesApp(ModelApp):
     """The actions that open a page, and what they need of the session."""
 
     def __init__(self) -> None:
@@ -39,28 +39,6 @@ class PagesApp(AskingApp):
         page = health_screen()
         self.push_screen(page)
         self.background.run("health", self.agent.health, lambda checks: page.show(health_paras(checks)), self.tell_error)
-
-    def action_model(self) -> None:
-        """Say which model answers."""
-        from tui.screens.dialog import Reader
-        from tui.widgets.flow import Para, blank
-
-        status = self.agent.status
-        words = {"ok": "answers", "absent": "is not there", "unknown": "has not been looked for yet", "off": "is switched off"}
-        paras = [Para(Content(f"{plain(status.model) or 'the model'} {words[status.model_state]}"))]
-        if status.model_note:
-            paras.append(Para(Content(one_line(status.model_note)).stylize("$quiet")))
-        paras.extend(
-            [
-                blank(),
-                Para(
-                    Content(
-                        "Without a model the analyzers answer. [model] in k8sagent.toml names another one; /health says how to mend it."
-                    ).stylize("$quiet")
-                ),
-            ]
-        )
-        self.push_screen(Reader(Content("model").stylize("bold $strong"), paras))
 
     def action_docs(self) -> None:
         self.read_docs(None)

@@ -16,6 +16,7 @@ from engine.events import (
     RunCancelled,
     RunFailed,
     StepFinished,
+    StepProgress,
     StepStarted,
 )
 from tui.cli import OK
@@ -31,6 +32,8 @@ HELP = """ask in plain words, or:
   /context NAME     work in another context
   /clear            start a new session
   /health           what works, and how to mend what does not
+  /model            which models the server has; /model NAME takes one, /model pull NAME downloads one,
+                    /model allow HOST allows a server on another machine
   /docs WORDS       search the documentation
   /runbook          draft a runbook from the last diagnosis (asks first)
   /help             this page
@@ -80,6 +83,8 @@ def _handle(agent: Agent, line: str) -> None:
                     f"{'ok ' if check.ok else 'BAD'} {check.name}: {check.detail}"
                     + (f" → {check.fix}" if check.fix and not check.ok else "")
                 )
+        case "/model":
+            _model(agent, rest.strip())
         case "/docs":
             for passage in agent.docs.search(rest, limit=5):
                 say(f"{passage.citation}\n  {agent.docs.snippet(passage, rest).text}")
@@ -93,6 +98,28 @@ def _handle(agent: Agent, line: str) -> None:
             _follow(agent.ask(line), show_output=False)
 
 
+def _model(agent: Agent, words: str) -> None:
+    from engine.llm.provider import ModelError
+    from engine.models import model_line
+
+    first, _, rest = words.partition(" ")
+    if first == "pull" and rest:
+        _follow(agent.pull_model(rest.strip()), show_output=False)
+    elif first == "allow" and rest:
+        agent.allow_model_host(rest.strip())
+        say(agent.status.model_note)
+    elif words:
+        switched = agent.use_model(words)
+        say(f"{switched.name} answers from the next question on: {switched.note}" if switched.ok else switched.note)
+    else:
+        say(f"{agent.status.model or 'no model'}: {agent.status.model_note or agent.status.model_state}")
+        try:
+            for info in agent.models():
+                say(f"  {model_line(info)}")
+        except ModelError as error:
+            say(f"  {error} {error.remedy}")
+
+
 def _follow(run: Run, *, show_output: bool) -> None:
     titles: dict[str, str] = {}
     try:
@@ -102,6 +129,9 @@ def _follow(run: Run, *, show_output: bool) -> None:
                     titles[event.id] = event.title
                 case StepFinished():
                     say(f"  {event.outcome}: {titles.get(event.id, '')} — {event.detail} ({event.seconds:.1f} s)")
+                case StepProgress():
+                    share = f" {event.done * 100 // event.total} %" if event.total else ""
+                    say(f"  {event.detail}{share}")
                 case CommandStarted():
                     say(f"  $ {event.command}")
                 case CommandOutput() if show_output:

@@ -25,6 +25,7 @@ from engine.events import (
     RunFailed,
     RunFinished,
     StepFinished,
+    StepProgress,
     StepStarted,
     TokensStreamed,
 )
@@ -136,6 +137,11 @@ class RunView:
                 step = self.steps.get(event.id)
                 if step is not None:
                     step.state, step.seconds, step.detail = event.outcome, event.seconds, event.detail
+            case StepProgress():
+                step = self.steps.get(event.id)
+                if step is not None:
+                    share = f" {event.done * 100 // event.total} %" if event.total else ""
+                    step.detail = f"{event.detail}{share}"
             case PassagesFound():
                 for number, passage in enumerate(event.passages, 1):
                     self.passages[passage.id or f"D{number}"] = passage

@@ -18,6 +18,7 @@ from engine.llm.settings import Address, ModelSettings
 
 INSTALL = "Start it: ollama serve (to install it: https://ollama.com/download)"
 _SECRET = re.compile(r"(?i)(bearer\s+|sk-)[\w.\-]{6,}")
+_WINDOW = re.compile(r"(?i)(?:context (?:length|window|size)(?: is| of)?|available context size|n_ctx\D{0,6})\D{0,12}(\d{3,7})")
 _TOO_LONG = re.compile(r"(?i)context (?:length|window|size)|exceeds? .{0,40}(?:context|tokens)|prompt is too long|input length")
 _INCAPABLE = re.compile(r"(?i)does not support|not supported by|unsupported")
 
@@ -54,7 +55,7 @@ class Failures:
         if "certificate" in text.lower() or "ssl" in text.lower():
             return ModelDown(
                 f"The TLS certificate of {self._where.url} is not trusted here.",
-                "Name the file of its certificate authority in SSL_CERT_FILE.",
+                "Name the file of its certificate authority in [model] ca_file.",
             )
         if self._where.port_guessed:
             remedy = f"A host written as http://{self._where.host} means port 80; Ollama listens on http://{self._where.host}:11434."
@@ -87,7 +88,9 @@ class Failures:
         said = _plain(text)
         low = said.lower()
         if _TOO_LONG.search(said):
-            return ContextTooLong(f"The prompt is too long for {self._name}: {said}", "Ask about less at once, or raise [model] num_ctx.")
+            window = _WINDOW.search(said)
+            remedy = "Ask about less at once, or set [model] num_ctx to what the server has."
+            return ContextTooLong(f"The prompt is too long for {self._name}: {said}", remedy, int(window.group(1)) if window else 0)
         if "memory" in low and ("requires" in low or "out of" in low or "alloc" in low):
             return ModelError(f"{self._where.url} has too little memory for {self._name}: {said}", "Take a smaller model with /model.")
         if streaming or status == -1:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from engine.cancel import CancelToken
@@ -11,6 +12,9 @@ from engine.llm.pace import OnState
 from engine.llm.provider import Final, ModelError, ModelInfo
 from engine.llm.served import Prompt, Relay, ServedModel
 from engine.llm.settings import ModelSettings, address
+
+MOST_SHOWN = 12
+"""So many models of a list are asked for their context length."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +31,17 @@ class OllamaModel(ServedModel):
 
     def __init__(self, name: str, host: str, settings: ModelSettings, on_state: OnState | None = None) -> None:
         super().__init__(name, address(host), settings, on_state)
+
+    def models(self) -> list[ModelInfo]:
+        """What the server has, by name, the first dozen with their context length; raises ModelDown and its like."""
+
+        async def ask(client: Any) -> list[ModelInfo]:
+            found = await self._list(client)
+            shown = await asyncio.gather(*(client.show(m.name) for m in found[:MOST_SHOWN]), return_exceptions=True)
+            lengths = [0 if isinstance(answer, BaseException) else _shown("", answer).context_length for answer in shown]
+            return [replace(m, context_length=n) for m, n in zip(found, lengths, strict=False)] + found[MOST_SHOWN:]
+
+        return self._ask(ask)
 
     def pull(self, progress: Callable[[PullProgress], None], cancel: CancelToken | None = None) -> None:
         """Download the model; `progress` is called on the calling thread. Raises `ModelError` or `Cancelled`."""
@@ -52,7 +67,7 @@ class OllamaModel(ServedModel):
         """One vector a text; raises CapabilityMissing for a model that makes none."""
 
         async def ask(client: Any) -> list[list[float]]:
-            answer = await client.embed(self.name, list(texts), options={"num_ctx": self.window}, keep_alive=self.settings.keep_alive)
+            answer = await client.embed(self.name, list(texts), options={"num_ctx": self.num_ctx}, keep_alive=self.settings.keep_alive)
             return [list(vector) for vector in answer.embeddings]
 
         return self._ask(ask, cancel)
@@ -85,7 +100,7 @@ class OllamaModel(ServedModel):
             stream=True,
             format=dict(prompt.schema) if prompt.schema is not None else None,
             think=False if "thinking" in info.capabilities else None,
-            options={"num_ctx": self.window, "num_predict": prompt.max_tokens, "temperature": prompt.temperature},
+            options={"num_ctx": self.num_ctx, "num_predict": prompt.max_tokens, "temperature": prompt.temperature},
             keep_alive=self.settings.keep_alive,
         )
         try:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from engine.llm.pace import OnState
@@ -17,6 +17,10 @@ from engine.llm.settings import ModelSettings, address
 Dialect = Literal["json_schema", "json_object+schema", "json_object", "plain"]
 DIALECTS: tuple[Dialect, ...] = ("json_schema", "json_object+schema", "json_object", "plain")
 """Ways to ask for JSON, the strictest first; the first one that a server takes is remembered."""
+
+
+PROBE_SECONDS = 1.0
+"""How long a page that only some servers have may take."""
 
 
 class Refused(Exception):
@@ -71,10 +75,27 @@ class OpenAIModel(ServedModel):
         return sorted((_listed(row) for row in answer.json()["data"]), key=lambda m: m.name)
 
     async def _show(self, client: Any) -> ModelInfo:
-        found = [m for m in await self._list(client) if m.name == self.name]
-        if not found:
+        listed = await self._list(client)
+        found = next((m for m in listed if m.name == self.name), None)
+        if found is None and listed:
             raise self.failures.missing()
-        return found[0]
+        info = found or ModelInfo(self.name, capabilities=("completion",))
+        return replace(info, context_length=await self._served_length(client) or info.context_length)
+
+    async def _served_length(self, client: Any) -> int:
+        """The window that llama.cpp or LM Studio really serves, maybe less than the model's own; 0 where the server does not say."""
+        root = self._base.rsplit("/", 1)[0]
+        return await self._page(client, f"{root}/props", _of_props) or await self._page(
+            client, f"{root}/api/v0/models/{self.name}", _of_studio
+        )
+
+    async def _page(self, client: Any, url: str, read: Callable[[Any], int]) -> int:
+        """A number from a page that only some servers have; 0 elsewhere."""
+        try:
+            answer = await client.get(url, headers=self._headers(), timeout=PROBE_SECONDS)
+            return read(answer.json()) if answer.status_code == 200 else 0
+        except Exception:  # noqa: BLE001 — whatever another server makes of the request, the length then comes from the list or a refusal
+            return 0
 
     def _among(self, names: Sequence[str]) -> bool:
         return not names or self.name in names  # a server that lists none answers to any name
@@ -184,6 +205,14 @@ def _words(text: str) -> str:
     if isinstance(error, dict):
         return str(error.get("message") or error.get("detail") or error)
     return str(error)
+
+
+def _of_props(body: Any) -> int:
+    return int(body["default_generation_settings"]["n_ctx"])
+
+
+def _of_studio(body: Any) -> int:
+    return int(body.get("loaded_context_length") or 0)
 
 
 def _listed(row: Mapping[str, Any]) -> ModelInfo:

@@ -30,7 +30,11 @@ class ModelMissing(ModelError):
 
 
 class ContextTooLong(ModelError):
-    """The prompt does not fit into the context window."""
+    """The prompt does not fit into the context window; `window` is its size in tokens where the server named it, else 0."""
+
+    def __init__(self, message: str, remedy: str = "", window: int = 0) -> None:
+        super().__init__(message, remedy)
+        self.window = window
 
 
 class ModelBusy(ModelError):

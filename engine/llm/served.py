@@ -13,7 +13,7 @@ from engine.cancel import Cancelled, CancelToken
 from engine.llm.budget import Estimator
 from engine.llm.failures import Failures
 from engine.llm.pace import MOST_CHARS_PER_TOKEN, OnState, Pace, Splitter
-from engine.llm.provider import Chunk, Delta, Final, Message, ModelError, ModelHealth, ModelInfo
+from engine.llm.provider import Chunk, ContextTooLong, Delta, Final, Message, ModelError, ModelHealth, ModelInfo
 from engine.llm.settings import Address, ModelSettings, is_loopback
 from engine.llm.worker import Worker
 
@@ -50,11 +50,18 @@ class ServedModel(ABC):
         self.failures = Failures(self.settings, where)
         self._worker = Worker(f"model-{name}")
         self._info: ModelInfo | None = None
+        self._told_window = 0
+        """As a refusal named it; 0 before one."""
 
     @property
     def window(self) -> int:
-        """Tokens of prompt and answer together; the same for the whole session."""
-        return self.settings.num_ctx
+        """Tokens of prompt and answer together: num_ctx, or less where a refusal named less."""
+        return min(self.num_ctx, self._told_window or self.num_ctx)
+
+    @property
+    def num_ctx(self) -> int:
+        """The window that the server is asked for: the settings', or the model's own where that is less; the same for the whole session."""
+        return min(self.settings.num_ctx, (self._info.context_length if self._info is not None else 0) or self.settings.num_ctx)
 
     def stream(
         self,
@@ -75,10 +82,14 @@ class ServedModel(ABC):
         async def work(put: Put) -> None:
             await self._converse(prompt, put)
 
-        for chunk in self._worker.stream(work, cancel):
-            if isinstance(chunk, Final):
-                self.estimator.learn(messages, chunk.prompt_tokens)
-            yield chunk
+        try:
+            for chunk in self._worker.stream(work, cancel):
+                if isinstance(chunk, Final):
+                    self.estimator.learn(messages, chunk.prompt_tokens)
+                yield chunk
+        except ContextTooLong as error:
+            self._told_window = error.window or self._told_window
+            raise
 
     def models(self) -> list[ModelInfo]:
         """What the server has, by name; raises ModelDown and its like."""
@@ -106,7 +117,7 @@ class ServedModel(ABC):
         if not self._among(names):
             missing = self.failures.missing()
             return ModelHealth(False, str(missing), missing.remedy)
-        speed = f", {self.tokens_per_second:.0f} tokens/s" if self.tokens_per_second else ""
+        speed = f", {self.tokens_per_second:.3g} tokens/s" if self.tokens_per_second else ""
         known = f" of {self._info.context_length}" if self._info and self._info.context_length else ""
         return ModelHealth(True, f"{self.name} at {self.server} (window {self.window}{known}{speed})")
 
@@ -143,16 +154,20 @@ class ServedModel(ABC):
 
         settings, loopback = self.settings, is_loopback(self.server)
         options: dict[str, Any] = {
-            "trust_env": settings.trust_env and not loopback,
+            "trust_env": settings.proxy != "none" and not loopback,
             "timeout": httpx.Timeout(None, connect=settings.connect_seconds),
             "follow_redirects": False,
         }
         if self.server.startswith("http://"):
             options["verify"] = False  # there is no TLS here, and loading the certificates takes longer than the request
+        elif not settings.verify_tls:
+            options["verify"] = False
         elif settings.ca_file:
             import ssl
 
             options["verify"] = ssl.create_default_context(cafile=settings.ca_file)
+        if settings.proxy not in ("", "none") and not loopback:
+            options["proxy"] = settings.proxy
         return options
 
     @asynccontextmanager

@@ -20,6 +20,7 @@ class ModelSettings:
     `host` is an address as OLLAMA_HOST takes it, or a base URL; "" means OLLAMA_HOST, else this machine. `num_ctx` stays
     the same for a whole session, since another value makes the server load the model anew. The key of a hosted server is read from
     the environment variable that `api_key_env` names, and is never stored. `ca_file` is a PEM bundle for a private certificate authority.
+    `proxy` is "" for the environment's, "none", or a URL; no proxy is ever used for this machine.
     """
 
     provider: Literal["ollama", "openai", "none"] = "ollama"
@@ -35,8 +36,9 @@ class ModelSettings:
     stall_seconds: float = 30.0
     total_seconds: float = 600.0
     api_key_env: str = ""
-    trust_env: bool = True
+    proxy: str = ""
     ca_file: str = ""
+    verify_tls: bool = True
 
 
 @dataclass(frozen=True, slots=True)

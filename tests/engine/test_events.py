@@ -55,6 +55,8 @@ SAMPLES = [
     ev.RunCancelled(),
     ev.RunFailed(what="cluster", error="gone"),
     ev.ContextChanged(context="demo", namespace="", mode="read-only"),
+    ev.StepProgress(id="pull", detail="pulling", done=1, total=2),
+    ev.ModelChanged(name="llama3.1:8b", state="asks", host="gpu-box"),
     ev.ClusterChanged(revision=3),
 ]
 

@@ -13,9 +13,11 @@ from engine.cluster.rows import EventRow, NamespaceRow, NodeRow, PodRow, Workloa
 from engine.cluster.source import ContextInfo, Unreachable
 from engine.cluster.watching import Watching, trouble_of
 from engine.commands.desk import Grants
-from engine.events import ClusterChanged, ContextChanged, Event, QueryReceived
+from engine.events import ClusterChanged, ContextChanged, Event, ModelChanged, QueryReceived
 from engine.facts import ApprovalRequest, Decision, Evidence, Finding, Mode, ObjectRef, Remedy
 from engine.health import Check
+from engine.llm.provider import ModelInfo
+from engine.models import Switched
 from engine.run import Run
 from index.passage import Passage
 
@@ -147,6 +149,7 @@ class ScriptedAgent:
         self.commands = ScriptedCommands(self)
         self.sessions = ScriptedSessions()
         self.checks: list[Check] = []
+        self.model_list = [ModelInfo("llama3.1:8b", 131072, size_bytes=4_920_000_000), ModelInfo("qwen2.5:3b", 32768)]
         self.grants = Grants()
         self.status = status or a_status()
         self._listeners: list[Callable[[Event], None]] = []
@@ -193,6 +196,24 @@ class ScriptedAgent:
     def new_session(self) -> None:
         self.log.append("new session")
 
+    def models(self) -> list[ModelInfo]:
+        return self.model_list
+
+    def use_model(self, name: str) -> Switched:
+        self.log.append(f"model {name}")
+        if name not in [info.name for info in self.model_list]:
+            return Switched(self.status.model, False, f"the server has no model {name}; did you mean {self.model_list[0].name}?")
+        self.set_model(model=name)
+        return Switched(name, True, f"{name} at http://127.0.0.1:11434")
+
+    def pull_model(self, name: str) -> Run:
+        self.log.append(f"pull {name}")
+        return self.play(f"/model pull {name}", self.scripts.get("/model pull", ()))
+
+    def allow_model_host(self, host: str) -> None:
+        self.log.append(f"allow {host}")
+        self.set_model(model_state="ok")
+
     def health(self) -> list[Check]:
         return self.checks
 
@@ -202,6 +223,12 @@ class ScriptedAgent:
         """Change the status and tell it as the engine does."""
         self.status = dataclasses.replace(self.status, **changes)  # type: ignore[arg-type]
         self.tell(ContextChanged(context=self.status.context, namespace=self.status.namespace, mode=self.status.mode))
+
+    def set_model(self, **changes: object) -> None:
+        """Change what the status says of the model and tell it as the engine does."""
+        self.status = dataclasses.replace(self.status, **changes)  # type: ignore[arg-type]
+        now = self.status
+        self.tell(ModelChanged(name=now.model, state=now.model_state, note=now.model_note, host=now.model_host))
 
     def changed(self) -> None:
         """Say that the cluster's rows are to be pulled again."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 from fakes.scripted import (
@@ -24,7 +25,10 @@ from fakes.scripted import (
 
 
 class OpenAIServer(ScriptedServer):
-    """Has the models it is told; `refuses` maps a kind of response_format, or a field, to its error; `key` is what it asks for."""
+    """Has the models it is told; `refuses` maps a kind of response_format, or a field, to its error; `key` is what it asks for.
+
+    `pages` are further JSON pages by path; with a certificate it speaks TLS as https://localhost.
+    """
 
     def __init__(
         self,
@@ -34,12 +38,15 @@ class OpenAIServer(ScriptedServer):
         max_model_len: int = 0,
         refuses: dict[str, Fail] | None = None,
         key: str = "",
+        pages: dict[str, Any] | None = None,
+        certificate: Path | None = None,
     ) -> None:
         self.models = list(models)
         self.max_model_len = max_model_len
         self.refuses = refuses or {}
         self.key = key
-        super().__init__(*replies, default=default)
+        self.pages = pages or {}
+        super().__init__(*replies, default=default, certificate=certificate)
 
     def serve(self, exchange: Exchange) -> None:
         request = exchange.request
@@ -50,6 +57,8 @@ class OpenAIServer(ScriptedServer):
             exchange.reply_json({"object": "list", "data": [{"id": m, "object": "model", **more} for m in self.models]})
         elif request.path == "/v1/chat/completions":
             self._chat(exchange)
+        elif request.path in self.pages:
+            exchange.reply_json(self.pages[request.path])
         else:
             exchange.reply_json(_error("no such page"), 404)
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import select
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 
@@ -98,7 +100,12 @@ class ClientGone(Exception):
 class ScriptedServer:
     """Answers chat requests with the scripted replies in order; `reply` serves once the script is used up. A context manager."""
 
-    def __init__(self, *replies: Reply | str, default: Callable[[Recorded], Reply | str] | Reply | str = "ok") -> None:
+    def __init__(
+        self,
+        *replies: Reply | str,
+        default: Callable[[Recorded], Reply | str] | Reply | str = "ok",
+        certificate: Path | None = None,
+    ) -> None:
         self.script: list[Reply | str] = list(replies)
         self.default = default
         self.requests: list[Recorded] = []
@@ -108,6 +115,11 @@ class ScriptedServer:
         self._http.scripted = self
         self.port = self._http.server_address[1]
         self.url = f"http://127.0.0.1:{self.port}"
+        if certificate is not None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate)
+            self._http.socket = context.wrap_socket(self._http.socket, server_side=True, do_handshake_on_connect=False)
+            self.url = f"https://localhost:{self.port}"
         self._thread = threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
         self._thread.start()
 

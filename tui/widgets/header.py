@@ -15,7 +15,13 @@ if TYPE_CHECKING:
     from tui.widgets.row_list import Part
 
 CLUSTER_DOTS: dict[str, Part] = {"ok": ("●", "$good"), "connecting": ("…", "$wait"), "unreachable": ("✗", "$bad")}
-MODEL_DOTS: dict[str, Part] = {"ok": ("●", "$good"), "unknown": ("…", "$wait"), "absent": ("✗", "$wait"), "off": ("–", "$quiet")}
+MODEL_DOTS: dict[str, Part] = {
+    "ok": ("●", "$good"),
+    "unknown": ("…", "$wait"),
+    "absent": ("✗", "$wait"),
+    "off": ("–", "$quiet"),
+    "asks": ("?", "$wait"),
+}
 
 
 class Header(Widget):
@@ -86,8 +92,17 @@ def _right(status: Status, detail: int) -> list[Part]:
     parts: list[Part] = [dot, (f" {words}", "")]
     model_dot = MODEL_DOTS[status.model_state]
     name = cut_middle(one_line(status.model), 24 if detail > 1 else 14) or "no model"
-    state = {"ok": "", "unknown": "", "absent": " absent", "off": ""}[status.model_state]
-    parts.extend([("   ", ""), model_dot, (f" {'no model' if status.model_state == 'off' else name + state if detail else 'model'}", "")])
+    if status.model_host:
+        name += f" @ {cut_middle(one_line(status.model_host), 24 if detail > 1 else 14)}"
+    state = {"ok": "", "unknown": "", "absent": " absent", "off": "", "asks": " not allowed"}[status.model_state]
+    state = " loading…" if status.model_loading else state
+    parts.extend(
+        [
+            ("   ", ""),
+            model_dot,
+            (f" {'no model' if status.model_state == 'off' else name + state if detail else status.model_host or 'model'}", ""),
+        ]
+    )
     if detail > 0:
         docs: Part = ("●", "$good") if status.docs else ("…", "$wait")
         parts.extend([("   ", ""), docs, (f" {status.docs} docs" if status.docs else " docs", "")])

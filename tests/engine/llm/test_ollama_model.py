@@ -290,13 +290,15 @@ def test_the_servers_count_corrects_the_estimate(connect):
 def test_what_the_server_has_and_what_the_model_can_do(connect):
     with OllamaServer(models=["qwen3:4b", "llama3.1:8b"], context_length=131072, capabilities=("completion", "tools")) as server:
         model = connect(server)
-        assert [m.name for m in model.models()] == ["llama3.1:8b", "qwen3:4b"]
-        assert model.models()[0].size_bytes == 4_920_000_000
+        found = model.models()
+        assert [(m.name, m.context_length) for m in found] == [("llama3.1:8b", 131072), ("qwen3:4b", 131072)]
+        assert found[0].size_bytes == 4_920_000_000
+        shown = [r.path for r in server.requests].count("/api/show")
         info = model.info()
         assert (info.context_length, info.capabilities, info.details["parameter_size"]) == (131072, ("completion", "tools"), "8.0B")
         model.info()
         list(model.stream(ASK))
-        assert [r.path for r in server.requests].count("/api/show") == 1
+        assert [r.path for r in server.requests].count("/api/show") == shown + 1
 
 
 def test_health_says_in_one_look_what_is_wrong_and_what_mends_it(connect):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from fakes.openai_server import OpenAIServer
@@ -188,6 +190,55 @@ def test_what_the_server_tells_of_the_model(connect):
         model = connect(server)
         assert model.info().context_length == 32768
         assert "of 32768" in model.health().detail
+
+
+@pytest.mark.parametrize(
+    "pages",
+    [
+        {"/props": {"default_generation_settings": {"n_ctx": 4096}}},
+        {"/api/v0/models/qwen2.5": {"id": "qwen2.5", "loaded_context_length": 4096, "max_context_length": 32768}},
+    ],
+    ids=["llama.cpp", "LM Studio"],
+)
+def test_the_window_that_is_really_served_counts_before_the_models_own(connect, pages):
+    with OpenAIServer(max_model_len=32768, pages=pages) as server:
+        model = connect(server)
+        assert model.info().context_length == 4096
+        assert model.window == 4096
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "This model's maximum context length is 2048 tokens. However, you requested 5000 tokens.",
+        "Requested tokens (5000) exceed context window of 2048",
+        "the request exceeds the available context size (2048 tokens), try increasing it",
+    ],
+)
+def test_a_window_that_a_refusal_names_holds_from_then_on(connect, said):
+    with OpenAIServer([Fail(400, said)]) as server:
+        model = connect(server)
+        with pytest.raises(ContextTooLong):
+            list(model.stream(ASK))
+        assert model.window == 2048
+
+
+def test_a_private_certificate_authority_is_named_or_the_check_is_switched_off(connect):
+    certificate = Path(__file__).parents[2] / "data" / "localhost.pem"
+    with OpenAIServer("hello", "hello", certificate=certificate) as server:
+        with pytest.raises(ModelDown, match="not trusted"):
+            list(connect(server).stream(ASK))
+        for settings in (replace(QUICK, ca_file=str(certificate)), replace(QUICK, verify_tls=False)):
+            assert text_of(connect(server, settings).stream(ASK)) == "hello"
+
+
+@pytest.mark.parametrize(("proxy", "trusted", "given"), [("", True, None), ("none", False, None), ("http://p:3128", True, "http://p:3128")])
+def test_a_proxy_is_for_other_machines_alone(proxy, trusted, given):
+    settings = replace(QUICK, proxy=proxy)
+    away = OpenAIModel("m", "https://models.example/v1", settings).client_options()
+    assert (away["trust_env"], away.get("proxy")) == (trusted, given)
+    here = OpenAIModel("m", "http://127.0.0.1:1/v1", settings).client_options()
+    assert (here["trust_env"], here.get("proxy")) == (False, None)
 
 
 def test_silence_ends_and_an_endless_answer_is_cut(connect):

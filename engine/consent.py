@@ -1,0 +1,50 @@
+"""`HostConsent`: which model servers on other machines may be told what the cluster says; asked for once per host, and kept."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections.abc import Iterable
+from pathlib import Path
+
+
+class HostConsent:
+    """Hosts that were allowed: by the settings, in this session, or earlier (`file`, mode 0600; None keeps nothing). Thread-safe."""
+
+    def __init__(self, allowed: Iterable[str] = (), file: Path | None = None) -> None:
+        self._settled = frozenset(host.lower() for host in allowed)
+        self._file = file
+        self._lock = threading.Lock()
+        self._now: set[str] = set()
+
+    def allows(self, host: str) -> bool:
+        """Whether a host may be sent anything."""
+        wanted = host.lower()
+        with self._lock:
+            return wanted in self._settled or wanted in self._now or wanted in self._kept()
+
+    def allow(self, host: str) -> None:
+        """Remember a yes; where it cannot be written it counts for this session."""
+        with self._lock:
+            self._now.add(host.lower())
+            if self._file is None:
+                return
+            hosts = sorted(self._kept() | self._now)
+            try:
+                self._file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+                aside = self._file.with_suffix(".new")
+                with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as out:
+                    json.dump({"hosts": hosts}, out)
+                aside.replace(self._file)
+            except OSError:  # a state folder that cannot be written must not undo the yes of this session
+                return
+
+    def _kept(self) -> set[str]:
+        if self._file is None:
+            return set()
+        try:
+            hosts = json.loads(self._file.read_text(encoding="utf-8"))["hosts"]
+        except (OSError, ValueError, KeyError, TypeError):  # nothing kept, or damaged: then it is asked again
+            return set()
+        return {host for host in hosts if isinstance(host, str)} if isinstance(hosts, list) else set()

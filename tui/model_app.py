@@ -1,0 +1,105 @@
+"""`ModelApp`: which model answers — the list, another one, and the question whether a server on another machine may be used."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from textual.content import Content
+
+from tui.asking_app import AskingApp
+from tui.text import one_line, plain
+
+if TYPE_CHECKING:
+    from engine.llm.provider import ModelInfo
+    from engine.models import Switched
+    from tui.widgets.flow import Para
+
+STATE_WORDS = {
+    "ok": "answers",
+    "absent": "is not there",
+    "unknown": "has not been looked for yet",
+    "off": "is switched off",
+    "asks": "is on another machine and waits for your yes",
+}
+
+
+class ModelApp(AskingApp):
+    """The actions that concern the model."""
+
+    asked_hosts: frozenset[str] = frozenset()
+    """Hosts that were asked about on this screen; each is asked about once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.with_argument["model"] = self._model_word
+
+    def action_model(self) -> None:
+        """Say which model answers and which others the server has."""
+        from tui.screens.dialog import Reader
+
+        page = Reader(Content("model").stylize("bold $strong"), self._model_paras([], "looking …"))
+        self.push_screen(page)
+        self.background.run(
+            "models",
+            self.agent.models,
+            lambda found: page.show(self._model_paras(found, "")),
+            lambda error: page.show(self._model_paras([], "")) if page.is_attached else None,
+        )
+
+    def _model_paras(self, found: list[ModelInfo], note: str) -> list[Para]:
+        from engine.models import model_line
+        from tui.widgets.flow import Para, blank
+
+        status = self.agent.status
+        head = f"{plain(status.model) or 'the model'} {STATE_WORDS[status.model_state]}"
+        paras = [Para(Content(head).stylize("$strong"))]
+        if status.model_note or note:
+            paras.append(Para(Content(one_line(note or status.model_note)).stylize("$quiet")))
+        if found:
+            paras.append(blank())
+        for info in found:
+            mine = info.name == status.model
+            lead = Content("● " if mine else "  ").stylize("$good")
+            paras.append(Para(Content(one_line(model_line(info))).stylize("$strong" if mine else "$quiet"), lead))
+        hint = "/model NAME takes another one, /model pull NAME downloads one. Without a model the analyzers answer; /health helps to mend."
+        return [*paras, blank(), Para(Content(hint).stylize("$quiet"))]
+
+    def _model_word(self, words: str) -> bool:
+        first, _, rest = words.partition(" ")
+        name = rest.strip()
+        if first == "allow" and name:
+            self._allow_host(name)
+            return True
+        if first == "pull" and name:
+            self.launch(f"/model {words}", lambda: self.agent.pull_model(name))
+            return True
+
+        def done(switched: Switched) -> None:
+            said = f"{switched.name} answers from the next question on: {switched.note}" if switched.ok else switched.note
+            self.notify(one_line(said), severity="information" if switched.ok else "warning", timeout=10, markup=False)
+
+        self.background.run("model", lambda: self.agent.use_model(words), done, self.tell_error)
+        return True
+
+    def ask_about_host(self, name: str, host: str) -> None:
+        """A server on another machine is used after a yes alone; enter and esc mean no."""
+        from tui.screens.dialog import Confirm
+
+        if host in self.asked_hosts:
+            return
+        self.asked_hosts |= {host}
+        question = (
+            f"The model {plain(name)} is on another machine: {plain(host)}. Your questions, and parts of logs, events and manifests "
+            "(secrets taken out), would be sent there. Allow this host, now and later?"
+        )
+
+        def answered(yes: bool | None) -> None:
+            if yes:
+                self._allow_host(host)
+            else:
+                self.notify(f"no model is used; /model allow {plain(host)} allows it later", markup=False)
+
+        self.push_screen(Confirm(question, "allow", "no"), answered)
+
+    def _allow_host(self, host: str) -> None:
+        self.background.run("allow", lambda: self.agent.allow_model_host(host), lambda _: None, self.tell_error)
