@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from engine.facts import Answer, Finding, Risk, Tier
+from engine.facts import Answer, Finding, ObjectRef, Risk, Severity, Tier
 from index.passage import Passage
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -26,6 +26,52 @@ class CheckReport:
     scanned: Mapping[str, int]
     findings: tuple[Finding, ...]
     errors: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterCheck:
+    """One of several clusters in a check. `reached` is false for one that is down; `error` says why there are no findings of it.
+
+    `name` is the context's or the recording's, `namespace` "" where all were looked at; `errors` are what could not be looked at.
+    """
+
+    name: str
+    reached: bool
+    version: str
+    namespace: str
+    error: str
+    scanned: Mapping[str, int]
+    findings: tuple[Finding, ...]
+    errors: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SharedFault:
+    """One fault of a workload (or another object) in one cluster or several; `ids` are its findings in each of them.
+
+    `unknown` are the clusters of which nothing can be said: the namespace or the kind was not looked at, not recorded or not to be read.
+    """
+
+    code: str
+    severity: Severity
+    object: ObjectRef
+    summary: str
+    clusters: tuple[str, ...]
+    unknown: tuple[str, ...]
+    ids: Mapping[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class ChecksReport:
+    """The same check of several clusters, in the order in which they were named.
+
+    `everywhere` are the faults that every checked cluster has, `differences` those that only some have, most important first.
+    """
+
+    schema: Literal["k8sagent.checks/1"]
+    clusters: tuple[ClusterCheck, ...]
+    everywhere: tuple[SharedFault, ...]
+    differences: tuple[SharedFault, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +217,9 @@ def document(value: Any) -> dict[str, Any]:
     body: dict[str, Any] = value.to_dict() if hasattr(value, "to_dict") else msgspec.to_builtins(value)
     if isinstance(value, CheckReport):
         body["findings"] = [finding_row(finding) for finding in value.findings]
+    if isinstance(value, ChecksReport):
+        for row, cluster in zip(body["clusters"], value.clusters, strict=True):
+            row["findings"] = [finding_row(finding) for finding in cluster.findings]
     return body
 
 
@@ -195,6 +244,7 @@ def check_report(
 _SHAPES: dict[str, tuple[str, type | None]] = {
     "answer": ("k8sagent troubleshoot --output json", Answer),
     "check": ("k8sagent check --output json, k8sagent logs --output json", CheckReport),
+    "checks": ("k8sagent check --contexts A,B --output json, and with several --snapshot", ChecksReport),
     "intent": ("k8sagent intent --output json; one a line with --jsonl", IntentRow),
     "policy": ("k8sagent policy --output json; one a line with --jsonl", PolicyRow),
     "docs-search": ("k8sagent docs search --output json", PassageList),
@@ -236,7 +286,7 @@ def schema(name: str) -> dict[str, Any]:
             fields = defs["Answer"]["properties"]
             fields["answer"] = fields.pop("text")
             defs["Answer"]["required"] = sorted(fields)
-        case "check":
+        case "check" | "checks":
             _add(defs["Finding"], "id", {"type": "string"})
         case "recording":
             _add(defs["Inventory"], "schema", {"const": "k8sagent.snapshot/1"})

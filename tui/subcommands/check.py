@@ -18,6 +18,7 @@ def check(args: argparse.Namespace) -> int:
     """Findings of the whole cluster, one namespace or one object, most important first; exit 1 when something is critical."""
     from engine.analyzers.registry import SPECIALITIES, load
     from engine.analyzers.view import RESOURCE_OF_KIND
+    from engine.fleet import What
     from engine.resolve import KINDS
 
     only = tuple(part.strip() for part in args.only.split(",") if part.strip())
@@ -30,6 +31,10 @@ def check(args: argparse.Namespace) -> int:
     if strange:
         complain(f"--only takes {', '.join(SPECIALITIES)} or an analyzer's name, not {', '.join(strange)}")
         return USAGE
+    if args.contexts or len(args.snapshots) > 1:
+        from tui.subcommands.checks import check_several
+
+        return check_several(args, What("" if args.all_namespaces else args.namespace, only, (word.kind, name) if word and name else None))
     found: FindingsFound | None = None
     with agent_of(args, save=False) as agent:
         run = agent.check(namespace="" if args.all_namespaces else None, only=only, about=(word.kind, name) if word and name else None)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 from tui.subcommands.examples import epilog
 
-VALUED = ("--config", "--kubeconfig", "--context", "-n", "--namespace", "--snapshot", "--model", "--output", "--resume")
+VALUED = ("--config", "--kubeconfig", "--context", "-n", "--namespace", "--snapshot", "--contexts", "--model", "--output", "--resume")
 """Flags before a command that take a value as the next word."""
 
 _EPILOG = """examples:
@@ -50,6 +51,12 @@ def build() -> argparse.ArgumentParser:
     p.add_argument("object", nargs="?", default="", metavar="KIND/NAME", help="check one object")
     p.add_argument("-A", "--all-namespaces", action="store_true", help="the whole cluster")
     p.add_argument("--only", metavar="NAMES", default="", help="only these specialities or analyzers, separated by commas")
+    p.add_argument(
+        "--contexts",
+        metavar="NAMES",
+        default="",
+        help="several clusters: contexts or patterns (prod-*), separated by commas; --snapshot may be given several times, too",
+    )
 
     p = _add(commands, "logs", "patterns in a log text", "check:logs", output)
     p.add_argument("file", nargs="?", default="-", metavar="FILE", help="a log file ('-' or nothing: standard input)")
@@ -153,6 +160,16 @@ def _explain(commands: argparse._SubParsersAction[argparse.ArgumentParser], abov
                 _explain(action, command)
 
 
+class _Snapshot(argparse.Action):
+    """The recording in `snapshot`, and all of them in `snapshots`, for the one command that takes several."""
+
+    def __call__(self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, option: str | None = None) -> None:
+        namespace.snapshot = values
+        namespace.snapshots = [*namespace.snapshots, values]
+        if len(namespace.snapshots) > 1 and not hasattr(namespace, "contexts"):
+            parser.error("only `check` takes several --snapshot")
+
+
 def _add(
     commands: argparse._SubParsersAction[argparse.ArgumentParser], name: str, help: str, run: str, *parents: argparse.ArgumentParser
 ) -> argparse.ArgumentParser:
@@ -172,7 +189,10 @@ def _place() -> argparse.ArgumentParser:
     parser.add_argument("--kubeconfig", metavar="FILE", help="kubeconfig file")
     parser.add_argument("--context", metavar="NAME", help="context of the kubeconfig")
     parser.add_argument("-n", "--namespace", metavar="NAME", help="namespace")
-    parser.add_argument("--snapshot", type=Path, metavar="PATH", help="a recorded cluster instead of a live one")
+    parser.add_argument(
+        "--snapshot", type=Path, metavar="PATH", action=_Snapshot, default=None, help="a recorded cluster instead of a live one"
+    )
+    parser.set_defaults(snapshots=[])
     parser.add_argument("--demo", action="store_true", help="the bundled recorded cluster, writable in memory")
     parser.add_argument("--writable", action="store_true", help="let a recording take changes, in memory")
     parser.add_argument("--model", metavar="NAME", help="model name")
