@@ -17,6 +17,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "k8sagent check --demo -A",
         "k8sagent check deploy/checkout-api --demo -n shop",
         "k8sagent check -A --only certificates,security --output json",
+        "k8sagent check --contexts 'prod-*' -A        several clusters, and what differs",
     ),
     "logs": ("kubectl logs web-0 --previous | k8sagent logs", "k8sagent logs app.log --output json"),
     "intent": (
