@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from engine.browse import ClusterBrowser
+from engine.casebook import CaseBook
 from engine.cluster.connect import Connection, Opening, recording_title
 from engine.config import Settings
 from engine.consent import HostConsent
@@ -106,6 +107,7 @@ class Agent:
         )
         self.cluster = ClusterBrowser(self._cluster.for_browsing, self.opening, settings.cluster.kubeconfig, self.redactor.text)
         self.incidents = IncidentShelf(incidents_folder() if folder is not None else None)
+        self.cases = CaseBook()
         self._embedding = OllamaEmbedding(settings, consent)
         self.docs = DocsDesk(
             settings.index.docs, on_change=self._tell_place, incidents=self.incidents.folder, embedder=self._embedding.embedder
@@ -244,6 +246,7 @@ class Agent:
             self._grants = None
             records, self._records = self._records, None
         self.incidents.clear()
+        self.cases.clear()
         if records is not None:
             records.close()
 
@@ -262,12 +265,27 @@ class Agent:
         return run.start()
 
     def steer(self, steering: Steering) -> Run:
-        """Say something into the investigation that is under way; the Run that heard it. Raises NothingToSteer when there is none."""
+        """Say something into the investigation under way, or go on with the latest one in a Run of its own; the Run that heard it.
+
+        Raises NothingToSteer when there is none, or it was made in another context; Busy while another kind of question is worked on.
+        """
+        from engine.flows.dispatch import go_on
+
         with self._lock:
-            run = self._current
-        if run is None or not run.steer(steering):
-            raise NothingToSteer("nothing is being investigated: ask what is wrong first")
-        return run
+            current, case, place = self._current, self.cases.latest, self._place
+            if current is not None and not current.finished:
+                if self.cases.investigating != current.id:
+                    raise Busy("the question being worked on is no investigation: wait for its end, or stop it with esc esc")
+                if current.steer(steering):
+                    return current
+            if case is None:
+                raise NothingToSteer("nothing was investigated in this session: ask what is wrong first")
+            if case.context and case.context != place.context:
+                raise NothingToSteer(f"the latest diagnosis was made in context {case.context}: switch back, or ask anew")
+            place = dataclasses.replace(place, namespace=case.namespace)
+            run = self._begin(lambda run: go_on(self, run, place, case, steering))
+            self._current = run
+        return run.start()
 
     def check(self, *, namespace: str | None = None, only: tuple[str, ...] = (), about: tuple[str, str] | None = None) -> Run:
         """Run the analyzers alone; the Run emits one FindingsFound. `namespace=None` is the session's own, "" all.
@@ -310,6 +328,7 @@ class Agent:
             session = self._session
         run.subscribe(session.append)
         run.subscribe(self.incidents.heard)
+        run.subscribe(self.cases.heard)
         run.subscribe(self._tell)
         return run
 

@@ -78,12 +78,16 @@ def troubleshooting_answer(
     healthy: str = "",
     unknown: Sequence[str] = (),
     quote: Sequence[str] = (),
+    notes: Sequence[str] = (),
     metrics: Mapping[str, float | int | str] | None = None,
 ) -> Answer:
-    """Root cause first, then the chain, confidence, fix with classes, what the runbook says on it (`quote`, from D1), and sources."""
+    """Root cause first, then the chain, confidence, fix with classes, what the runbook says on it (`quote`, from D1), and sources.
+
+    `notes` say how far the investigation came.
+    """
     return Answer(
         tier="troubleshooting",
-        text=diagnosis_text(causes, hypotheses, fix, passages, healthy=healthy, unknown=unknown, quote=quote),
+        text=diagnosis_text(causes, hypotheses, fix, passages, healthy=healthy, unknown=unknown, quote=quote, notes=notes),
         root_causes=tuple(causes),
         hypotheses=tuple(hypotheses),
         evidence=tuple(evidence),
@@ -103,11 +107,12 @@ def diagnosis_text(
     healthy: str = "",
     unknown: Sequence[str] = (),
     quote: Sequence[str] = (),
+    notes: Sequence[str] = (),
 ) -> str:
     """The plain text of a diagnosis; short enough to paste into an incident channel."""
     if not causes:
         lines = [healthy or "No root cause was found."]
-        lines += [f"Not seen: {gap}" for gap in unknown[:5]]
+        lines += [*notes, *(f"Not seen: {gap}" for gap in unknown[:5])]
         return "\n".join(lines)
     first = causes[0]
     lines = [f"Root cause: {first.summary}{_cited(first.evidence)}"]
@@ -121,7 +126,7 @@ def diagnosis_text(
     if others:
         lines += ["", "Also found:"]
         lines += [f"  - {cause.summary}{_cited(cause.evidence[:2])} ({cause.confidence:.2f})" for cause in others]
-    lines += [f"Not seen: {gap}" for gap in unknown[:3]]
+    lines += [*notes, *(f"Not seen: {gap}" for gap in unknown[:3])]
     if passages:
         lines += ["", "See " + "; ".join(f"[{p.id}] {p.citation}" for p in passages)]
     return "\n".join(lines)

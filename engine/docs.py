@@ -174,6 +174,13 @@ class DocsDesk:
         """A document's sections in order, as they are on disk now; raises LookupError with the nearest path, or OSError."""
         return self._holder(path).sections(path)
 
+    def document(self, path: str) -> list[Passage]:
+        """A document's sections as `read` gives them; none where it cannot be read."""
+        try:
+            return self.read(path)
+        except (LookupError, OSError, ValueError):
+            return []
+
     def page(self, path: str) -> list[PagePart]:
         """A document in pieces for a reader, in order; raises as `read` does."""
         parts: list[PagePart] = []

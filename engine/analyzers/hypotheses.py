@@ -5,7 +5,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from engine.analyzers.containers import containers
 from engine.analyzers.diagnosis import Diagnosis, Root
+from engine.analyzers.faults import faults_in, look_at, pods_of
+from engine.analyzers.view import ClusterView
+from engine.cluster.objects import text_at
 from engine.facts import Evidence, Finding, Hypothesis, ObjectRef
 
 _WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob", "ReplicaSet")
@@ -20,8 +24,11 @@ class Tested:
     speaks_against: tuple[Evidence, ...] = ()
 
 
-def of_diagnosis(diagnosis: Diagnosis, *, most: int = 5) -> tuple[Tested, ...]:
-    """Up to `most` hypotheses: each root cause (the first supported, the others as sure as they are), then refuted alternatives."""
+def of_diagnosis(diagnosis: Diagnosis, view: ClusterView | None = None, *, most: int = 6) -> tuple[Tested, ...]:
+    """Up to `most` hypotheses: root causes in their order, near misses at half their confidence, and usual suspects that are refuted.
+
+    A suspect is refuted by fields of the pods (with a `view`) or by the root's own evidence; one that nothing speaks against is left out.
+    """
     found = []
     for number, root in enumerate(diagnosis.root_causes[:3], start=1):
         first = root.finding
@@ -36,11 +43,38 @@ def of_diagnosis(diagnosis: Diagnosis, *, most: int = 5) -> tuple[Tested, ...]:
             object=first.object,
         )
         found.append(Tested(told, root.evidence))
+    for finding in _near_misses(diagnosis):
+        told = Hypothesis(
+            id=f"H{len(found) + 1}",
+            statement=finding.summary,
+            confidence=round(finding.confidence / 2, 2),
+            test=test_command(finding),
+            prediction=prediction(finding),
+            object=finding.object,
+        )
+        found.append(Tested(told, finding.evidence))
     if diagnosis.root_causes:
-        for tested in _refuted(diagnosis, diagnosis.root_causes[0], len(found)):
-            if len(found) < most:
-                found.append(tested)
-    return tuple(found)
+        found += _refuted(diagnosis, diagnosis.root_causes[0], len(found), view)
+    return tuple(found[:most])
+
+
+def _near_misses(diagnosis: Diagnosis) -> list[Finding]:
+    """Up to two findings on what the question is about that no root cause explains and that are no root cause themselves."""
+    if not diagnosis.root_causes:
+        return []
+    explained = {f.id for root in diagnosis.root_causes for f in root.findings}
+    told = {root.finding.id for root in diagnosis.root_causes}
+    about = {ref for ref in diagnosis.focus if ref.kind != "Namespace"}
+    about |= {root.finding.owner or root.finding.object for root in diagnosis.root_causes[:1]}
+    return [
+        f
+        for f in diagnosis.findings
+        if f.severity != "info"
+        and f.id not in explained
+        and not told & set(f.causes)
+        and not f.causes
+        and about & {f.object, f.owner or f.object}
+    ][:2]
 
 
 def test_command(finding: Finding) -> str:
@@ -71,7 +105,7 @@ def prediction(finding: Finding) -> str:
     return f"it shows “{quoted[:120]}”" if quoted else f"it shows what {finding.code} says"
 
 
-def _refuted(diagnosis: Diagnosis, root: Root, numbered: int) -> list[Tested]:
+def _refuted(diagnosis: Diagnosis, root: Root, numbered: int, view: ClusterView | None) -> list[Tested]:
     """Usual suspects for a workload that this cluster speaks against, each with the field that does."""
     owner = root.symptom.owner or root.finding.owner or root.finding.object
     if owner.kind not in (*_WORKLOADS, "Pod"):
@@ -89,7 +123,10 @@ def _refuted(diagnosis: Diagnosis, root: Root, numbered: int) -> list[Tested]:
         if codes & excluded or chain & excluded:
             continue
         number = numbered + len(found) + 1
-        evidence = _against(root, owner, what, against)
+        look = look_at(faults_in(statement)[0], owner, view) if view is not None else ""
+        evidence = _against(root, what) or (_fields_against(owner, what, view) if view is not None else None)
+        if evidence is None:
+            continue
         found.append(
             Tested(
                 Hypothesis(
@@ -97,18 +134,39 @@ def _refuted(diagnosis: Diagnosis, root: Root, numbered: int) -> list[Tested]:
                     statement=statement,
                     status="refuted",
                     confidence=0.04,
-                    test=command,
+                    test=look or command,
                     prediction=against,
                     origin="analyzer",
                     object=owner,
                 ),
-                speaks_against=(evidence,) if evidence else (),
+                speaks_against=(evidence,),
             )
         )
     return found[:2]
 
 
-def _against(root: Root, owner: ObjectRef, what: str, words: str) -> Evidence | None:
+def _fields_against(owner: ObjectRef, what: str, view: ClusterView) -> Evidence | None:
+    """What the pods' own fields say against a suspect, a line each; None where one of them leaves it open."""
+    lines: list[str] = []
+    for pod in pods_of(owner, view):
+        node = pod.text("spec", "nodeName")
+        apps = [c for c in containers(pod) if c.role != "ephemeral"]
+        if what == "scheduling" and not node:
+            return None
+        if what == "image" and not all(text_at(c.status, "imageID") for c in apps):
+            return None
+        if what == "out of memory":
+            ends = [(c.name, text_at(c.end, "reason"), c.exit_code) for c in apps if c.end]
+            if any(reason == "OOMKilled" or code == 137 for _, reason, code in ends):
+                return None
+            lines += [f"{pod.name}: {name} ended with {reason or 'no reason'}, exitCode: {code}" for name, reason, code in ends]
+            continue
+        lines.append(f"{pod.name}: nodeName: {node}" if what == "scheduling" else f"{pod.name}: every container has its imageID")
+    where = {"scheduling": "spec.nodeName", "image": "status.containerStatuses[*].imageID"}.get(what, "the last end of their containers")
+    return Evidence(f"pods of {owner}: {where}", "\n".join(lines[:5]), object=owner) if lines else None
+
+
+def _against(root: Root, what: str) -> Evidence | None:
     """The piece of the root's own evidence that contradicts a suspect: an exit code other than 137, a started container."""
     for piece in root.evidence:
         if what == "out of memory" and "exitCode: " in piece.excerpt and "137" not in piece.excerpt:

@@ -15,8 +15,10 @@ from typing import Literal
 
 from engine.cancel import CancelToken
 from engine.cluster.source import ClusterSource
+from engine.commands import canonical
 from engine.commands.approval import Approvals
 from engine.commands.audit import AuditError
+from engine.commands.canonical import Key
 from engine.commands.lexer import Refused, Script, parse
 from engine.commands.pinning import pin
 from engine.commands.policy import Judgement, Policy
@@ -112,6 +114,13 @@ class Desk:
             return self.policy.judge_script(self._pinned(text)).verdict
         except Refused as refused:
             return Verdict("forbidden", refused.rule, refused.reason)
+
+    def key(self, text: str) -> Key:
+        """The same value for every spelling of the same call at this place; a text that cannot be parsed is its own."""
+        try:
+            return canonical.key(self._pinned(text))
+        except Refused:
+            return (text,)
 
     def run(self, text: str, *, why: str = "", evidence: Sequence[str] = (), objects: Sequence[ObjectRef] = ()) -> Outcome:
         """Take a command through all gates; events tell every step. Raises Cancelled."""

@@ -9,11 +9,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from engine.casebook import Case, CaseBook, spelt_out
 from engine.cluster.connect import Connection, Opening
 from engine.cluster.source import ClusterError, Forbidden, NotFound, NotRecorded
 from engine.config import Settings
-from engine.events import AnswerFinished, FindingsFound, Notice, QueryClassified, QueryReceived
-from engine.facts import Answer, Choice, ChoiceRequest, Tier
+from engine.events import AnswerFinished, FindingsFound, Notice, QueryClassified, QueryReceived, Steered
+from engine.facts import Answer, Choice, ChoiceRequest, Steering, Tier
 from engine.flows.tools import Choose, Emit, Speaker, Tools
 from engine.intent import UNSURE, Intent, classify
 from engine.llm.budget import Budget
@@ -36,6 +37,7 @@ class Workshop(Protocol):
     opening: Opening
     redactor: Redactor
     docs: DocsDesk
+    cases: CaseBook
 
     @property
     def place(self) -> Place: ...
@@ -53,6 +55,10 @@ def answer_query(agent: Workshop, run: Run, place: Place, query: str, *, pod: st
     """Work on a question; the Run's outcome."""
     run.emit(QueryReceived(query=query, context=place.context, namespace=place.namespace, mode=place.mode))
     query = agent.redactor.text(query)  # from here on nobody, and no model, sees a secret that was pasted
+    query, about = spelt_out(query, agent.cases.objects)
+    if about is not None:
+        run.emit(Notice(level="info", text=f"Understood as “{query}”, after {about} in the question before."))
+    agent.cases.understood(run.id, f"{query} {pod}".strip())
     intent = classify(query)
     model = _discreet(agent, run)
     if intent.confidence < UNSURE and model is not None:
@@ -68,6 +74,22 @@ def answer_query(agent: Workshop, run: Run, place: Place, query: str, *, pod: st
         else:
             from engine.flows.troubleshooting import troubleshooting as flow
         return flow(query, tools, run.emit)
+    except ClusterError as error:
+        raise FlowError("cluster", str(error)) from error
+
+
+def go_on(agent: Workshop, run: Run, place: Place, case: Case, said: Steering) -> str:
+    """Go on with an investigation that has ended: its evidence and hypotheses are kept, and what the person says is carried out."""
+    from engine.flows.troubleshooting import troubleshooting
+
+    run.emit(QueryReceived(query=case.query, context=place.context, namespace=place.namespace, mode=place.mode))
+    run.emit(QueryClassified(tier="troubleshooting", reason="goes on with the diagnosis before"))
+    run.emit(Steered(steering=said))
+    agent.cases.goes_on(run.id, case)
+    tools = gather(agent, run, place, "troubleshooting", _discreet(agent, run))
+    tools = _move(tools, case.query, run.emit)
+    try:
+        return troubleshooting(case.query, dataclasses.replace(tools, case=case), run.emit, (said,))
     except ClusterError as error:
         raise FlowError("cluster", str(error)) from error
 
@@ -196,6 +218,8 @@ def gather(agent: Workshop, run: Run, place: Place, tier: Tier, model: ChatModel
         attachment=attachment,
         choose=_chooser(run, settings.budget.choice_seconds),
         steering=run.steering,
+        document=agent.docs.document,
+        remember=agent.cases.remember,
     )
 
 

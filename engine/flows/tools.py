@@ -10,11 +10,12 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from engine.cancel import Cancelled, CancelToken
+from engine.casebook import Case
 from engine.cluster.source import ClusterSource
 from engine.commands.desk import Desk
 from engine.config import Settings
 from engine.events import Event, StepFinished, StepStarted
-from engine.facts import Choice, Steering
+from engine.facts import Choice, ObjectRef, Steering
 from engine.llm.budget import Budget
 from engine.llm.fence import Fence
 from engine.llm.provider import ChatModel
@@ -55,6 +56,11 @@ def no_advice(passages: Sequence[Passage], code: str, about: str) -> Advice | No
     return None
 
 
+def no_document(path: str) -> Sequence[Passage]:
+    """Where there is no documentation."""
+    return ()
+
+
 class Choose(Protocol):
     """Asks the person which of several is meant: the id of the choice, "" when nobody chose in time. Raises Cancelled."""
 
@@ -64,6 +70,10 @@ class Choose(Protocol):
 def nobody(question: str, choices: Sequence[Choice]) -> str:
     """Where nobody can be asked."""
     return ""
+
+
+def forget(objects: Sequence[ObjectRef]) -> None:
+    """Where there is no next question."""
 
 
 def silence() -> list[Steering]:
@@ -105,9 +115,15 @@ class Tools:
     attachment: str = ""
     advise: Advise = no_advice
     past: Past = no_past
+    document: Callable[[str], Sequence[Passage]] = no_document
+    """A runbook's sections in order; none where it cannot be read."""
     choose: Choose = nobody
     steering: Callable[[], list[Steering]] = silence
     """What was said into the Run since the last call."""
+    case: Case | None = None
+    """The investigation that this Run goes on with."""
+    remember: Callable[[Sequence[ObjectRef]], None] = forget
+    """Keeps what the question was about, so that the next one may say "it"."""
     step_ids: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     def left(self) -> float:

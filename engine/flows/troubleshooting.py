@@ -1,207 +1,217 @@
-"""The troubleshooting tier: retrieve, analyze, test the hypotheses with read commands, diagnose."""
+"""The troubleshooting tier: analyze, retrieve, test the hypotheses with read commands, hear what the person says, diagnose."""
 
 from __future__ import annotations
 
 import dataclasses
-import re
 import time
 
 from engine.analyzers.diagnosis import Diagnosis, diagnose
-from engine.analyzers.hypotheses import Tested, of_diagnosis
+from engine.analyzers.faults import WORKLOADS
 from engine.analyzers.view import ClusterView
 from engine.answer import troubleshooting_answer, with_class
+from engine.casebook import Case
 from engine.cluster.source import ClusterError
-from engine.commands.desk import Outcome
 from engine.events import AnswerFinished, FindingsFound, Notice
-from engine.facts import CommandRecord, Evidence, Finding, Hypothesis, Remedy, RootCause
-from engine.flows.knowledge import recall, retrieve
+from engine.facts import Answer, Finding, ObjectRef, RootCause, Steering
+from engine.flows.inquiry import Inquiry
+from engine.flows.knowledge import Knowledge, recall, retrieve
+from engine.flows.steered import carry_out
+from engine.flows.suspecting import from_analyzers, from_model, from_runbooks
 from engine.flows.tools import Emit, Tools, step
+from engine.flows.which import which
 from engine.flows.words import word_diagnosis
 from engine.investigation import Investigation
 from engine.run import FlowError
 
-MAX_TESTS = 2
-_ABSENT = re.compile(r"does(?:n't| not) exist|not found|missing|no such", re.I)
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Seen:
+    """What reading the cluster gave, and the tools for the place that was looked at in the end."""
+
+    view: ClusterView
+    diagnosis: Diagnosis
+    tools: Tools
 
 
-def troubleshooting(query: str, tools: Tools, emit: Emit) -> str:
-    """Find the root cause of what the query tells of; the outcome is `answered`."""
+def troubleshooting(query: str, tools: Tools, emit: Emit, said: tuple[Steering, ...] = ()) -> str:
+    """Find the root cause of what the query tells of; the outcome is `answered`.
+
+    With `tools.case` an earlier investigation is gone on with, and `said` is what the person says into it.
+    """
     started = time.monotonic()
     if tools.attachment.strip():
         from engine.flows.attached import log_diagnosis
 
         return log_diagnosis(query, tools, emit)
-    investigation = Investigation(emit, tools.redact)
-    diagnosis = _analyze(query, tools, emit)
+    case = tools.case or Case(query, "", "")
+    seen = _analyze(query, tools, emit)
+    diagnosis, tools = seen.diagnosis, seen.tools
+    investigation = Investigation(emit, tools.redact, case.evidence, case.hypotheses)
+    inquiry = Inquiry(investigation, seen.view, tools, emit, case.commands)
     parts = [part for root in diagnosis.root_causes[:2] for part in root.findings] or list(diagnosis.findings[:2])
     cause = diagnosis.root_causes[0].finding if diagnosis.root_causes else None
     known = retrieve(query, parts, cause, tools, emit)
     recall(query, cause, tools, emit)
-    tested = _propose(diagnosis, investigation)
-    records = _test(tested, investigation, tools, emit)
-    causes = _root_causes(diagnosis, investigation)
-    fix = with_class(_remedies(diagnosis), lambda command: tools.desk.judge(command).risk)
-    frame = troubleshooting_answer(
+    from_analyzers(diagnosis, seen.view, inquiry)
+    if tools.case is None:
+        from_runbooks(known.passages, diagnosis, inquiry, tools)
+        from_model(query, diagnosis, inquiry, tools, emit)
+    steering = list(said)
+    while True:
+        for one in [*steering, *tools.steering()]:
+            carry_out(one, diagnosis, inquiry, tools, emit)
+        inquiry.run(hear=lambda one: carry_out(one, diagnosis, inquiry, tools, emit))
+        answer = word_diagnosis(query, _frame(diagnosis, known, inquiry, tools, started), tools, emit)
+        steering = tools.steering()
+        if not steering:
+            break
+    tools.remember([*_subjects(diagnosis), *(cause.object for cause in answer.root_causes[:1])])
+    emit(AnswerFinished(answer=answer))
+    return "answered"
+
+
+def _analyze(query: str, tools: Tools, emit: Emit) -> _Seen:
+    with step(tools, emit, "read the cluster and analyze", "cluster") as note:
+        try:
+            seen = _diagnose(query, tools, tools.place.namespace)
+            seen = _look_elsewhere(query, emit, seen)
+            seen = _among_namesakes(query, emit, seen)
+        except ClusterError as error:
+            raise FlowError("cluster", str(error)) from error
+        diagnosis = seen.diagnosis
+        note.detail = f"{sum(diagnosis.scanned.values())} objects, {_count(diagnosis)}"
+    emit(FindingsFound(findings=diagnosis.findings, scanned=diagnosis.scanned, errors=diagnosis.unknown))
+    return seen
+
+
+def _diagnose(query: str, tools: Tools, namespace: str) -> _Seen:
+    tools.token.check()
+    view = ClusterView.of(tools.source, namespace or None, cancel=tools.token)
+    return _Seen(view, diagnose(view, query, pod=tools.pod), tools)
+
+
+def _look_elsewhere(query: str, emit: Emit, here: _Seen) -> _Seen:
+    """A name that is not in the current namespace is looked for in all of them: one hit is taken and said, several are asked about."""
+    from engine.resolve import resolve
+
+    tools = here.tools
+    if not tools.place.namespace or any(ref.kind != "Namespace" for ref in here.diagnosis.focus):
+        return here
+    found = resolve(tools.source, " ".join([query, tools.pod]), tools.place.namespace, cancel=tools.token)
+    exact = any(ref.name == found.word for ref in found.found)
+    if not found.elsewhere or (here.diagnosis.root_causes and not exact):
+        return here
+    places = list(dict.fromkeys(ref.namespace for ref in found.found))
+    if len(places) == 1:
+        emit(Notice(level="info", text=f"{found.found[0]} is not in {tools.place.namespace}; looking in {places[0]}."))
+        return _diagnose(query, tools, places[0])
+    everywhere = ClusterView.of(tools.source, None, cancel=tools.token)
+    ref, tools = which(found.word, found.found, everywhere, tools, emit)
+    return _diagnose(query, tools, ref.namespace) if ref is not None else dataclasses.replace(here, tools=tools)
+
+
+def _among_namesakes(query: str, emit: Emit, seen: _Seen) -> _Seen:
+    """Over all namespaces, a workload's name that several of them have: which one is meant decides where the cause is looked for."""
+    if seen.view.namespace is not None:
+        return seen
+    named = [ref for ref in seen.diagnosis.focus if ref.kind in WORKLOADS and not _is_owned(ref, seen.view)]
+    alike = [ref for ref in named if named and ref.name == named[0].name and ref.kind == named[0].kind]
+    if len(alike) < 2 or len(alike) != len(named):
+        return seen
+    ref, tools = which(alike[0].name, alike, seen.view, seen.tools, emit)
+    if ref is None:
+        return dataclasses.replace(seen, tools=tools)
+    return _diagnose(query, tools, ref.namespace)
+
+
+def _is_owned(ref: ObjectRef, view: ClusterView) -> bool:
+    obj = view.find_ref(ref)
+    return obj is not None and obj.controller is not None
+
+
+def _frame(diagnosis: Diagnosis, known: Knowledge, inquiry: Inquiry, tools: Tools, started: float) -> Answer:
+    """The whole answer as code composes it from where the investigation stands."""
+    investigation = inquiry.investigation
+    causes, first = _root_causes(diagnosis, inquiry)
+    fix = with_class(first.remedies[:4] if first is not None else (), lambda command: tools.desk.judge(command).risk)
+    return troubleshooting_answer(
         causes=causes,
         hypotheses=investigation.ranked,
         evidence=investigation.evidence,
         fix=fix,
         passages=known.passages if causes else (),
-        commands=records,
-        healthy=_healthy(diagnosis),
+        commands=tuple(inquiry.records),
+        healthy=_healthy(diagnosis, investigation),
         unknown=diagnosis.unknown,
-        quote=known.quote,
+        quote=known.quote if first is not None and diagnosis.root_causes and first is diagnosis.root_causes[0].finding else (),
+        notes=_notes(inquiry, tools),
         metrics={
             "seconds": round(time.monotonic() - started, 3),
             "objects": sum(diagnosis.scanned.values()),
             "findings": len(diagnosis.findings),
-            "commands": len(records),
+            "commands": len(inquiry.records),
         },
     )
-    answer = word_diagnosis(query, frame, tools, emit)
-    emit(AnswerFinished(answer=answer))
-    return "answered"
 
 
-def _analyze(query: str, tools: Tools, emit: Emit) -> Diagnosis:
-    with step(tools, emit, "read the cluster and analyze", "cluster") as note:
-        try:
-            diagnosis = _diagnose(query, tools, tools.place.namespace)
-            if tools.place.namespace and all(ref.kind == "Namespace" for ref in diagnosis.focus):
-                diagnosis = _look_elsewhere(query, tools, emit, diagnosis)
-        except ClusterError as error:
-            raise FlowError("cluster", str(error)) from error
-        note.detail = f"{sum(diagnosis.scanned.values())} objects, {_count(diagnosis)}"
-    emit(FindingsFound(findings=diagnosis.findings, scanned=diagnosis.scanned, errors=diagnosis.unknown))
-    return diagnosis
+def _root_causes(diagnosis: Diagnosis, inquiry: Inquiry) -> tuple[tuple[RootCause, ...], Finding | None]:
+    """The causes that are not refuted, and the finding behind the first (None where a person or a model named it).
 
-
-def _diagnose(query: str, tools: Tools, namespace: str) -> Diagnosis:
-    tools.token.check()
-    return diagnose(ClusterView.of(tools.source, namespace or None, cancel=tools.token), query, pod=tools.pod)
-
-
-def _look_elsewhere(query: str, tools: Tools, emit: Emit, here: Diagnosis) -> Diagnosis:
-    """A name that is not in the current namespace is looked for in all of them: one hit is taken and said, several are offered."""
-    from engine.resolve import resolve
-
-    found = resolve(tools.source, " ".join([query, tools.pod]), tools.place.namespace, cancel=tools.token)
-    exact = any(ref.name == found.word for ref in found.found)
-    if not found.elsewhere or (here.root_causes and not exact):
-        return here
-    places = list(dict.fromkeys(ref.namespace for ref in found.found))
-    if len(places) > 1:
-        listed = ", ".join(places[:6])
-        emit(Notice(level="warning", text=f"“{found.word}” is in several namespaces: {listed}. Say which, or switch with ctrl+n."))
-        return here
-    emit(Notice(level="info", text=f"{found.found[0]} is not in {tools.place.namespace}; looking in {places[0]}."))
-    return _diagnose(query, tools, places[0])
-
-
-def _propose(diagnosis: Diagnosis, investigation: Investigation) -> tuple[Tested, ...]:
-    """Every hypothesis with its evidence numbered; the first root cause's evidence comes first."""
-    tested = of_diagnosis(diagnosis)
-    for one in tested:
-        investigation.propose(
-            dataclasses.replace(
-                one.hypothesis,
-                confidence=round(one.hypothesis.confidence, 3),
-                status=one.hypothesis.status if one.hypothesis.status == "refuted" else "proposed",
-                evidence_for=investigation.add_all(one.speaks_for),
-                evidence_against=investigation.add_all(one.speaks_against),
-            )
-        )
-    return tested
-
-
-def _test(tested: tuple[Tested, ...], investigation: Investigation, tools: Tools, emit: Emit) -> tuple[CommandRecord, ...]:
-    """Run the test of the likeliest hypotheses as the real kubectl, and note what it shows for or against each."""
-    records: list[CommandRecord] = []
-    tried: set[str] = set()
-    for one in tested:
-        hypothesis = one.hypothesis
-        if hypothesis.status == "refuted" or not hypothesis.test or hypothesis.test in tried:
+    The analyzers' order stands, since it weighs what was asked about. A hypothesis of another origin joins once evidence supports it:
+    before them where a person pinned it, else behind them.
+    """
+    investigation = inquiry.investigation
+    causes: list[RootCause] = []
+    findings: list[Finding | None] = []
+    for root in diagnosis.root_causes:
+        hypothesis = investigation.find(root.finding.summary, root.finding.object)
+        if hypothesis is not None and hypothesis.status == "refuted":
             continue
-        if len(records) >= MAX_TESTS or (records and investigation.enough) or tools.left() < 1:
-            break
-        if tools.desk.judge(hypothesis.test).risk != "read":
-            continue
-        tried.add(hypothesis.test)
-        investigation.testing(hypothesis.id)
-        with step(tools, emit, f"test {hypothesis.id}", "kubectl") as note:
-            outcome = tools.desk.run(hypothesis.test, why=f"tests {hypothesis.id}: {hypothesis.statement}")
-            records += outcome.records
-            note.detail = _judge(one, outcome, investigation)
-    for id in list(investigation.hypotheses):
-        if investigation.hypotheses[id].status != "refuted":
-            investigation.settle(id)
-    return tuple(records)
-
-
-def _judge(one: Tested, outcome: Outcome, investigation: Investigation) -> str:
-    """What a test's output says about its hypothesis, in words; silence is no evidence."""
-    id = one.hypothesis.id
-    if outcome.result is None:
-        return outcome.reason
-    output = outcome.result.stdout + "\n" + outcome.result.stderr
-    if outcome.result.exit_code != 0:
-        if "(NotFound)" not in output:
-            return f"{outcome.command} failed: {' '.join((outcome.result.error or outcome.result.stderr).split())[:160]}"
-        absent = bool(_ABSENT.search(one.hypothesis.statement))
-        seen = investigation.add(Evidence(source=outcome.command, excerpt=output.strip()[:300]))
-        investigation.observed(id, seen, supports=absent)
-        return "as predicted: it is not there" if absent else "the object is gone"
-    line = _shown(output, one)
-    if not line:
-        return "nothing that decides"
-    seen = investigation.add(Evidence(source=outcome.command, excerpt=line))
-    investigation.observed(id, seen, supports=True)
-    return "as predicted"
-
-
-def _shown(output: str, one: Tested) -> str:
-    """The line of the output that holds what the hypothesis's evidence quotes, or ""."""
-    lines = output.splitlines()
-    flat = [" ".join(line.split()) for line in lines]
-    for evidence in one.speaks_for:
-        for wanted in evidence.excerpt.splitlines():
-            key = re.sub(r"^\d{4}-\d\d-\d\dT\S+\s+", "", " ".join(wanted.split()))[:70]
-            if len(key) < 12:
-                continue
-            for line, text in zip(lines, flat, strict=True):
-                if key in text:
-                    return line.strip()
-    return ""
-
-
-def _root_causes(diagnosis: Diagnosis, investigation: Investigation) -> tuple[RootCause, ...]:
-    causes = []
-    for number, root in enumerate(diagnosis.root_causes, 1):
-        hypothesis: Hypothesis | None = investigation.hypotheses.get(f"H{number}")
-        confidence = hypothesis.confidence if hypothesis is not None and number <= 3 else root.finding.confidence
+        confidence = hypothesis.confidence if hypothesis is not None else root.finding.confidence
+        ids = investigation.add_all(root.evidence[:6])
         causes.append(
-            RootCause(
-                summary=root.finding.summary,
-                object=root.finding.object,
-                confidence=round(confidence, 2),
-                evidence=investigation.add_all(root.evidence[:6]),
-                chain=root.chain,
-                code=root.finding.code,
-            )
+            RootCause(root.finding.summary, root.finding.object, round(confidence, 2), ids, chain=root.chain, code=root.finding.code)
         )
-    return tuple(causes)
+        findings.append(root.finding)
+    told = {(root.finding.summary, root.finding.object) for root in diagnosis.root_causes}
+    for hypothesis in investigation.ranked:
+        if hypothesis.status != "supported" or not hypothesis.evidence_for or (hypothesis.statement, hypothesis.object) in told:
+            continue
+        if hypothesis.origin == "analyzer" and causes:
+            continue
+        about = hypothesis.object or ObjectRef("Cluster")
+        cause = RootCause(hypothesis.statement, about, round(hypothesis.confidence, 2), hypothesis.evidence_for)
+        at = 0 if hypothesis.pinned else len(causes)
+        causes.insert(at, cause)
+        findings.insert(at, None)
+    return tuple(causes), findings[0] if findings else None
 
 
-def _remedies(diagnosis: Diagnosis) -> list[Remedy]:
-    if not diagnosis.root_causes:
-        return []
-    first: Finding = diagnosis.root_causes[0].finding
-    return list(first.remedies[:4])
+def _notes(inquiry: Inquiry, tools: Tools) -> list[str]:
+    """What a person should know of how far the investigation came."""
+    known = inquiry.investigation.hypotheses
+    notes = [f"{id} could not be tested: {why}" for id, why in inquiry.untestable.items() if id in known]
+    if inquiry.out_of_time:
+        seconds = tools.settings.budget.troubleshooting_seconds
+        notes.append(
+            f"Time is up ({seconds:.0f} s, [budget] troubleshooting_seconds): this is the best answer so far, not everything was tested."
+        )
+    return notes
 
 
-def _healthy(diagnosis: Diagnosis) -> str:
+def _subjects(diagnosis: Diagnosis) -> list[ObjectRef]:
+    """What the question was about: the workloads it names, else where the first cause shows."""
+    named = [ref for ref in diagnosis.focus if ref.kind in (*WORKLOADS, "Pod", "Service", "Node")]
+    if not named and diagnosis.root_causes:
+        first = diagnosis.root_causes[0]
+        named = [first.symptom.owner or first.symptom.object]
+    return named[:3]
+
+
+def _healthy(diagnosis: Diagnosis, investigation: Investigation) -> str:
     if diagnosis.root_causes:
-        return ""
+        refuted = [h.id for h in investigation.hypotheses.values() if h.status == "refuted" and h.evidence_against]
+        return f"No root cause is left: {', '.join(refuted)} are refuted. Add a hypothesis or evidence of your own to go on."
     if diagnosis.healthy:
         return f"Healthy: nothing is wrong, no problem was found. Looked at {diagnosis.looked_at}."
     return f"No root cause and no problem was found, but not everything could be seen. Looked at {diagnosis.looked_at}."
