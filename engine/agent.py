@@ -7,8 +7,6 @@ screen's first paint. `close()` stops whatever was started.
 from __future__ import annotations
 
 import dataclasses
-import os
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -32,7 +30,7 @@ from engine.place import Place, is_protected
 from engine.resources import state_folder
 from engine.run import Run
 from engine.scrub import scrub
-from engine.session import Session, SessionShelf, sessions_folder
+from engine.session import Session, SessionError, SessionShelf, sessions_folder
 
 if TYPE_CHECKING:
     from engine.commands.desk import Grants
@@ -97,7 +95,10 @@ class Agent:
         self.sessions = SessionShelf(folder)
         consent = HostConsent(settings.model.allow_remote, state_folder() / "model-hosts.json" if folder is not None else None)
         self._model = ModelDoor(settings.model, consent, self._tell_model)
-        self._session = Session(folder, session_id)
+        self._notes: list[str] = []
+        """What the next question has to say beside its answer."""
+        self._active_at = time.time()
+        self._session = self._open_session(session_id)
         self._records: Records | None = None
         context = settings.cluster.context
         if self.opening.recorded and not context:
@@ -242,7 +243,7 @@ class Agent:
         """Start a new transcript and forget what was allowed for the old one."""
         with self._lock:
             self._session.close()
-            self._session = Session(self.sessions.folder)
+            self._session = self._open_session()
             self._grants = None
             records, self._records = self._records, None
         self.incidents.clear()
@@ -259,10 +260,30 @@ class Agent:
         with self._lock:
             if self._current is not None and not self._current.finished:
                 raise Busy("a question is still being worked on: stop it with esc esc, or wait for its end")
-            place = self._place
-            run = self._begin(lambda run: answer_query(self, run, place, query, pod=pod, attachment=attachment))
+            self._begin_anew_after_a_pause()
+            place, notes = self._place, tuple(self._notes)
+            self._notes.clear()
+            run = self._begin(lambda run: answer_query(self, run, place, query, pod=pod, attachment=attachment, notes=notes))
             self._current = run
         return run.start()
+
+    def _begin_anew_after_a_pause(self) -> None:
+        """After `[session] timeout_seconds` in which nothing was asked or typed, what was allowed and meant is stale: a new session."""
+        limit, idle = self.settings.session.timeout_seconds, time.time() - self._active_at
+        if self._count and 0 < limit < idle:
+            self.new_session()
+            minutes = round(idle / 60)
+            self._notes.append(f"After {minutes} minutes without a question this is a new session; what was allowed before no longer is.")
+
+    def _open_session(self, id: str = "") -> Session:
+        """The transcript; a new one that cannot be written is done without, since an answer matters more."""
+        try:
+            return Session(self.sessions.folder, id)
+        except SessionError as error:
+            if id:
+                raise
+            self._notes.append(f"This session is not saved, and changes are refused, since nothing could be recorded: {error}")
+            return Session(None)
 
     def steer(self, steering: Steering) -> Run:
         """Say something into the investigation under way, or go on with the latest one in a Run of its own; the Run that heard it.
@@ -323,6 +344,7 @@ class Agent:
             if self._closed:
                 raise Busy("the session is closed")
             self._count += 1
+            self._active_at = time.time()
             run = Run(f"{self._session.id}-{self._count}", work, scrub=lambda event: scrub(event, self.redactor.text))
             self._runs = {id: r for id, r in self._runs.items() if not r.finished} | {run.id: run}
             session = self._session
@@ -344,17 +366,9 @@ class Agent:
 
     def kubectl_path(self) -> Path | str:
         """The kubectl that runs (from the settings, PATH, or beside our own Python), or a sentence on why there is none."""
-        from engine.commands.programs import ProgramError, Programs
+        from engine.commands.programs import find_kubectl
 
-        wanted = self.settings.kubectl.path
-        beside = str(Path(sys.executable).parent)
-        programs = Programs(
-            kubectl=Path(wanted).expanduser() if wanted else None, search_path=":".join(filter(None, (os.environ.get("PATH"), beside)))
-        )
-        try:
-            return Path(programs.resolve("kubectl"))
-        except ProgramError as error:
-            return str(error)
+        return find_kubectl(self.settings.kubectl.path)
 
     def cluster_changed(self) -> None:
         """Tell the screen that rows are to be pulled again."""

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from engine.analyzers.view import RESOURCE_OF_KIND, ClusterView
+from engine.cluster.access import Access, Reviewer
+from engine.cluster.access import access as reviewed
 from engine.cluster.connect import Connection, Opening, contexts
 from engine.cluster.rows import (
     WORKLOAD_RESOURCES,
@@ -20,7 +22,7 @@ from engine.cluster.rows import (
     node_rows,
     workload_rows,
 )
-from engine.cluster.source import ClusterError, ContextInfo, Forbidden, NotFound, NotRecorded, RawObjects, Usage
+from engine.cluster.source import ClusterError, ClusterSource, ContextInfo, Forbidden, NotFound, NotRecorded, RawObjects, Usage
 from engine.cluster.usage import by_node, by_pod
 from engine.cluster.watching import Watching, trouble_of
 from engine.facts import Finding, ObjectRef
@@ -154,20 +156,19 @@ class ClusterBrowser:
                     found.append(name)
         return sorted(set(found), key=lambda name: (not name.startswith(wanted), not name.split("/")[1].startswith(wanted), name))[:limit]
 
-    def missing_permissions(self) -> list[str]:
-        """Resources that analyzers read and that may not be listed in the current identity."""
-        from engine.analyzers.registry import load
+    def access(self, namespace: str) -> Access:
+        """What of the resources that analyzers read may be read in the current identity; `namespace` is where to ask once more."""
+        from engine.analyzers.registry import needs
 
         source = self._opened().source
-        missing = []
-        for resource in sorted({need for entry in load() for need in entry.needs}):
+        wanted = needs()
+        if isinstance(source, Reviewer):
+            known = {kind.name for kind in source.resources()}
             try:
-                source.list(resource)
-            except Forbidden:
-                missing.append(resource)
-            except ClusterError:
-                continue
-        return missing
+                return reviewed(source, [name for name in wanted if name in known], namespace)
+            except (Forbidden, NotFound):
+                pass  # a server that does not answer such questions is read from instead
+        return Access(tuple(name for name in wanted if not _readable(source, name)), (), unlimited=False, logs=True)
 
     def changed(self) -> int:
         """Note that the cluster changed; the new revision."""
@@ -175,3 +176,13 @@ class ClusterBrowser:
             self.revision += 1
             self._findings.clear()
             return self.revision
+
+
+def _readable(source: ClusterSource, resource: str) -> bool:
+    try:
+        source.list(resource)
+    except Forbidden:
+        return False
+    except ClusterError:
+        return True
+    return True

@@ -106,6 +106,8 @@ class SessionSettings:
     keep_days: int = 30
     keep_undo_days: int = 7
     keep_incidents_days: int = 30
+    timeout_seconds: float = 3600
+    history: int = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,8 +159,12 @@ def load(
     *,
     env: Mapping[str, str] | None = None,
     flags: Mapping[str, Any] | None = None,
+    flag_names: Mapping[str, str] | None = None,
 ) -> Settings:
-    """The settings in force. `flags` maps `section.key` to a value (None = not given). Raises ConfigError."""
+    """The settings in force; raises ConfigError.
+
+    `flags` maps `section.key` to a value (None = not given), `flag_names` to what the person typed for it.
+    """
     variables = os.environ if env is None else env
     values: dict[str, Any] = {}
     origins: dict[str, str] = {}
@@ -172,7 +178,8 @@ def load(
     _take_environment(variables, values, origins)
     for name, value in (flags or {}).items():
         if value is not None:
-            values[name], origins[name] = _typed(name, value, f"flag for {name}"), "flag"
+            flag = (flag_names or {}).get(name, "flag")
+            values[name], origins[name] = _typed(name, value, f"{flag} ({name})"), flag
     sections = {
         section: cls(**{key.split(".", 1)[1]: value for key, value in values.items() if key.startswith(section + ".")})
         for section, cls in SECTIONS.items()
@@ -204,7 +211,7 @@ def _take_file(path: Path, values: dict[str, Any], origins: dict[str, str]) -> N
             known = [f.name for f in dataclasses.fields(SECTIONS[section])]
             if key not in known:
                 raise ConfigError(f"{spot}: unknown key `{key}` in [{section}]{_nearest(key, known)}")
-            values[name], origins[name] = _typed(name, value, spot), str(path)
+            values[name], origins[name] = _typed(name, value, spot), spot
 
 
 def _take_keys(path: Path, text: str, body: Mapping[str, Any], values: dict[str, Any], origins: dict[str, str]) -> None:
@@ -222,6 +229,10 @@ def _take_environment(variables: Mapping[str, str], values: dict[str, Any], orig
                 name = f"{section}.{f.name}"
                 values[name] = _typed(name, _from_text(name, variables[variable]), f"environment variable {variable}")
                 origins[name] = variable
+        known = [f"K8SAGENT_{section}_{f.name}".upper() for f in dataclasses.fields(cls)]
+        strange = [name for name in variables if name.startswith(f"K8SAGENT_{section.upper()}_") and name not in known]
+        if strange:
+            raise ConfigError(f"environment variable {strange[0]}: there is no such setting{_nearest(strange[0], known)}")
 
 
 def _hint(name: str) -> Any:

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from engine.cluster.access import NEVER
+from engine.commands.programs import CREDENTIAL_NAMES, CREDENTIAL_PREFIXES, FALLBACK_PATH, environment
+from engine.resources import state_folder
 
 if TYPE_CHECKING:
     from engine.agent import Agent
@@ -26,21 +31,34 @@ class Check:
 
 def check_all(agent: Agent) -> list[Check]:
     """All checks, in the order a new user mends them; blocks for a few seconds at most."""
-    looks: tuple[Callable[[Agent], Check], ...] = (_config, _kubectl, _cluster, _permissions, _model, _index, _folders)
+    looks: tuple[Callable[[Agent], Check | None], ...] = (
+        _config,
+        _kubectl,
+        _cluster,
+        _versions,
+        _permissions,
+        _identity,
+        _model,
+        _index,
+        _folders,
+    )
     checks = []
     for look in looks:
         try:
-            checks.append(look(agent))
+            found = look(agent)
         except Exception as error:  # noqa: BLE001 — a check that breaks is itself a finding
-            checks.append(
-                Check(look.__name__.strip("_"), False, f"could not be checked: {error}", "report this with the command that you ran")
-            )
+            name = look.__name__.strip("_")
+            found = Check(name, False, f"could not be checked: {error}", "report this with the command that you ran", needed=False)
+        if found is not None:
+            checks.append(found)
     return checks
 
 
 def _config(agent: Agent) -> Check:
-    files = sorted({origin for origin in agent.settings.origins.values() if "/" in origin})
-    return Check("config", True, ", ".join(files) if files else "defaults (no config file)")
+    origins = agent.settings.origins.values()
+    files = sorted({origin.rpartition(":")[0] for origin in origins if "/" in origin})
+    variables = sorted({origin for origin in origins if origin.startswith("K8SAGENT_")})
+    return Check("config", True, ", ".join([*(files or ["defaults (no config file; `k8sagent config init` writes one)"]), *variables]))
 
 
 def _kubectl(agent: Agent) -> Check:
@@ -49,19 +67,35 @@ def _kubectl(agent: Agent) -> Check:
         return Check(
             "kubectl", False, path, "install kubectl and put it on PATH, or set [kubectl] path; reads work without it", needed=False
         )
-    try:
-        done = subprocess.run(
-            [str(path), "version", "--client", "-o", "json"], capture_output=True, timeout=10, check=False, stdin=subprocess.DEVNULL
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        return Check("kubectl", False, f"{path} does not run: {error}", "set [kubectl] path to one that does", needed=False)
+    version = _client_version(path)
+    if not version:
+        return Check("kubectl", False, f"{path} does not tell its version", "set [kubectl] path to a kubectl that runs", needed=False)
+    passed = [name for name in _environment() if name.startswith(CREDENTIAL_PREFIXES) or name in CREDENTIAL_NAMES]
+    also = f"; gets {', '.join(sorted(passed))}" if passed else ""
+    return Check("kubectl", True, f"{version} at {path}, owned by {_owner(path)}, not writable by others{also}")
+
+
+def _client_version(path: Path) -> str:
+    """What kubectl says of itself ("" when it says nothing usable)."""
     import json
 
+    argv = [str(path), "version", "--client", "-o", "json"]
     try:
-        version = json.loads(done.stdout)["clientVersion"]["gitVersion"]
-    except (ValueError, KeyError, TypeError):
-        return Check("kubectl", False, f"{path} does not tell its version (exit {done.returncode})", "set [kubectl] path", needed=False)
-    return Check("kubectl", True, f"{version} at {path}")
+        done = subprocess.run(argv, capture_output=True, timeout=10, check=False, stdin=subprocess.DEVNULL, env=_environment())
+        return str(json.loads(done.stdout)["clientVersion"]["gitVersion"])
+    except (OSError, subprocess.TimeoutExpired, ValueError, KeyError, TypeError):
+        return ""
+
+
+def _environment() -> dict[str, str]:
+    return environment("kubectl", search_path=os.environ.get("PATH", FALLBACK_PATH), kubeconfig=None)
+
+
+def _owner(path: Path) -> str:
+    try:
+        return path.resolve().owner()
+    except (KeyError, OSError):
+        return f"user {path.stat().st_uid}"
 
 
 def _cluster(agent: Agent) -> Check:
@@ -79,17 +113,50 @@ def _cluster(agent: Agent) -> Check:
     )
 
 
+def _versions(agent: Agent) -> Check | None:
+    """kubectl is supported one minor version below and above the server; beyond that it may leave fields out or be refused."""
+    path, status = agent.kubectl_path(), agent.status
+    if isinstance(path, str) or status.cluster_state != "ok" or status.recording:
+        return None
+    client, server = _client_version(path), status.cluster_version
+    minors = [re.match(r"v?(\d+)\.(\d+)", text) for text in (client, server)]
+    if not all(minors):
+        return None
+    (major, minor), (its_major, its_minor) = ((int(found[1]), int(found[2])) for found in minors if found)
+    skew = abs(minor - its_minor) if major == its_major else 99
+    detail = f"kubectl {client}, server {server}"
+    if skew <= 1:
+        return Check("versions", True, detail)
+    fix = f"install kubectl {its_major}.{its_minor} (one minor version apart is supported), or set [kubectl] path"
+    return Check("versions", False, detail, fix, needed=False)
+
+
 def _permissions(agent: Agent) -> Check:
     if agent.status.cluster_state != "ok":
         return Check("permissions", False, "unknown, since the cluster is not reachable", "mend the cluster first", needed=False)
-    missing = agent.cluster.missing_permissions()
-    if not missing:
-        return Check("permissions", True, "all kinds that the analyzers read can be listed")
+    found = agent.cluster.access(agent.status.namespace)
+    missing = [name for name in found.missing if name not in NEVER]
+    # Without Secrets only their certificates and missing keys go unseen, and not being able to read them is worth that.
+    left_out = "; Secrets may not be listed, which is fine" if len(missing) < len(found.missing) else ""
+    role = "apply the read-only role: k8sagent setup --print-role"
+    if missing:
+        here = [name for name in found.here if name in missing]
+        within = f" (but in namespace {agent.status.namespace}: {', '.join(here)})" if here else ""
+        detail = f"cannot list in all namespaces: {', '.join(missing)}{within}{left_out}"
+        return Check("permissions", False, detail, f"{role}; findings about these are left out until then", needed=False)
+    if not found.logs:
+        return Check("permissions", False, "cannot read logs of pods", f"{role}, or ask for `get` on pods/log", needed=False)
+    return Check("permissions", True, f"all kinds that the analyzers read can be listed{left_out}")
+
+
+def _identity(agent: Agent) -> Check | None:
+    if agent.status.cluster_state != "ok" or agent.status.recording or not agent.cluster.access("").unlimited:
+        return None
     return Check(
-        "permissions",
+        "identity",
         False,
-        f"cannot list {', '.join(missing)}",
-        "ask for a ClusterRole with get, list and watch on these; findings about them are left out until then",
+        f"context {agent.status.context} may do everything (cluster-admin), so nothing but your own care limits what you approve",
+        "work as a user with the read-only role and switch for changes: k8sagent setup --print-role",
         needed=False,
     )
 
@@ -108,15 +175,15 @@ def _index(agent: Agent) -> Check:
 
 
 def _folders(agent: Agent) -> Check:
-    bad = [str(folder) for folder in agent.folders() if not _writable(folder)]
+    folders = list(dict.fromkeys([state_folder(), *agent.folders()]))
+    bad = [str(folder) for folder in folders if not _writable(folder)]
     if bad:
-        return Check(
-            "folders", False, f"not writable: {', '.join(bad)}", "make them yours (mode 0700), or set XDG_STATE_HOME and XDG_CACHE_HOME"
-        )
-    return Check("folders", True, ", ".join(str(folder) for folder in agent.folders()))
+        fix = "make them yours (mode 0700), or set XDG_STATE_HOME and XDG_CACHE_HOME; until then nothing is saved and changes are refused"
+        return Check("folders", False, f"not writable: {', '.join(bad)}", fix)
+    return Check("folders", True, ", ".join(str(folder) for folder in folders))
 
 
 def _writable(folder: Path) -> bool:
     while not folder.exists():
         folder = folder.parent
-    return os.access(folder, os.W_OK | os.X_OK)
+    return folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)

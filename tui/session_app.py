@@ -68,7 +68,7 @@ class SessionApp(PagesApp):
         self.approvals = ApprovalQueue(self.clock)
         self.workspace = Workspace()
         self.workspace.output.folder = self.folder
-        self.prompt = Prompt(History(self.folder / "history.jsonl" if self.folder else None), id="prompt")
+        self.prompt = Prompt(History(self.folder / "history.jsonl" if self.folder else None, self.settings.session.history), id="prompt")
         self.reading = ClusterReading(agent, self.background, self.workspace)
         self.places = RecentPlaces(self.folder / "namespaces.json" if self.folder else None)
         self.recent = self.places.of(agent.status.context)

@@ -77,6 +77,11 @@ def load() -> list[Analyzer]:
     return ANALYZERS
 
 
+def needs() -> list[str]:
+    """Every resource that an analyzer reads, by name."""
+    return sorted({need for entry in load() for need in entry.needs})
+
+
 def check(view: ClusterView, *, only: Collection[str] = ()) -> Report:
     """Run the analyzers (`only` these names or specialities), correlate and sort what they say.
 

@@ -13,6 +13,7 @@ from typing import Any, Literal
 from urllib.parse import quote
 
 from engine.cancel import CancelToken
+from engine.cluster.access import REVIEWS
 from engine.cluster.credentials import Plugins, client_of
 from engine.cluster.discovery import from_aggregated, from_resource_list, preferred
 from engine.cluster.kubeconfig import Kubeconfig, load
@@ -190,6 +191,13 @@ class LiveCluster:
             return self._wire.get(path, Asking("get", path.strip("/")), accept=accept, retry=False)
         except (NotFound, Forbidden, ServerFailed, Refused):
             return None
+
+    def review(self, spec: Mapping[str, Any]) -> bool:
+        """Whether the server would allow what the spec of a SelfSubjectAccessReview names; changes nothing."""
+        asked = {"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview", "spec": spec}
+        answer = self._json(self._wire.post(REVIEWS, Asking("create", "selfsubjectaccessreviews.authorization.k8s.io"), asked))
+        status = answer.get("status") if isinstance(answer, dict) else None
+        return isinstance(status, dict) and status.get("allowed") is True
 
     def close(self) -> None:
         """Close the connections and end a credential plugin that still runs."""

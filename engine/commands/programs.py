@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -77,6 +78,16 @@ class Programs:
             raise ProgramError(problem)
         hint = "; install it, or set [kubectl] path" if name == "kubectl" else " on this machine; install it or use another way to look"
         raise ProgramError(f"{name} was not found{hint}.")
+
+
+def find_kubectl(wanted: str) -> Path | str:
+    """The kubectl that runs (`wanted` of the settings, PATH, or beside our own Python), or a sentence on why there is none."""
+    beside = str(Path(sys.executable).parent)
+    path = ":".join(filter(None, (os.environ.get("PATH"), beside)))
+    try:
+        return Path(Programs(kubectl=Path(wanted).expanduser() if wanted else None, search_path=path).resolve("kubectl"))
+    except ProgramError as error:
+        return str(error)
 
 
 def _doubt(path: Path) -> str:

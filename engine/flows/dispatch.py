@@ -51,9 +51,13 @@ class Workshop(Protocol):
     def cluster_changed(self) -> None: ...
 
 
-def answer_query(agent: Workshop, run: Run, place: Place, query: str, *, pod: str = "", attachment: str = "") -> str:
-    """Work on a question; the Run's outcome."""
+def answer_query(
+    agent: Workshop, run: Run, place: Place, query: str, *, pod: str = "", attachment: str = "", notes: Sequence[str] = ()
+) -> str:
+    """Work on a question; the Run's outcome. `notes` are what the session has to say beside it."""
     run.emit(QueryReceived(query=query, context=place.context, namespace=place.namespace, mode=place.mode))
+    for note in notes:
+        run.emit(Notice(level="warning", text=note))
     query = agent.redactor.text(query)  # from here on nobody, and no model, sees a secret that was pasted
     query, about = spelt_out(query, agent.cases.objects)
     if about is not None:

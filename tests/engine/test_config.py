@@ -51,10 +51,21 @@ def test_later_sources_win_and_say_where_they_came_from(tmp_path: Path) -> None:
     assert (settings.model.name, settings.model.num_ctx, settings.model.host) == ("environment", 2048, "h")
     assert settings.cluster.namespace == "shop"
     assert settings.origins["model.name"] == "K8SAGENT_MODEL_NAME"
-    assert settings.origins["model.num_ctx"] == str(extra)
-    assert settings.origins["model.host"] == str(user)
+    assert settings.origins["model.num_ctx"] == f"{extra}:3"
+    assert settings.origins["model.host"] == f"{user}:4"
     assert settings.origins["cluster.namespace"] == "flag"
     assert ("ui.theme", "dark", "default") in settings.rows()
+
+
+def test_a_flag_is_called_as_it_was_typed(tmp_path: Path) -> None:
+    settings = load(env=env(tmp_path), flags={"model.name": "m"}, flag_names={"model.name": "--model"})
+    assert settings.origins["model.name"] == "--model"
+
+
+def test_a_variable_of_a_section_that_names_no_setting_is_told_with_the_nearest(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"K8SAGENT_MODEL_NMAE.*did you mean `K8SAGENT_MODEL_NAME`"):
+        load(env=env(tmp_path, K8SAGENT_MODEL_NMAE="x"))
+    load(env=env(tmp_path, K8SAGENT_WRAPPER="not ours to judge"))
 
 
 def test_environment_values_are_typed(tmp_path: Path) -> None:

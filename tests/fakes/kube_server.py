@@ -35,6 +35,7 @@ class Seen:
     path: str
     query: dict[str, str]
     headers: dict[str, str]
+    body: Any = None
 
 
 Route = Callable[[Seen], Reply]
@@ -62,10 +63,13 @@ class KubeServer:
             protocol_version = "HTTP/1.1"
             disable_nagle_algorithm = True
 
-            def do_GET(self) -> None:
+            def do_POST(self) -> None:
+                self.do_GET(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+
+            def do_GET(self, body: Any = None) -> None:
                 parts = urlsplit(self.path)
                 query = {key: values[0] for key, values in parse_qs(parts.query).items()}
-                seen = Seen(parts.path, query, {key.lower(): value for key, value in self.headers.items()})
+                seen = Seen(parts.path, query, {key.lower(): value for key, value in self.headers.items()}, body)
                 server.seen.append(seen)
                 route = server.routes.get(parts.path, lambda s: refusal(404, f"no route to {s.path}"))
                 self._send(route(seen))

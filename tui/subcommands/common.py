@@ -13,17 +13,32 @@ from engine.agent import Agent
 from engine.cluster.connect import Opening
 from engine.config import Settings, load
 
+FLAGS = {
+    "cluster.kubeconfig": "--kubeconfig",
+    "cluster.context": "--context",
+    "cluster.namespace": "--namespace",
+    "model.name": "--model",
+    "model.provider": "--no-llm",
+    "session.save": "--no-save",
+}
+"""Which flag sets which setting."""
+
 
 def settings_of(args: argparse.Namespace) -> Settings:
     """The settings in force for these flags; raises ConfigError."""
-    flags = {
+    return load(getattr(args, "config", None), flags=flags_of(args), flag_names=FLAGS)
+
+
+def flags_of(args: argparse.Namespace) -> dict[str, Any]:
+    """The settings that flags give; None where a flag was not given."""
+    return {
         "cluster.kubeconfig": getattr(args, "kubeconfig", None),
         "cluster.context": getattr(args, "context", None),
         "cluster.namespace": getattr(args, "namespace", None),
         "model.name": getattr(args, "model", None),
         "model.provider": "none" if getattr(args, "no_llm", False) else None,
+        "session.save": False if getattr(args, "no_save", False) else None,
     }
-    return load(getattr(args, "config", None), flags=flags)
 
 
 def opening_of(args: argparse.Namespace) -> Opening:
@@ -33,8 +48,15 @@ def opening_of(args: argparse.Namespace) -> Opening:
 
 @contextmanager
 def agent_of(args: argparse.Namespace, *, save: bool = True, session_id: str = "") -> Iterator[Agent]:
-    """A started agent, closed at the end whatever happens."""
-    agent = Agent(settings_of(args), opening_of(args), save=save and not args.no_save, session_id=session_id)
+    """A started agent with the settings of the flags, closed at the end whatever happens."""
+    with agent_with(settings_of(args), args, save=save, session_id=session_id) as agent:
+        yield agent
+
+
+@contextmanager
+def agent_with(settings: Settings, args: argparse.Namespace, *, save: bool = True, session_id: str = "") -> Iterator[Agent]:
+    """The same with settings that are known already."""
+    agent = Agent(settings, opening_of(args), save=save, session_id=session_id)
     agent.start()
     try:
         yield agent

@@ -29,15 +29,13 @@ def path(args: argparse.Namespace) -> int:
 
 
 def init(args: argparse.Namespace) -> int:
-    """Write the commented file where none is."""
-    from engine.resources import resource_path
-
+    """Write the commented file where none is; with --force also where one is, which stays beside it."""
     target = user_config_path()
-    if target.exists():
-        complain(f"{target} is already there; edit it, or move it away first")
+    if target.exists() and not args.force:
+        complain(f"{target} is already there; edit it, or write it anew with --force (the old one stays as {target.name}.bak)")
         return FAILED
-    target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    target.write_bytes(resource_path("defaults").read_bytes())
-    target.chmod(0o600)
+    from engine.setup import write_commented
+
+    write_commented(target)
     say(f"wrote {target}")
     return OK

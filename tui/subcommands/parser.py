@@ -129,6 +129,11 @@ def build() -> argparse.ArgumentParser:
     p = _add(commands, "schema", "the JSON Schema of what other commands print", "schema:show")
     p.add_argument("name", nargs="?", default="", metavar="NAME", help="answer, check, events… (nothing: list them)")
 
+    p = _add(commands, "setup", "do what a new user needs, and say what is left", "setup:setup", _config())
+    p.add_argument("-y", "--yes", action="store_true", help="download the model and install completion without asking")
+    p.add_argument("--model", metavar="NAME", help="the model to download")
+    p.add_argument("--print-role", action="store_true", help="print a read-only ClusterRole with its binding, and nothing else")
+
     p = _add(commands, "completion", "completion for bash, zsh or fish", "completion:show")
     p.add_argument("shell", nargs="?", choices=("bash", "zsh", "fish"), help="the shell (nothing: your own)")
 

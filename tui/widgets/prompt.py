@@ -35,12 +35,13 @@ PLACEHOLDER = Content.assemble(
 class History:
     """What was sent, oldest first; kept in a file of the user's own when there is a folder for it."""
 
-    def __init__(self, path: Path | None = None) -> None:
+    def __init__(self, path: Path | None = None, kept: int = HISTORY_KEPT) -> None:
         self.path = path
+        self.kept = kept
         self.entries: list[str] = []
         if path is not None:
             try:
-                lines = path.read_text(encoding="utf-8").splitlines()[-HISTORY_KEPT:]
+                lines = path.read_text(encoding="utf-8").splitlines()[-kept:] if kept else []
                 self.entries = [entry for line in lines if isinstance(entry := json.loads(line), str)]
             except (OSError, ValueError):  # no history yet, or a broken one: begin anew
                 self.entries = []
@@ -49,7 +50,7 @@ class History:
         """Remember a text; the same one twice in a row counts once."""
         if not text.strip() or (self.entries and self.entries[-1] == text):
             return
-        self.entries = [*self.entries, text][-HISTORY_KEPT:]
+        self.entries = [*self.entries, text][-self.kept :] if self.kept else []
         if self.path is not None:
             try:
                 self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)

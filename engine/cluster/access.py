@@ -1,0 +1,109 @@
+"""What the identity of a context may do, asked of the server itself, and the role that is enough for reading.
+
+The questions (SelfSubjectAccessReview) change nothing: they are the one thing that is posted to a cluster beside approved commands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+AT_ONCE = 8
+REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+
+ROLE_NAME = "k8sagent-read"
+NEVER = frozenset({"secrets"})
+"""Resources that the role leaves out although analyzers could use their names."""
+BESIDE = (
+    "componentstatuses",
+    "controllerrevisions.apps",
+    "csidrivers.storage.k8s.io",
+    "csinodes.storage.k8s.io",
+    "endpoints",
+    "gatewayclasses.gateway.networking.k8s.io",
+    "gateways.gateway.networking.k8s.io",
+    "httproutes.gateway.networking.k8s.io",
+    "nodes.metrics.k8s.io",
+    "pods.metrics.k8s.io",
+    "priorityclasses.scheduling.k8s.io",
+    "replicationcontrollers",
+    "volumeattachments.storage.k8s.io",
+)
+"""What a person asks about beside what the analyzers read."""
+
+
+@runtime_checkable
+class Reviewer(Protocol):
+    """A live cluster, as far as it answers reviews."""
+
+    def review(self, spec: dict[str, Any]) -> bool:
+        """Whether the server allows what the spec of a SelfSubjectAccessReview names. Raises ClusterError."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """`missing` may not be listed in all namespaces; `here` of those may be in the session's own; `unlimited` is cluster-admin."""
+
+    missing: tuple[str, ...]
+    here: tuple[str, ...]
+    unlimited: bool
+    logs: bool
+
+
+def access(reviewer: Reviewer, resources: Sequence[str], namespace: str) -> Access:
+    """Ask for every resource at once, a few at a time. Raises ClusterError when the server does not answer reviews."""
+
+    def may(resource: str, where: str = "", verb: str = "list") -> bool:
+        plural, _, group = resource.partition(".")
+        name, _, part = plural.partition("/")
+        attributes = {"verb": verb, "group": group, "resource": name, "subresource": part, "namespace": where}
+        return reviewer.review({"resourceAttributes": {key: value for key, value in attributes.items() if value}})
+
+    unlimited = may("*.*", verb="*")
+    if unlimited:
+        return Access((), (), True, True)
+    with ThreadPoolExecutor(AT_ONCE, "access-review") as pool:
+        allowed = dict(zip(resources, pool.map(may, resources), strict=True))
+        missing = tuple(name for name, ok in allowed.items() if not ok)
+        here = tuple(name for name, ok in zip(missing, pool.map(lambda name: may(name, namespace), missing), strict=True) if ok)
+        logs = may("pods/log", verb="get") or may("pods/log", namespace, "get")
+    return Access(missing, here if namespace else (), False, logs)
+
+
+def read_only_role(needs: Collection[str], *, user: str = "") -> str:
+    """A ClusterRole as YAML that may read what the analyzers need and nothing that could be turned into more, with its binding.
+
+    No Secrets, no exec, attach, port-forward or proxy, no impersonation and no tokens. `user` is whom the binding names.
+    """
+    import yaml
+
+    groups: dict[str, list[str]] = {}
+    for resource in sorted({*needs, *BESIDE} - NEVER):
+        plural, _, group = resource.partition(".")
+        groups.setdefault(group, []).append(plural)
+    rules: list[dict[str, Any]] = [
+        {"apiGroups": [group], "resources": plurals, "verbs": ["get", "list", "watch"]} for group, plurals in sorted(groups.items())
+    ]
+    rules.append({"apiGroups": [""], "resources": ["pods/log"], "verbs": ["get"]})
+    rules.append({"nonResourceURLs": ["/healthz", "/livez", "/readyz", "/version", "/version/"], "verbs": ["get"]})
+    role = {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "ClusterRole",
+        "metadata": {"name": ROLE_NAME, "labels": {"app.kubernetes.io/name": "k8sagent"}},
+        "rules": rules,
+    }
+    binding = {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "ClusterRoleBinding",
+        "metadata": {"name": ROLE_NAME, "labels": {"app.kubernetes.io/name": "k8sagent"}},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": ROLE_NAME},
+        "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": user or "YOUR-USER"}],
+    }
+    head = (
+        "# Reading is all that this role allows: no Secrets, exec, attach, port-forward, proxy, impersonation or tokens.\n"
+        "# Put the user, group or service account that K8sAgent works as into `subjects`.\n"
+    )
+    return head + "---\n".join(yaml.safe_dump(part, sort_keys=False, width=140) for part in (role, binding))
