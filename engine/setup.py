@@ -99,7 +99,9 @@ def fetch_model(settings: Settings, hands: Hands) -> Step:
     try:
         host = host_of(model.server)
         if host and host not in wanted.allow_remote and not hands.ask(f"Talk to the model server on another machine, {host}?"):
-            return Step("model", "left", f"{model.server} is on another machine and was not asked", f'allow it: [model] allow_remote = ["{host}"]')
+            return Step(
+                "model", "left", f"{model.server} is on another machine and was not asked", f'allow it: [model] allow_remote = ["{host}"]'
+            )
         health = model.health()
         if health.ok:
             return Step("model", "there", health.detail)
