@@ -1,4 +1,4 @@
-"""The files of a recording, read from a folder or a tar archive without unpacking, and guarded against hostile ones."""
+"""The files of a recording, read from a folder, a tar or a zip archive without unpacking, and guarded against hostile ones."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import gzip
 import io
 import os
 import posixpath
+import stat
 import tarfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping
@@ -138,17 +139,17 @@ def ours(archive: Archive) -> Archive | None:
 
 
 def read_archive(path: Path, *, limits: Limits | None = None) -> Archive:
-    """Read the plain files of a folder, a .tar, .tar.gz or .tgz, or one JSON or YAML file, of any layout. Raises BrokenRecording."""
+    """Read the plain files of a folder, a .tar, .tar.gz, .tgz or .zip, or one JSON or YAML file, of any layout. Raises BrokenRecording."""
     limits = limits or Limits()
     links: dict[str, str] = {}
     try:
         if path.is_dir():
             files: dict[str, bytes | Path] = dict(_walk(path, limits, links))
         elif path.is_file():
-            files = {path.name: path} if _is_text(path) else dict(_untar(path, limits, links))
+            files = {path.name: path} if _is_text(path) else dict((_unzip if _is_zip(path) else _untar)(path, limits, links))
         else:
             what = "is neither a folder nor a file" if path.exists() else "does not exist"
-            raise BrokenRecording(f"{path} {what}; give the path of a recording (a folder, .tar, .tar.gz or .tgz)")
+            raise BrokenRecording(f"{path} {what}; give the path of a recording (a folder, .tar, .tar.gz, .tgz or .zip)")
     except OSError as error:
         raise BrokenRecording(f"{path} cannot be read: {error.strerror or error}") from error
     return Archive(path.name, files, limits, links)
@@ -244,6 +245,46 @@ def _untar(path: Path, limits: Limits, links: dict[str, str]) -> Iterator[tuple[
         except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile) as error:
             what = "a whole gzip file" if isinstance(error, EOFError | zlib.error | gzip.BadGzipFile) else "a tar archive"
             raise BrokenRecording(f"{where} is not {what}: {error}; copy it again, or give the folder") from error
+
+
+def _is_zip(path: Path) -> bool:
+    with path.open("rb") as stream:
+        return stream.read(4) in (b"PK\x03\x04", b"PK\x05\x06")
+
+
+def _unzip(path: Path, limits: Limits, links: dict[str, str]) -> Iterator[tuple[str, bytes]]:
+    import zipfile
+
+    where = path.name
+    total = 0
+    name = ""
+    if path.stat().st_size > limits.total_bytes:  # the list of its members is read whole before the first of them can be judged
+        raise BrokenRecording(f"{where}: it is larger than {limits.total_bytes:,} bytes; it was not opened")
+    try:
+        with zipfile.ZipFile(path) as archive:
+            for count, member in enumerate(archive.infolist(), 1):
+                parts = _checked(member.filename, where, limits)
+                name = "/".join(parts)
+                mode = stat.S_IFMT(member.external_attr >> 16)
+                total += member.file_size
+                _weigh(where, name, member.file_size, total, count, limits)
+                if member.is_dir():
+                    continue
+                if member.flag_bits & 1:
+                    raise BrokenRecording(f"{where}: {name} is encrypted; unpack it and give the folder")
+                if mode not in (0, stat.S_IFREG, stat.S_IFLNK) or not parts:
+                    raise BrokenRecording(f"{where}: {name or '.'} is neither a file nor a folder; a recording holds plain files only")
+                with archive.open(member) as stream:
+                    data = stream.read(member.file_size + 1)  # a size that lies is found out here, not in the memory
+                if len(data) != member.file_size:
+                    raise BrokenRecording(f"{where}: {name} holds other than the {member.file_size:,} bytes that it claims")
+                if mode == stat.S_IFLNK:
+                    links[name] = _link(name, data.decode("utf-8", "replace"), where)
+                else:
+                    yield name, data
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+        at = f" (at {name})" if name else ""
+        raise BrokenRecording(f"{where} is not a whole zip archive: {error}{at}; copy it again, or give the folder") from error
 
 
 def _weigh(where: str, name: str, size: int, total: int, count: int, limits: Limits) -> None:

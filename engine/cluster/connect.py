@@ -101,7 +101,8 @@ def recording_title(opening: Opening) -> str:
     """What a recording is called in the header: `demo`, or the file's name without its endings."""
     if opening.demo or opening.snapshot is None:
         return "demo"
-    return opening.snapshot.name.removesuffix(".tgz").removesuffix(".gz").removesuffix(".tar") or "recording"
+    name = opening.snapshot.name
+    return name.removesuffix(".tgz").removesuffix(".gz").removesuffix(".tar").removesuffix(".zip") or "recording"
 
 
 def _recording(opening: Opening) -> Connection:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from engine.cluster.objects import text_at
+from engine.cluster.objects import int_at, map_at, text_at, texts_at
 from engine.cluster.source import ClusterError
 
 if TYPE_CHECKING:
@@ -53,6 +53,13 @@ def _others(row: RecordedList) -> str:
     return f"namespaces other than {', '.join(held)}" if len(held) <= 8 else f"namespaces other than the {len(held)} that were recorded"
 
 
+def _shortened(meta: Mapping[str, Any]) -> str:
+    """What was left out of the logs on purpose."""
+    tail, since = int_at(meta, "logs", "tail"), int_at(meta, "logs", "since_seconds")
+    parts = [f"but the last {tail} of each container" if tail else "", f"of more than {since} s before the recording" if since else ""]
+    return f"log lines {' and those '.join(part for part in parts if part)}" if map_at(meta, "logs") and any(parts) else ""
+
+
 def inventory_of(cluster: RecordedCluster) -> Inventory:
     """Count what a recording holds; reads every list once, so wrong files show up here. Raises BrokenRecording."""
     counts: dict[str, int] = {}
@@ -76,6 +83,9 @@ def inventory_of(cluster: RecordedCluster) -> Inventory:
     logs = [name for name in cluster.archive.names("logs/") if name.endswith(".log")]
     if not logs:
         lacks.append("container logs")
+    if short := _shortened(cluster.meta):
+        lacks.append(short)
+    lacks += [sentence for sentence in texts_at(cluster.meta, "errors") if sentence.startswith("logs: ")]
     if not any(True for _ in cluster.archive.names("discovery/")):
         lacks.append("discovery documents (resources are known from index.json alone)")
     if cluster.openapi("/openapi/v3") is None:

@@ -33,10 +33,12 @@ _HEALTH = ("healthz", "livez", "readyz")
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much of the logs is taken: lines of a container (None: all that the source gives), bytes of all together, or nothing."""
+    """How much of the logs is taken: lines of a container (None: all that the source gives), those of the last seconds (None: of any age),
+    bytes of all together, or nothing."""
 
     logs: bool = True
     tail: int | None = 5000
+    since_seconds: int | None = None
     log_bytes: int = 256 * 1024 * 1024
 
 
@@ -114,7 +116,9 @@ def record(
             if kind.name == "pods":
                 pods = found
         if not any(row["status"] == 200 and row["resource"] == "pods" for row in run.index):
-            raise ClusterError(f"pods cannot be listed, so there is nothing to record: {'; '.join(run.refused[:2]) or 'no such resource'}")
+            why = "; ".join(sentence for sentence in run.refused if sentence.startswith("pods")) or "no such resource"
+            way = "" if wanted else " (if you may read some namespaces only, name them with -n)"
+            raise ClusterError(f"pods cannot be listed, so there is nothing to record: {why}{way}")
         if run.limits.logs:
             _logs(run, pods)
         _documents(run)
@@ -126,7 +130,7 @@ def record(
             "finished_at": datetime.now(UTC).isoformat(),
             "server_version": version,
             "namespaces": list(wanted) if wanted is not None else None,
-            "logs": {"files": run.logs, "tail": run.limits.tail} if run.limits.logs else None,
+            "logs": {"files": run.logs, "tail": run.limits.tail, "since_seconds": run.limits.since_seconds} if run.limits.logs else None,
             "redacted": dict(secrets.counts),
             "errors": run.refused,
         }
@@ -140,10 +144,6 @@ def record(
         redactions=sum(secrets.counts.values()),
         refused=tuple(run.refused),
     )
-
-
-def _is_plain(kind: ResourceType) -> bool:
-    return all(map(plain_name, (kind.plural, kind.group or "core", kind.version)))
 
 
 def _version(run: _Run) -> dict[str, str]:
@@ -240,7 +240,8 @@ def _log(run: _Run, namespace: str, pod: str, container: str, previous: bool) ->
     run.cancel.check()
     name = f"logs/{namespace}/{pod}/{container}{'.previous' if previous else ''}"
     try:
-        lines = run.source.logs(namespace, pod, container, previous=previous, tail=run.limits.tail, cancel=run.cancel)
+        tail, since = run.limits.tail, run.limits.since_seconds
+        lines = run.source.logs(namespace, pod, container, previous=previous, tail=tail, since_seconds=since, cancel=run.cancel)
     except (Forbidden, NotFound, NotRecorded, Unreachable) as error:
         _unless_gone(run, error)
         read = getattr(run.source, "log_error", None)

@@ -59,7 +59,7 @@ class _Objects:
 
 
 def open_recording(path: Path, *, now: datetime | None = None, title: str = "") -> RecordedCluster:
-    """Open a recording: a folder, .tar, .tar.gz or .tgz in our format, a kubectl cluster-info dump (also as one file), a Troubleshoot
+    """Open a recording: a folder, .tar, .tar.gz, .tgz or .zip in our format, a kubectl cluster-info dump (also as one file), a Troubleshoot
     support bundle, an OpenShift must-gather or files of `kubectl get -o yaml|json`.
 
     `now` fixes the moment that its times are shifted to (and that `now()` answers); without it both follow the clock.
@@ -86,7 +86,11 @@ class RecordedCluster:
         self.recorded_at = moment_of(archive, self.meta)
         self._fixed_now = now
         self._shift = TimeShift(self.recorded_at, now or datetime.now(UTC))
-        self.title = title or text_at(self.meta, "title") or archive.name.removesuffix(".gz").removesuffix(".tar").removesuffix(".tgz")
+        self.title = (
+            title
+            or text_at(self.meta, "title")
+            or archive.name.removesuffix(".gz").removesuffix(".tar").removesuffix(".tgz").removesuffix(".zip")
+        )
         self.context = ContextInfo(name=self.title, cluster=self.title, current=True)
         self.lists: tuple[RecordedList, ...] = lists_of(archive)
         """What was recorded, one row a group, version and resource, in the order of index.json."""

@@ -91,6 +91,8 @@ def build() -> argparse.ArgumentParser:
     q.add_argument("-A", "--all-namespaces", action="store_true", help="all namespaces (the default; -n a,b takes only these)")
     q.add_argument("--no-logs", action="store_true", help="no container logs")
     q.add_argument("--tail", type=int, default=5000, metavar="N", help="at most so many lines of each log (default 5000; 0: all)")
+    q.add_argument("--since", type=_span, default=None, metavar="TIME", help="only log lines of the last 30m, 6h, 2d")
+    q.add_argument("--log-megabytes", type=int, default=256, metavar="N", help="at most so much of all logs together (default 256)")
     q = _add(snapshots, "info", "what a recording holds and lacks", "snapshot:info", output)
     q.add_argument("path", metavar="PATH", type=Path)
     q = _add(snapshots, "serve", "serve a recording to kubectl until interrupted; prints a kubeconfig path", "snapshot:serve")
@@ -163,6 +165,16 @@ def _explain(commands: argparse._SubParsersAction[argparse.ArgumentParser], abov
         for action in parser._actions:
             if isinstance(action, argparse._SubParsersAction):
                 _explain(action, command)
+
+
+def _span(text: str) -> int:
+    """Seconds of a span as kubectl writes it: 45s, 30m, 6h, 2d, 1h30m."""
+    import re
+
+    parts = re.findall(r"([0-9]+)([smhd])", text)
+    if not parts or "".join(number + unit for number, unit in parts) != text:
+        raise argparse.ArgumentTypeError(f"{text!r} is no span of time such as 30m, 6h or 2d")
+    return sum(int(number) * {"s": 1, "m": 60, "h": 3600, "d": 86400}[unit] for number, unit in parts)
 
 
 class _Snapshot(argparse.Action):

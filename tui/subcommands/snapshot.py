@@ -23,7 +23,8 @@ def record(args: argparse.Namespace) -> int:
 
     settings = settings_of(args)
     token = CancelToken()
-    signal.signal(signal.SIGINT, lambda *_: token.cancel("interrupted"))
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: token.cancel("interrupted"))
     namespaces = [name for name in (args.namespace or "").split(",") if name]
     if namespaces and args.all_namespaces:
         complain("give either -n or -A")
@@ -34,7 +35,8 @@ def record(args: argparse.Namespace) -> int:
         complain(str(error))
         return UNREACHABLE
     try:
-        limits = Limits(logs=not args.no_logs, tail=args.tail if args.tail > 0 else None)
+        tail, most = args.tail if args.tail > 0 else None, args.log_megabytes * 1024 * 1024
+        limits = Limits(logs=not args.no_logs, tail=tail, since_seconds=args.since, log_bytes=most)
         made = write(connection.source, args.path, namespaces=namespaces or None, limits=limits, progress=passing, cancel=token)
     except Cancelled:
         complain("interrupted; nothing was written")

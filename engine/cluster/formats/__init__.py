@@ -33,6 +33,6 @@ def open_any(path: Path, *, limits: Limits | None = None) -> Archive:
 def title_of(path: Path) -> str:
     """What a recording is called: the file's name without its endings."""
     name = path.resolve().name
-    for ending in (".gz", ".tgz", ".tar", ".json", ".yaml", ".yml"):
+    for ending in (".gz", ".tgz", ".tar", ".zip", ".json", ".yaml", ".yml"):
         name = name.removesuffix(ending)
     return name or "recording"

@@ -6,8 +6,10 @@ import gzip
 import io
 import os
 import random
+import stat
 import tarfile
 import tracemalloc
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -181,3 +183,58 @@ def test_a_folder_that_is_nested_too_deep_is_refused(tmp_path: Path) -> None:
     write_folder(tmp_path / "r", {**FILES, "logs/" + "d/" * 40 + "x.log": b""})
     with pytest.raises(BrokenRecording, match="folders deep"):
         open_archive(tmp_path / "r")
+
+
+def zipped(tmp_path: Path, members: dict[str, bytes], *, mode: int = 0, compress: int = zipfile.ZIP_DEFLATED) -> Path:
+    with zipfile.ZipFile(tmp_path / "r.zip", "w", compress) as archive:
+        for name, data in members.items():
+            member = zipfile.ZipInfo(name)
+            member.external_attr, member.compress_type = mode << 16, compress
+            archive.writestr(member, data)
+    return tmp_path / "r.zip"
+
+
+@pytest.mark.parametrize("top", ["", "recording/"])
+def test_a_zip_archive_opens(tmp_path: Path, top: str) -> None:
+    archive = open_archive(zipped(tmp_path, {top + name: data for name, data in FILES.items()} | ({top: b""} if top else {})))
+    assert {name: archive.read(name) for name in archive.names()} == FILES
+
+
+@pytest.mark.parametrize(
+    ("name", "mode", "says"),
+    [
+        ("../evil", 0, "points outside"),
+        ("/etc/passwd", 0, "points outside"),
+        ("C:/evil", 0, "points outside"),
+        ("/".join("a" * 14), 0, "folders deep"),
+        ("logs/link", stat.S_IFLNK | 0o777, "outside of the recording"),
+        ("logs/pipe", stat.S_IFIFO | 0o600, "neither a file nor a folder"),
+    ],
+)
+def test_members_of_a_zip_archive_that_no_recording_has_are_refused_by_name(tmp_path: Path, name: str, mode: int, says: str) -> None:
+    with pytest.raises(BrokenRecording, match=says) as refused:
+        open_archive(zipped(tmp_path, {name: b"../../etc/passwd"}, mode=mode))
+    assert name in str(refused.value)
+
+
+def test_a_zip_archive_of_zeros_is_refused_before_it_is_unpacked_and_one_that_lies_about_sizes_too(tmp_path: Path) -> None:
+    path = zipped(tmp_path, {"resources/big.json": bytes(3_000_000)})
+    with pytest.raises(BrokenRecording, match=r"resources/big\.json claims 3,000,000 bytes"):
+        open_archive(path, limits=Limits(file_bytes=2_000_000))
+    small, real = (10).to_bytes(4, "little"), (3_000_000).to_bytes(4, "little")
+    path.write_bytes(path.read_bytes().replace(real, small))
+    tracemalloc.start()
+    with pytest.raises(BrokenRecording, match=r"resources/big\.json"):
+        open_archive(path)
+    assert tracemalloc.get_traced_memory()[1] < 2_000_000
+    tracemalloc.stop()
+
+
+@pytest.mark.parametrize("keep", [0.3, 0.9])
+def test_a_zip_archive_that_breaks_off_or_is_damaged_is_named(tmp_path: Path, keep: float) -> None:
+    data = zipped(tmp_path, FILES).read_bytes()
+    with pytest.raises(BrokenRecording, match=r"^torn\.zip is not a whole zip archive"):
+        open_archive(packed(tmp_path, data[: int(len(data) * keep)], "torn.zip"))
+    stored = zipped(tmp_path, FILES, compress=zipfile.ZIP_STORED).read_bytes()
+    with pytest.raises(BrokenRecording, match=r"logs/shop/a/app\.log"):
+        open_archive(packed(tmp_path, stored.replace(b"hello", b"HELLO"), "wrong.zip"))

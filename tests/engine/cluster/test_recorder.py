@@ -214,6 +214,16 @@ def test_logs_are_limited_by_lines_and_by_bytes_and_can_be_left_out(tmp_path: Pa
     full = record(cluster, tmp_path / "full", limits=Limits(log_bytes=100))
     assert full.logs == 0
     assert any("were full at shop/a" in sentence for sentence in full.refused)
+    assert any("were full at shop/a" in sentence for sentence in info(tmp_path / "full").lacks)
+
+
+def test_logs_of_a_span_alone_are_told_as_such(tmp_path: Path, cluster: RecordedCluster) -> None:
+    record(cluster, tmp_path / "late", limits=Limits(tail=None, since_seconds=58))
+    late = open_recording(tmp_path / "late", now=NOW)
+    assert [line.split(" ", 1)[1] for line in late.logs("shop", "a", "app")] == [LOG.splitlines()[-1].split(" ", 1)[1]]
+    assert "log lines of more than 58 s before the recording" in info(tmp_path / "late").lacks
+    record(cluster, tmp_path / "tail", limits=Limits(tail=2))
+    assert "log lines but the last 2 of each container" in info(tmp_path / "tail").lacks
 
 
 def test_names_from_the_server_never_lead_out_of_the_folder(tmp_path: Path) -> None:
