@@ -99,6 +99,21 @@ class BudgetSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class HostSettings:
+    """[hosts]"""
+
+    enabled: bool = False
+    names: tuple[str, ...] = ()
+    nodes: bool = False
+    user: str = ""
+    node_address: Literal["name", "InternalIP", "ExternalIP", "Hostname", "InternalDNS", "ExternalDNS"] = "name"
+    ssh_config: str = ""
+    connect_seconds: float = 10
+    seconds: float = 60
+    parallel: int = 8
+
+
+@dataclass(frozen=True, slots=True)
 class SessionSettings:
     """[session]"""
 
@@ -128,6 +143,7 @@ class Settings:
     policy: PolicySection = PolicySection()
     index: IndexSettings = IndexSettings()
     budget: BudgetSettings = BudgetSettings()
+    hosts: HostSettings = HostSettings()
     session: SessionSettings = SessionSettings()
     ui: UiSettings = UiSettings()
     keys: Mapping[str, str] = field(default_factory=dict)

@@ -108,3 +108,22 @@ class Output:
         if len(tail) == 1 and len(tail[0]) > self._tail_room:
             tail = [tail[0][: self._tail_room] + " [… line cut …]"]
         return "\n".join([*self._head, *note, *tail])
+
+
+class RawOutput:
+    """A stream whose bytes go on as they come, to somebody who decodes, strips and redacts them; nothing of it is kept here."""
+
+    truncated = False
+
+    def __init__(self, take: Callable[[bytes], None]) -> None:
+        self.take = take
+
+    def emit(self) -> None:
+        """Nothing waits here."""
+
+    def close(self) -> None:
+        """Nothing is held back here."""
+
+    def kept(self) -> str:
+        """Nothing is kept here."""
+        return ""

@@ -116,7 +116,7 @@ def environment(
     extra_names: Sequence[str] = (),
     source: Mapping[str, str] | None = None,
 ) -> dict[str, str]:
-    """The environment of one program, built from nothing; credentials and proxies pass to cluster programs alone."""
+    """The environment of one program, built from nothing; credentials and proxies pass to cluster programs alone, the agent to ssh."""
     ours = os.environ if source is None else source
     built = {
         "PATH": search_path,
@@ -134,6 +134,8 @@ def environment(
     for name in ("USER", "LOGNAME", "TZ", "XDG_RUNTIME_DIR"):
         if name in ours:
             built[name] = ours[name]
+    if program == "ssh" and "SSH_AUTH_SOCK" in ours:
+        built["SSH_AUTH_SOCK"] = ours["SSH_AUTH_SOCK"]
     if program not in CLUSTER_PROGRAMS:
         return built
     for name, value in ours.items():

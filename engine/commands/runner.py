@@ -18,11 +18,11 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import IO, Literal
 
 from engine.cancel import CancelToken
 from engine.commands.lexer import Part, Script, Stage
-from engine.commands.output import Output
+from engine.commands.output import Output, RawOutput
 from engine.commands.programs import ProgramError, Programs, environment
 from engine.redact import Redactor
 
@@ -74,7 +74,7 @@ class CommandResult:
 
 @dataclass(slots=True)
 class _Totals:
-    out: Output
+    out: Output | RawOutput
     err: Output
     bytes: int = 0
     error: str = ""
@@ -117,16 +117,20 @@ class Runner:
         cancel: CancelToken | None = None,
         redactor: Redactor | None = None,
         seconds: float | None = None,
+        stdin: bytes = b"",
+        raw: Callable[[bytes], None] | None = None,
     ) -> CommandResult:
         """Run to the end, the time limit (`seconds`, else the settings' one) or cancel; never raises for what a process does.
 
-        `on_output` is called on this thread with batches of lines, about 60 times a second at most.
+        `on_output` is called on this thread with batches of lines, about 60 times a second at most. `stdin` is what the first process
+        reads (nothing otherwise). `raw` takes standard output as bytes instead, before anything is decoded or redacted.
         """
         started = time.monotonic()
         deadline = started + (seconds if seconds is not None else self.settings.seconds)
         redactor = redactor or Redactor()
         keep = self.settings.keep_bytes
-        totals = _Totals(Output("stdout", redactor, on_output, keep), Output("stderr", redactor, on_output, keep))
+        out = RawOutput(raw) if raw is not None else Output("stdout", redactor, on_output, keep)
+        totals = _Totals(out, Output("stderr", redactor, on_output, keep))
         code: int | None = 0
         with ExitStack() as stack:
             cwd = self.settings.cwd or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="k8sagent-")))
@@ -135,7 +139,7 @@ class Runner:
                     continue
                 if totals.error:
                     break
-                code = self._run_part(part, cwd, totals, cancel or CancelToken(), deadline)
+                code = self._run_part(part, cwd, totals, cancel or CancelToken(), deadline, stdin)
         totals.out.close()
         totals.err.close()
         return CommandResult(
@@ -148,12 +152,12 @@ class Runner:
             error=totals.error,
         )
 
-    def _run_part(self, part: Part, cwd: Path, totals: _Totals, cancel: CancelToken, deadline: float) -> int | None:
+    def _run_part(self, part: Part, cwd: Path, totals: _Totals, cancel: CancelToken, deadline: float, stdin: bytes) -> int | None:
         if cancel.cancelled:
             totals.error = f"It was not started: {cancel.reason}."
             return None
         try:
-            pipeline = self._start(part, cwd)
+            pipeline = self._start(part, cwd, stdin)
         except ProgramError as error:
             totals.error = str(error)
             return None
@@ -164,16 +168,17 @@ class Runner:
             pipeline.pump(totals, cancel, deadline, self.settings.max_bytes)
             return pipeline.outcome(part, totals)
 
-    def _start(self, part: Part, cwd: Path) -> _Pipeline:
+    def _start(self, part: Part, cwd: Path, stdin: bytes) -> _Pipeline:
         paths = [self.programs.resolve(stage.argv[0]) for stage in part.stages]
         pipeline = _Pipeline()
         before: int | None = None
+        first = _input(stdin)
         try:
             for stage, path in zip(part.stages, paths, strict=True):
                 process = subprocess.Popen(
                     stage.argv,
                     executable=path,
-                    stdin=before if before is not None else subprocess.DEVNULL,
+                    stdin=before if before is not None else first if first is not None else subprocess.DEVNULL,
                     stdout=subprocess.PIPE,
                     stderr=subprocess.STDOUT if stage.merge_stderr else subprocess.DEVNULL if stage.drop_stderr else subprocess.PIPE,
                     cwd=cwd,
@@ -187,6 +192,9 @@ class Runner:
             pipeline.kill()
             pipeline.__exit__()
             raise
+        finally:
+            if first is not None:
+                first.close()
         return pipeline
 
 
@@ -316,6 +324,16 @@ class _Pipeline:
         if codes[-1]:
             return codes[-1]
         return next((code for code in codes[:-1] if code > 0), 0)
+
+
+def _input(data: bytes) -> IO[bytes] | None:
+    """What a process is to read, as a file without a name: nobody has to feed a pipe, whatever the process does."""
+    if not data:
+        return None
+    file = tempfile.TemporaryFile()
+    file.write(data)
+    file.seek(0)
+    return file
 
 
 def _read(fd: int) -> bytes:

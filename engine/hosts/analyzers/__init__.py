@@ -1,0 +1,1 @@
+"""One module per part of a host: a bundle in, findings out; pure functions, no I/O."""
