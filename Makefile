@@ -16,6 +16,7 @@ demo: $(VENV)/.runtime
 	@$(BIN)/k8sagent --demo
 
 test: $(STAMP)
+	@tests/install-sshd.sh
 	$(BIN)/python -m pytest -n auto --dist loadfile
 
 # The index on whoosh3, the fallback for the day that a Python release breaks whoosh 2.7.4; both take the import name `whoosh`,

@@ -317,6 +317,13 @@ class Agent:
 
         return self._begin(lambda run: check_cluster(self, run, namespace, only, about)).start()
 
+    def check_host(self, *names: str, nodes: bool = False) -> Run:
+        """Look at hosts: this machine, those that `[hosts]` names, or nodes of the cluster (`nodes`: all of them); ends with an answer."""
+        from engine.flows.hosts import check_hosts
+
+        place = self._place
+        return self._begin(lambda run: check_hosts(self, run, place, names, nodes=nodes)).start()
+
     def undo(self) -> Run:
         """Propose the way back of the latest change; asks like any other command."""
         from engine.flows.dispatch import undo_latest

@@ -243,7 +243,7 @@ def check_report(
 
 _SHAPES: dict[str, tuple[str, type | None]] = {
     "answer": ("k8sagent troubleshoot --output json", Answer),
-    "check": ("k8sagent check --output json, k8sagent logs --output json", CheckReport),
+    "check": ("k8sagent check --output json, k8sagent logs --output json, k8sagent host check --output json", CheckReport),
     "checks": ("k8sagent check --contexts A,B --output json, and with several --snapshot", ChecksReport),
     "intent": ("k8sagent intent --output json; one a line with --jsonl", IntentRow),
     "policy": ("k8sagent policy --output json; one a line with --jsonl", PolicyRow),

@@ -55,7 +55,7 @@ class QueryClassified(Event):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StepStarted(Event):
-    """A step of the flow began; `kind` says where its time goes (`model`, `kubectl`, `search`, `cluster`, `approval`, `think`)."""
+    """A step of the flow began; `kind` says where its time goes (`model`, `kubectl`, `search`, `cluster`, `host`, `approval`, `think`)."""
 
     id: str
     title: str

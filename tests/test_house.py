@@ -58,6 +58,7 @@ def test_the_screen_is_imported_without_cluster_model_or_index() -> None:
         ("engine/commands", ("engine.flows", "engine.agent", "engine.analyzers", "engine.llm", "engine.run")),
         ("engine/analyzers", ("engine.flows", "engine.agent", "engine.commands", "engine.llm", "engine.run", "engine.answer")),
         ("engine/llm", ("engine.flows", "engine.agent", "engine.commands", "engine.analyzers", "engine.cluster", "engine.run")),
+        ("engine/hosts", ("engine.flows", "engine.agent", "engine.llm", "engine.run")),
         ("engine/flows", ("engine.agent", "tui")),
     ],
 )

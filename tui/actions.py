@@ -98,6 +98,14 @@ ACTIONS: tuple[Action, ...] = (
     Action("clear", "New session", "Clear the chat and begin a new session", "new_session", slash=("clear",)),
     Action("health", "Health", "Cluster, kubectl, model, index and permissions, each with the way to mend it", "health", slash=("health",)),
     Action(
+        "host",
+        "Check a host",
+        "What is wrong with this machine, with a host of [hosts], or with nodes of the cluster",
+        "check_host",
+        slash=("host",),
+        argument="[NAME|nodes]",
+    ),
+    Action(
         "docs",
         "Documentation",
         "Search and read the runbooks, the guide and past incidents; run a command of a page",

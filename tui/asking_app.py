@@ -29,6 +29,7 @@ class AskingApp(PlaceApp):
         self.runs: dict[str, Run] = {}
         self.current: RunView | None = None
         self.with_argument["grants"] = self._grants
+        self.with_argument["host"] = self._host
 
     def send(self, text: str) -> None:
         """A question, a `/word`, a `:word` or a `!command`."""
@@ -79,6 +80,15 @@ class AskingApp(PlaceApp):
     def action_undo(self) -> None:
         """Propose the way back of the latest change."""
         self.launch("/undo", self.agent.undo)
+
+    def action_check_host(self) -> None:
+        """Look at the machine that this session runs on."""
+        self.launch("/host", self.agent.check_host)
+
+    def _host(self, argument: str) -> bool:
+        names = () if argument == "nodes" else tuple(argument.split())
+        self.launch(f"/host {argument}", lambda: self.agent.check_host(*names, nodes=not names))
+        return True
 
     def action_grants(self) -> None:
         """Say which exact commands run without asking, and how to take that back."""

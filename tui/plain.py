@@ -34,6 +34,7 @@ HELP = """ask in plain words, or:
   /health           what works, and how to mend what does not
   /model            which models the server has; /model NAME takes one, /model pull NAME downloads one,
                     /model allow HOST allows a server on another machine
+  /host [NAME]      what is wrong with this machine or a host ("nodes" = all nodes)
   /docs WORDS       search the documentation
   /runbook          draft a runbook from the last diagnosis (asks first)
   /help             this page
@@ -85,6 +86,9 @@ def _handle(agent: Agent, line: str) -> None:
                 )
         case "/model":
             _model(agent, rest.strip())
+        case "/host":
+            names = () if rest.strip() == "nodes" else tuple(rest.split())
+            _follow(agent.check_host(*names, nodes=rest.strip() == "nodes"), show_output=False)
         case "/docs":
             for passage in agent.docs.search(rest, limit=5):
                 say(f"{passage.citation}\n  {agent.docs.snippet(passage, rest).text}")

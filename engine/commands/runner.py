@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Literal
+from typing import Literal
 
 from engine.cancel import CancelToken
 from engine.commands.lexer import Part, Script, Stage
@@ -32,6 +32,8 @@ OnOutput = Callable[[Stream, tuple[str, ...]], None]
 FRAME = 1 / 60
 TERM_GRACE = 0.12
 """Seconds between SIGTERM and SIGKILL: from cancel to quiet takes less than 300 ms."""
+PIPE_BYTES = 8 * 1024
+"""What a pipe surely holds without anybody reading from it."""
 LINGER = 0.3
 """Seconds that an inherited pipe may stay open after all stages ended."""
 
@@ -123,7 +125,8 @@ class Runner:
         """Run to the end, the time limit (`seconds`, else the settings' one) or cancel; never raises for what a process does.
 
         `on_output` is called on this thread with batches of lines, about 60 times a second at most. `stdin` is what the first process
-        reads (nothing otherwise). `raw` takes standard output as bytes instead, before anything is decoded or redacted.
+        reads (at most `PIPE_BYTES`); it stays open as long as the process runs, so that its end tells the other side of a connection that
+        nobody listens any more. `raw` takes standard output as bytes instead, before anything is decoded or redacted.
         """
         started = time.monotonic()
         deadline = started + (seconds if seconds is not None else self.settings.seconds)
@@ -171,14 +174,13 @@ class Runner:
     def _start(self, part: Part, cwd: Path, stdin: bytes) -> _Pipeline:
         paths = [self.programs.resolve(stage.argv[0]) for stage in part.stages]
         pipeline = _Pipeline()
-        before: int | None = None
-        first = _input(stdin)
+        before = pipeline.feed(stdin) if stdin else None
         try:
             for stage, path in zip(part.stages, paths, strict=True):
                 process = subprocess.Popen(
                     stage.argv,
                     executable=path,
-                    stdin=before if before is not None else first if first is not None else subprocess.DEVNULL,
+                    stdin=before if before is not None else subprocess.DEVNULL,
                     stdout=subprocess.PIPE,
                     stderr=subprocess.STDOUT if stage.merge_stderr else subprocess.DEVNULL if stage.drop_stderr else subprocess.PIPE,
                     cwd=cwd,
@@ -192,9 +194,6 @@ class Runner:
             pipeline.kill()
             pipeline.__exit__()
             raise
-        finally:
-            if first is not None:
-                first.close()
         return pipeline
 
 
@@ -204,6 +203,8 @@ class _Pipeline:
 
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
     stopped: str = ""
+    input: tuple[int, int] | None = None
+    """The pipe that the first process reads from: its end there, our end here."""
 
     def __enter__(self) -> _Pipeline:
         return self
@@ -214,6 +215,16 @@ class _Pipeline:
                 if pipe is not None and not pipe.closed:
                     pipe.close()
             process.wait()
+        for end in self.input or ():
+            os.close(end)
+
+    def feed(self, data: bytes) -> int:
+        """What the first process reads, all of it in the pipe already; raises ValueError for more than a pipe takes."""
+        if len(data) > PIPE_BYTES:
+            raise ValueError(f"at most {PIPE_BYTES} bytes of input")
+        self.input = os.pipe()
+        os.write(self.input[1], data)
+        return self.input[0]
 
     def add(self, process: subprocess.Popen[bytes], before: int | None) -> None:
         """Take a started process; its input's end is its own now."""
@@ -324,16 +335,6 @@ class _Pipeline:
         if codes[-1]:
             return codes[-1]
         return next((code for code in codes[:-1] if code > 0), 0)
-
-
-def _input(data: bytes) -> IO[bytes] | None:
-    """What a process is to read, as a file without a name: nobody has to feed a pipe, whatever the process does."""
-    if not data:
-        return None
-    file = tempfile.TemporaryFile()
-    file.write(data)
-    file.seek(0)
-    return file
 
 
 def _read(fd: int) -> bytes:

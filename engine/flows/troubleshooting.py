@@ -15,6 +15,7 @@ from engine.events import AnswerFinished, FindingsFound, Notice
 from engine.facts import Answer, Finding, ObjectRef, RootCause, Steering
 from engine.flows.inquiry import Inquiry
 from engine.flows.knowledge import Knowledge, recall, retrieve
+from engine.flows.node_host import with_hosts
 from engine.flows.steered import carry_out
 from engine.flows.suspecting import from_analyzers, from_model, from_runbooks
 from engine.flows.tools import Emit, Tools, step
@@ -78,10 +79,10 @@ def _analyze(query: str, tools: Tools, emit: Emit) -> _Seen:
             seen = _among_namesakes(query, emit, seen)
         except ClusterError as error:
             raise FlowError("cluster", str(error)) from error
-        diagnosis = seen.diagnosis
-        note.detail = f"{sum(diagnosis.scanned.values())} objects, {_count(diagnosis)}"
+        note.detail = f"{sum(seen.diagnosis.scanned.values())} objects, {_count(seen.diagnosis)}"
+    diagnosis = with_hosts(seen.diagnosis, seen.tools, emit)
     emit(FindingsFound(findings=diagnosis.findings, scanned=diagnosis.scanned, errors=diagnosis.unknown))
-    return seen
+    return dataclasses.replace(seen, diagnosis=diagnosis)
 
 
 def _diagnose(query: str, tools: Tools, namespace: str) -> _Seen:

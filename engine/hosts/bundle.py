@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from engine.facts import Evidence, ObjectRef, Remedy
-from engine.hosts.probes import Probe, probes
+from engine.hosts.probes import probes
 
 State = Literal["seen", "missing", "denied", "absent", "failed", "unasked"]
 
@@ -102,7 +103,7 @@ class Bundle:
 
     def cite(self, key: str, excerpt: str, at: str = "") -> Evidence:
         """A line of a probe's text as evidence."""
-        return Evidence(source=f"{_BY_KEY[key].command} on {self.host}", excerpt=excerpt.strip()[:600], at=at, object=self.object)
+        return Evidence(source=f"{_commands()[key]} on {self.host}", excerpt=excerpt.strip()[:600], at=at, object=self.object)
 
     def remedy(self, text: str, command: str = "") -> Remedy:
         """A way to mend, with its command as words: it is for a person on that host and is never run from here."""
@@ -172,4 +173,6 @@ class Unit:
         return " ".join(f"{key}={self.values[key]}" for key in keys if self.values.get(key))
 
 
-_BY_KEY: dict[str, Probe] = {probe.key: probe for probe in probes()}
+@functools.cache
+def _commands() -> dict[str, str]:
+    return {probe.key: probe.command for probe in probes()}

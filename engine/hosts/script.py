@@ -1,7 +1,8 @@
 """One connection for all probes: the `sh` script that runs them on the other side, and the reader of what comes back.
 
 The script is assembled from the fixed table alone; each word is quoted, and nothing of it comes from a person, a model or a cluster.
-It travels as standard input of `sh -s`, so that no login shell has to parse it. Around each reply stand lines with a random mark that
+It travels as standard input of `sh -s`, so that no login shell has to parse it; that input stays open, and its end (a cancel, a connection
+that died) stops the probe under way, so that nothing is left behind on the host. Around each reply stand lines with a random mark that
 no output can guess, so that what a host prints is never taken for the end of a reply.
 """
 
@@ -26,15 +27,21 @@ export PATH LC_ALL LANG TERM PAGER SYSTEMD_PAGER SYSTEMD_COLORS NO_COLOR
 umask 077
 limit=
 if timeout -k 1 1 true >/dev/null 2>&1; then limit=yes; fi
+trap 'kill "$!" 2>/dev/null; exit 143' TERM
+exec 3<&0 </dev/null
+(while read -r _ <&3; do :; done; kill -TERM $$) >/dev/null 2>&1 &
+watch=$!
 probe() {{
   key=$1 seconds=$2
   shift 2
   printf '\\n{mark} begin %s\\n' "$key"
-  if [ "$limit" ]; then timeout -k 1 "$seconds" "$@"; else "$@"; fi </dev/null 2>&1
+  if [ "$limit" ]; then timeout -k 1 "$seconds" "$@" 2>&1 3<&- & else "$@" 2>&1 3<&- & fi
+  wait "$!"
   printf '\\n{mark} end %s %s\\n' "$key" "$?"
 }}
 """
-_TAIL = """printf '\\n{mark} done\\n'
+_TAIL = """kill "$watch" 2>/dev/null
+printf '\\n{mark} done\\n'
 exit 0
 }}
 """

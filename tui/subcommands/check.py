@@ -60,7 +60,7 @@ def check(args: argparse.Namespace) -> int:
         }
         say_json(check_report(findings, cluster=cluster, scanned=found.scanned, errors=found.errors))
     else:
-        _print(findings, found)
+        print_findings(findings, found)
     return FINDINGS if any(f.severity == "critical" for f in findings) else OK
 
 
@@ -85,7 +85,8 @@ def logs(args: argparse.Namespace) -> int:
     return FINDINGS if findings else OK
 
 
-def _print(findings: Sequence[Finding], found: FindingsFound) -> None:
+def print_findings(findings: Sequence[Finding], found: FindingsFound, what: str = "objects looked at") -> None:
+    """Findings for a person: root causes with their symptoms, what could not be seen, and the count; `what` names what was counted."""
     from engine.analyzers.about import grouped
 
     for finding, symptoms in grouped(findings):
@@ -102,7 +103,7 @@ def _print(findings: Sequence[Finding], found: FindingsFound) -> None:
     broken = sum(f.severity == "critical" for f in findings)
     warned = sum(f.severity == "warning" for f in findings)
     words = f"{broken} critical, {warned} warning, {hints} info" if findings else "no findings: everything that was looked at is healthy"
-    say(painted(f"{words}; {count} objects looked at", "grey"))
+    say(painted(f"{words}; {count} {what}", "grey"))
 
 
 def _place(finding: Finding) -> str:

@@ -54,11 +54,14 @@ def agent_of(args: argparse.Namespace, *, save: bool = True, session_id: str = "
 
 
 @contextmanager
-def agent_with(settings: Settings, args: argparse.Namespace, *, save: bool = True, session_id: str = "") -> Iterator[Agent]:
-    """The same with settings that are known already."""
+def agent_with(
+    settings: Settings, args: argparse.Namespace, *, save: bool = True, session_id: str = "", start: bool = True
+) -> Iterator[Agent]:
+    """The same with settings that are known already; `start=False` where neither cluster nor documentation nor model is needed."""
     agent = Agent(settings, opening_of(args), save=save, session_id=session_id)
-    agent.start()
     try:
+        if start:
+            agent.start()
         yield agent
     finally:
         agent.close()

@@ -99,6 +99,14 @@ def build() -> argparse.ArgumentParser:
     q.add_argument("path", metavar="PATH", type=Path, nargs="?", help="the recording (nothing: the bundled demo)")
     q.add_argument("--writable", action="store_true", help="take changes, in memory")
 
+    p = _add(commands, "host", "RHEL and other Linux hosts", "host:check")
+    hosts = p.add_subparsers(metavar="ACTION", required=True)
+    q = _add(
+        hosts, "check", "what is wrong with this machine, hosts over SSH, or nodes", "host:check", place, output
+    )
+    q.add_argument("hosts", nargs="*", metavar="HOST", help="hosts of [hosts] names, or nodes of the cluster (nothing: this machine)")
+    q.add_argument("--nodes", action="store_true", help="every node of the cluster")
+
     _add(commands, "health", "what works, and how to mend what does not", "health:health", place, output)
 
     p = _add(commands, "sessions", "saved sessions", "sessions:list_sessions")

@@ -37,7 +37,7 @@ def clock(bundle: Bundle) -> Iterator[Finding]:
                 ],
                 docs=("clock skew", "chrony"),
             )
-    drift = re.search(r"System time\s*:\s*([\d.]+) seconds (slow|fast) of NTP time", chrony)
+    drift = re.search(r"System time\s*:\s*(\d+\.\d+) seconds (slow|fast) of NTP time", chrony)
     if drift and float(drift.group(1)) > 1 and not skewed:
         yield found(
             bundle,

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from engine.analyzers.confidence import EVENT, HINT, STATE
 from engine.facts import Finding
-from engine.hosts.analyzers.making import found, listed
+from engine.hosts.analyzers.making import found, listed, number
 from engine.hosts.analyzers.memory import pressure
 from engine.hosts.bundle import Bundle
 
@@ -39,13 +39,13 @@ def sysctls(bundle: Bundle) -> dict[str, str]:
 def _load(bundle: Bundle) -> Iterator[Finding]:
     words = bundle.text("load").split()
     cpus = bundle.number("cpus")
-    if len(words) < 3 or not cpus:
+    load = number(words[1]) if len(words) > 3 else None
+    if load is None or not cpus:
         return
-    load = float(words[1])
     now, stalls = usage(bundle), pressure(bundle, "cpu").get("some", (0.0, 0.0, 0.0))
     busy = now.get("id", 100) < 10 and now.get("wa", 0) < 30
     if load / cpus >= 3 and busy and (not bundle.text("psi-cpu") or stalls[2] >= 50):
-        greedy = [row for line in bundle.lines("processes") if len(row := line.split(None, 4)) == 5 and row[2].replace(".", "").isdigit()]
+        greedy = [row for line in bundle.lines("processes") if len(row := line.split(None, 4)) == 5 and number(row[2]) is not None]
         names = listed([f"{row[4]} {row[2]} %" for row in greedy[:3]])
         yield found(
             bundle,

@@ -193,5 +193,5 @@ def _ports(ports: list[tuple[str, int]]) -> str:
 
 
 def _heard(bundle: Bundle, ports: list[tuple[str, int]]) -> list[Evidence]:
-    lines = [line for line in bundle.lines("listening") if any(re.search(rf":{port}\s", line) for _, port in ports)]
+    lines = [line for _, port in ports for line in bundle.lines("listening") if re.search(rf":{port}\s", line)]
     return [bundle.cite("listening", lines[0])] if lines else []

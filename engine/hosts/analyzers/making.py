@@ -106,6 +106,11 @@ def ago(span: timedelta) -> str:
     return f"{seconds / 3600:.0f} h ago" if seconds < 172800 else f"{seconds / 86400:.0f} days ago"
 
 
+def number(text: str) -> float | None:
+    """A plain decimal number, None for anything else."""
+    return float(text) if re.fullmatch(r"\d{1,15}(?:\.\d{1,9})?", text) else None
+
+
 def size(kib: float) -> str:
     """KiB as people read sizes."""
     for unit in ("KiB", "MiB", "GiB"):

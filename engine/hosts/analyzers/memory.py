@@ -8,11 +8,11 @@ from datetime import timedelta
 
 from engine.analyzers.confidence import EVENT, HINT, STATE
 from engine.facts import Evidence, Finding
-from engine.hosts.analyzers.making import ago, cite_line, found, kernel, listed, recent, size
+from engine.hosts.analyzers.making import ago, cite_line, found, kernel, listed, number, recent, size
 from engine.hosts.bundle import Bundle
 
 _KILLED = re.compile(r"(?P<group>Memory cgroup )?[Oo]ut of memory(?: \([^)]*\))?: Kill(?:ed)? process \d+ \((?P<name>[^)]*)\)")
-_PSI = re.compile(r"^(some|full) avg10=([\d.]+) avg60=([\d.]+) avg300=([\d.]+)", re.MULTILINE)
+_PSI = re.compile(r"^(some|full) avg10=(\d+\.\d+) avg60=(\d+\.\d+) avg300=(\d+\.\d+)", re.MULTILINE)
 _DAY, _HOUR = timedelta(hours=24), timedelta(hours=1)
 _MIB = 1024
 
@@ -41,7 +41,7 @@ def memory(bundle: Bundle) -> Iterator[Finding]:
 
 def _greedy(bundle: Bundle) -> tuple[str, list[Evidence]]:
     """Who uses most memory, in words."""
-    rows = [words for line in bundle.lines("processes") if len(words := line.split(None, 4)) == 5 and words[3].replace(".", "").isdigit()]
+    rows = [words for line in bundle.lines("processes") if len(words := line.split(None, 4)) == 5 and number(words[3]) is not None]
     rows.sort(key=lambda words: -float(words[3]))
     if not rows or float(rows[0][3]) < 5:
         return "", []
