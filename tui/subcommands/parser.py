@@ -101,9 +101,7 @@ def build() -> argparse.ArgumentParser:
 
     p = _add(commands, "host", "RHEL and other Linux hosts", "host:check")
     hosts = p.add_subparsers(metavar="ACTION", required=True)
-    q = _add(
-        hosts, "check", "what is wrong with this machine, hosts over SSH, or nodes", "host:check", place, output
-    )
+    q = _add(hosts, "check", "what is wrong with this machine, hosts over SSH, or nodes", "host:check", place, output)
     q.add_argument("hosts", nargs="*", metavar="HOST", help="hosts of [hosts] names, or nodes of the cluster (nothing: this machine)")
     q.add_argument("--nodes", action="store_true", help="every node of the cluster")
 
