@@ -77,8 +77,8 @@ def _dispatch(args: argparse.Namespace) -> int:
 
     from engine.config import ConfigError
 
-    if args.gentle:
-        _end_gently()
+    if args.gentle or args.plain:
+        _end_gently(interrupt=args.gentle)
     module, function = args.run.split(":")
     try:
         code: int = getattr(importlib.import_module(f"tui.subcommands.{module}"), function)(args)
@@ -100,12 +100,12 @@ def _mend_streams() -> None:
             stream.reconfigure(errors="replace")
 
 
-def _end_gently() -> None:
-    """Let one ctrl+c, SIGTERM or SIGHUP unwind the command, so that it stops what it started; further ones do not disturb that."""
+def _end_gently(*, interrupt: bool) -> None:
+    """Let one SIGTERM, SIGHUP or (if `interrupt`) ctrl+c unwind the command, so that it stops what it started; more do not disturb that."""
     import signal
     from types import FrameType
 
-    ours = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
+    ours = [signal.SIGTERM, signal.SIGHUP, *([signal.SIGINT] if interrupt else [])]
 
     def end(signum: int, _frame: FrameType | None) -> None:
         for each in ours:

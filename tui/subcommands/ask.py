@@ -44,8 +44,7 @@ def troubleshoot(args: argparse.Namespace) -> int:
         except KeyboardInterrupt:
             run.cancel("interrupted")
             run.wait(1.0)
-            complain("interrupted")
-            return INTERRUPTED
+            raise
 
 
 def _piped() -> str:
@@ -133,7 +132,7 @@ def _same(text: str, request: ApprovalRequest) -> bool:
 
 
 def ask_person(request: ApprovalRequest, out: TextIO) -> Decision:
-    """Show a request on a line terminal and read the answer; anything but a plain yes (or the typed name) is no."""
+    """Show a request on a line terminal and read the answer; anything but a typed yes (or the object's name) is no."""
     out.write(f"\n  {request.verdict.risk}: {request.verdict.reason}\n  {request.command}\n")
     out.write(f"  where    {request.context} ▸ {request.namespace or 'all namespaces'}\n")
     if request.touches_note:
@@ -146,17 +145,24 @@ def ask_person(request: ApprovalRequest, out: TextIO) -> Decision:
         out.write(f"    {line}\n")
     if request.undo:
         out.write(f"  undo     {request.undo}\n")
-    wanted = request.typed_name
-    out.write(f"  type {wanted!r} to approve, anything else rejects: " if wanted else "  run it? [y/N] ")
+    wanted = request.typed_name or "yes"
+    out.write(f"  type {wanted} to approve, anything else rejects: ")
     out.flush()
+    _forget_typed()
     said = sys.stdin.readline().strip()
-    if wanted:
-        return (
-            Decision("approve", typed=said, by="terminal")
-            if said == wanted
-            else Decision("reject", reason="the name was not typed", by="terminal")
-        )
-    return Decision("approve", by="terminal") if said.lower() in ("y", "yes") else Decision("reject", reason="said no", by="terminal")
+    if said == wanted:
+        return Decision("approve", typed=request.typed_name, by="terminal")
+    return Decision("reject", reason=f"{wanted!r} was not typed", by="terminal")
+
+
+def _forget_typed() -> None:
+    """What was typed before the question stood there is no answer to it."""
+    import termios
+
+    try:
+        termios.tcflush(sys.stdin.fileno(), termios.TCIFLUSH)
+    except (termios.error, OSError, ValueError):  # no terminal
+        pass
 
 
 def _tell(event: Event, titles: dict[str, str]) -> None:

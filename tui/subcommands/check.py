@@ -10,7 +10,7 @@ from pathlib import Path
 from engine.contract import check_report
 from engine.events import FindingsFound, RunFailed
 from engine.facts import Finding
-from tui.cli import FAILED, FINDINGS, INTERRUPTED, OK, UNREACHABLE, USAGE
+from tui.cli import FAILED, FINDINGS, OK, UNREACHABLE, USAGE
 from tui.subcommands.common import agent_of, complain, painted, say, say_json
 
 
@@ -46,8 +46,8 @@ def check(args: argparse.Namespace) -> int:
                     complain(event.error)
                     return UNREACHABLE if event.what == "cluster" else FAILED
         except KeyboardInterrupt:
-            run.cancel()
-            return INTERRUPTED
+            run.cancel("interrupted")
+            raise
         status = agent.status
     if found is None:
         return FAILED

@@ -114,7 +114,7 @@ def build() -> argparse.ArgumentParser:
     q.add_argument("id", metavar="ID")
     q = _add(sessions, "export", "as a Markdown post-mortem, JSON events or text", "sessions:export")
     q.add_argument("id", metavar="ID")
-    q.add_argument("--format", choices=("markdown", "json", "text"), default="markdown")
+    q.add_argument("--format", choices=("markdown", "json", "text"), default="markdown", help="markdown (default), json (events) or text")
     q = _add(sessions, "undo", "take the latest change of a session back, asking first", "sessions:undo", place)
     q.add_argument("id", metavar="ID")
     q.add_argument("--approve-exact", metavar="COMMAND", action="append", default=[], help="approve exactly this change; nothing else runs")
