@@ -106,7 +106,9 @@ class Agent:
         self._place = Place(
             context=context, namespace=settings.cluster.namespace, mode=self._first_mode(context), recording=self.opening.recorded
         )
-        self.cluster = ClusterBrowser(self._cluster.for_browsing, self.opening, settings.cluster.kubeconfig, self.redactor.text)
+        self.cluster = ClusterBrowser(
+            self._cluster.for_browsing, self.opening, settings.cluster.kubeconfig, self.redactor.text, self._rows_moved
+        )
         self.incidents = IncidentShelf(incidents_folder() if folder is not None else None)
         self.cases = CaseBook()
         self._embedding = OllamaEmbedding(settings, consent)
@@ -142,6 +144,7 @@ class Agent:
         self._model.close()
         self._embedding.close()
         self.docs.close()
+        self.cluster.leave()
         self._cluster.close()
         if self._records is not None:
             self._records.close()
@@ -230,6 +233,7 @@ class Agent:
         namespace = self.settings.cluster.namespace if stays else ""
         self._place = Place(context=context, namespace=namespace, mode=self._first_mode(context, recorded=stays), recording=stays)
         self._tell_place()
+        self.cluster.leave()
         self._open_cluster()
 
     def set_mode(self, mode: Mode) -> None:
@@ -380,6 +384,9 @@ class Agent:
     def cluster_changed(self) -> None:
         """Tell the screen that rows are to be pulled again."""
         self._tell(ClusterChanged(revision=self.cluster.changed()))
+
+    def _rows_moved(self) -> None:
+        self._tell(ClusterChanged(revision=self.cluster.moved()))
 
     # -- health -----------------------------------------------------------------------------------------------------------
 

@@ -26,6 +26,7 @@ from engine.cluster.source import ClusterError, ClusterSource, ContextInfo, Forb
 from engine.cluster.usage import by_node, by_pod
 from engine.cluster.watching import Watching, trouble_of
 from engine.facts import Finding, ObjectRef
+from engine.lookout import Lookout
 from engine.scrub import clean
 
 
@@ -42,25 +43,65 @@ class Lister:
         except (Forbidden, NotFound, NotRecorded):
             return []
 
+    def overview(self) -> RawObjects:
+        """All pods, of a live cluster as the rows of its table; nothing where they may not be listed."""
+        from engine.cluster.live import LiveCluster
+
+        source = self.connection.source
+        if not isinstance(source, LiveCluster):
+            return self.rows("pods", None)
+        try:
+            return source.snapshot("pods", form="table").objects
+        except (Forbidden, NotFound):
+            return []
+
+    def usage(self, what: Literal["pods", "nodes"], namespace: str) -> Sequence[Usage]:
+        """What the metrics server said; nothing where there was none."""
+        try:
+            return self.connection.source.top(what, namespace or None)
+        except (Forbidden, NotFound, NotRecorded):
+            return []
+
 
 class ClusterBrowser:
     """What can be looked at without asking a question. `opened()` gives the open connection or raises ClusterError."""
 
-    def __init__(self, opened: Callable[[], Connection], opening: Opening, kubeconfig: str, redact: Callable[[str], str]) -> None:
+    def __init__(
+        self,
+        opened: Callable[[], Connection],
+        opening: Opening,
+        kubeconfig: str,
+        redact: Callable[[str], str],
+        on_change: Callable[[], None] = lambda: None,
+    ) -> None:
         self._opened = opened
         self._opening = opening
         self._kubeconfig = kubeconfig
         self._redact = redact
+        self._on_change = on_change
         self._lock = threading.Lock()
         self._findings: dict[tuple[int, str], list[Finding]] = {}
+        self._lookout: tuple[Connection, Lookout] | None = None
+        self._place = ""
         self.revision = 0
 
-    def namespaces(self) -> list[NamespaceRow]:
-        """All namespaces with their pods and how many of those fail."""
+    def namespaces(self, known: Sequence[str] = ()) -> list[NamespaceRow]:
+        """All namespaces with their pods and how many of those fail.
+
+        Where they may not be listed: those of the pods that may be, else the context's own and the `known` ones, without counts.
+        """
         connection = self._opened()
-        lister = Lister(connection)
-        known = (getattr(connection.source, "limited", None) or {}).get("pods")
-        return namespace_rows(lister.rows("namespaces", None), lister.rows("pods", None), now=connection.source.now(), known=known)
+        source, lister = connection.source, Lister(connection)
+        try:
+            listed = source.list("namespaces")
+        except (Forbidden, NotFound, NotRecorded):
+            listed = []
+        pods = lister.overview()
+        if not listed and not pods and source.kind == "live":
+            names = dict.fromkeys(name for name in (self._place, source.context.namespace, *known) if name)
+            return [NamespaceRow(name, "", 0, 0, 0.0) for name in names or ("default",)]
+        limited = (getattr(source, "limited", None) or {}).get("pods")
+        return namespace_rows(listed, pods, now=source.now(), known=limited)
 
     def contexts(self) -> list[ContextInfo]:
         """The contexts that can be switched to."""
@@ -72,40 +113,65 @@ class ClusterBrowser:
         Raises NotRecorded for a namespace that a recording leaves out.
         """
         connection = self._opened()
+        self._place = namespace
+        if lookout := self._look(connection):
+            return lookout.workloads(namespace)
         lister = Lister(connection)
         limited = (getattr(connection.source, "limited", None) or {}).get("pods")
         if namespace and limited is not None and namespace not in limited:
             connection.source.list("pods", namespace)  # raises NotRecorded, in the recording's words
         objects = {resource: lister.rows(resource, namespace or None) for resource in WORKLOAD_RESOURCES}
-        return workload_rows(objects, now=connection.source.now(), usage=by_pod(self._usage(connection, "pods", namespace)))
+        return workload_rows(objects, now=connection.source.now(), usage=by_pod(lister.usage("pods", namespace)))
 
     def nodes(self) -> list[NodeRow]:
         """All nodes, trouble first."""
         connection = self._opened()
-        usage = by_node(self._usage(connection, "nodes", ""))
-        return node_rows(Lister(connection).rows("nodes", None), now=connection.source.now(), usage=usage)
+        if lookout := self._look(connection):
+            return lookout.nodes(self._place)
+        lister = Lister(connection)
+        return node_rows(lister.rows("nodes", None), now=connection.source.now(), usage=by_node(lister.usage("nodes", "")))
+
+    def events(self, namespace: str) -> list[EventRow]:
+        """Events, newest first, redacted."""
+        connection = self._opened()
+        if lookout := self._look(connection):
+            rows = lookout.events(namespace)
+        else:
+            rows = event_rows(Lister(connection).rows("events", namespace or None), now=connection.source.now())
+        return [clean(row, self._redact) for row in rows]
 
     def watching(self) -> list[Watching]:
         """How current each watched kind is; empty for a recording, which does not change by itself. Never blocks."""
-        return []
+        held = self._lookout
+        return held[1].watching if held is not None else []
 
     @property
     def trouble(self) -> str:
         """What keeps the rows from being current, in one sentence; "" when nothing does. Never blocks."""
         return trouble_of(self.watching())
 
-    def _usage(self, connection: Connection, what: Literal["pods", "nodes"], namespace: str) -> Sequence[Usage]:
-        """What the metrics server says; nothing where there is none or it may not be asked."""
-        try:
-            return connection.source.top(what, namespace or None)
-        except (Forbidden, NotFound, NotRecorded):
-            return []
+    def _look(self, connection: Connection) -> Lookout | None:
+        """What keeps a live cluster's rows current; None for a recording."""
+        from engine.cluster.live import LiveCluster
 
-    def events(self, namespace: str) -> list[EventRow]:
-        """Events, newest first, redacted."""
-        connection = self._opened()
-        rows = event_rows(Lister(connection).rows("events", namespace or None), now=connection.source.now())
-        return [clean(row, self._redact) for row in rows]
+        if not isinstance(connection.source, LiveCluster):
+            return None
+        with self._lock:
+            held = self._lookout
+            if held is not None and held[0] is connection:
+                return held[1]
+            lookout = Lookout(connection.source, self._on_change)
+            self._lookout = (connection, lookout)
+        if held is not None:
+            held[1].close()
+        return lookout
+
+    def leave(self) -> None:
+        """Stop watching: the cluster is left."""
+        with self._lock:
+            held, self._lookout = self._lookout, None
+        if held is not None:
+            held[1].close()
 
     def findings(self, namespace: str) -> list[Finding]:
         """What the analyzers say of a namespace, most important first, redacted; kept until the cluster changes."""
@@ -115,8 +181,12 @@ class ClusterBrowser:
         with self._lock:
             if key in self._findings:
                 return self._findings[key]
-        report = check(ClusterView.of(self._opened().source, namespace or None))
-        near = [finding for finding in report.findings if not namespace or finding.object.namespace in ("", namespace)]
+        connection = self._opened()
+        if lookout := self._look(connection):
+            every: Sequence[Finding] = lookout.findings(namespace)
+        else:
+            every = check(ClusterView.of(connection.source, namespace or None)).findings
+        near = [finding for finding in every if not namespace or finding.object.namespace in ("", namespace)]
         found = [clean(finding, self._redact) for finding in near]
         with self._lock:
             if len(self._findings) > 32:
@@ -139,7 +209,8 @@ class ClusterBrowser:
 
     def names(self, prefix: str, namespace: str = "", limit: int = 30) -> list[str]:
         """Names for completion, as `kind/name`, that begin with or contain the prefix."""
-        lister = Lister(self._opened())
+        connection = self._opened()
+        lister, lookout = Lister(connection), self._look(connection)
         words = {
             "pods": "pod",
             "deployments.apps": "deployment",
@@ -150,7 +221,8 @@ class ClusterBrowser:
         wanted = prefix.lower()
         found: list[str] = []
         for resource, word in words.items():
-            for raw in lister.rows(resource, namespace or None):
+            held = lookout.names(resource, self._place) if lookout is not None else None
+            for raw in lister.rows(resource, namespace or None) if held is None else held:
                 name = f"{word}/{raw.get('metadata', {}).get('name', '')}"
                 if wanted in name:
                     found.append(name)
@@ -171,7 +243,14 @@ class ClusterBrowser:
         return Access(tuple(name for name in wanted if not _readable(source, name)), (), unlimited=False, logs=True)
 
     def changed(self) -> int:
-        """Note that the cluster changed; the new revision."""
+        """Note that the cluster was changed from here; the new revision."""
+        held = self._lookout
+        if held is not None:
+            held[1].refresh()
+        return self.moved()
+
+    def moved(self) -> int:
+        """Note that rows or findings have become others; the new revision."""
         with self._lock:
             self.revision += 1
             self._findings.clear()
@@ -179,8 +258,10 @@ class ClusterBrowser:
 
 
 def _readable(source: ClusterSource, resource: str) -> bool:
+    from engine.cluster.live import LiveCluster
+
     try:
-        source.list(resource)
+        source.count(resource) if isinstance(source, LiveCluster) else source.list(resource)
     except Forbidden:
         return False
     except ClusterError:

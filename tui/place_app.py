@@ -68,7 +68,7 @@ class PlaceApp(TellingApp):
         recent = list(self.recent)
         self.background.run(
             "namespaces",
-            self.agent.cluster.namespaces,
+            lambda: self.agent.cluster.namespaces(recent),
             lambda rows: picker.show(namespace_choices(rows, recent, status.namespace)),
             lambda error: picker.fail(str(error)),
         )

@@ -15,9 +15,11 @@ from typing import Any
 
 from engine.cluster.kubeconfig import Kubeconfig
 from engine.cluster.objects import map_at, maps_at, parse_time, text_at, texts_at
-from engine.cluster.source import ClusterError, Forbidden
+from engine.cluster.source import ClusterError, Unauthenticated
 
 _PLUGIN_SECONDS = 60.0
+_CONNECTIONS = 32
+"""Connections that are kept: a watch for each kind on the screen, and some for lists beside them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +105,7 @@ def client_of(kubeconfig: Kubeconfig, context: str, plugins: Plugins) -> Client:
         "users": [{"name": "one", "user": user}],
     }
     configuration = Configuration()
+    configuration.connection_pool_maxsize = _CONNECTIONS
     try:
         client = config.new_client_from_config_dict(document, context="one", persist_config=False, client_configuration=configuration)
     except config.ConfigException as error:
@@ -124,7 +127,7 @@ class _Credential:
 
 
 def _run_plugin(plugins: Plugins, plugin: Mapping[str, Any], cluster: Mapping[str, Any], user: str, folder: Path | None) -> _Credential:
-    """Run an exec plugin without a terminal and read its ExecCredential. Raises Forbidden with the plugin's own last words."""
+    """Run an exec plugin without a terminal and read its ExecCredential. Raises Unauthenticated with the plugin's own last words."""
     command = text_at(plugin, "command")
     version = text_at(plugin, "apiVersion")
     if not command or not version:
@@ -160,7 +163,7 @@ def _run_plugin(plugins: Plugins, plugin: Mapping[str, Any], cluster: Mapping[st
     if code:
         said = err.decode("utf-8", "replace").strip().splitlines()
         last = said[-1][:300] if said else "it said nothing"
-        raise Forbidden(f"the credential plugin {name} failed (exit {code}): {last}; log in again, then retry", verb="authenticate")
+        raise Unauthenticated(f"the credential plugin {name} failed (exit {code}): {last}; log in again, then retry", verb="authenticate")
     try:
         answer = json.loads(out)
     except ValueError as error:

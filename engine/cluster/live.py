@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import gc
 import random
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -15,10 +14,10 @@ from urllib.parse import quote
 from engine.cancel import CancelToken
 from engine.cluster.access import REVIEWS
 from engine.cluster.credentials import Plugins, client_of
+from engine.cluster.decode import METADATA, EventReader, Form, NotTheApi, accept_of, json_of, object_of, page_of
 from engine.cluster.discovery import from_aggregated, from_resource_list, preferred
 from engine.cluster.kubeconfig import Kubeconfig, load
-from engine.cluster.objects import maps_at, text_at
-from engine.cluster.secretvalues import drop_values
+from engine.cluster.objects import int_at, map_at, maps_at, text_at
 from engine.cluster.source import (
     Forbidden,
     Lines,
@@ -31,16 +30,27 @@ from engine.cluster.source import (
     WatchEvent,
 )
 from engine.cluster.usage import usages
-from engine.cluster.wire import Asking, Gone, Refused, ServerFailed, Wire
+from engine.cluster.wire import Asking, Gone, Refused, ServerFailed, Stalled, Throttled, Wire
 
 __all__ = ["Gone", "LiveCluster"]
 
 ResourceTypes = list[ResourceType]
 PAGE = 500
+TABLE_PAGE = 2_000
+"""Rows of a table are a tenth of the objects' size."""
+SILENCE = 75.0
+"""Seconds without a byte after which a watch is taken for dead; servers send a bookmark about once a minute."""
 _LOG_BYTES = 16 * 1024 * 1024
 _AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json"
-_METADATA = "application/json;as=PartialObjectMetadata{list};g=meta.k8s.io;v=v1"
 _NO_LOG = "unable to retrieve container logs for "
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A whole list and the resourceVersion that it stood at."""
+
+    objects: RawObjects
+    resource_version: str
 
 
 class LiveCluster:
@@ -80,21 +90,35 @@ class LiveCluster:
 
     def list(self, resource: str, namespace: str | None = None, *, cancel: CancelToken | None = None) -> RawObjects:
         """All objects, page by page; begun anew without pages when the server's pages expire meanwhile."""
+        return self.snapshot(resource, namespace, cancel=cancel).objects
+
+    def snapshot(self, resource: str, namespace: str | None = None, *, form: Form = "whole", cancel: CancelToken | None = None) -> Listed:
+        """All objects in one of the forms, with the resourceVersion that a watch goes on from."""
         kind = self._type(resource, cancel)
+        limit = TABLE_PAGE if form == "table" else PAGE
         try:
-            return self._pages(kind, namespace, PAGE, cancel)
+            return self._pages(kind, namespace, limit, form, cancel)
         except Gone:
-            return self._pages(kind, namespace, 0, cancel)
+            return self._pages(kind, namespace, 0, form, cancel)
+
+    def count(self, resource: str, namespace: str | None = None, *, cancel: CancelToken | None = None) -> int:
+        """How many objects there are, as far as the server says, for the price of one object's metadata."""
+        kind = self._type(resource, cancel)
+        asking = Asking("list", kind.name, (namespace or "") if kind.namespaced else "")
+        accept = METADATA.format(list="List")
+        body = self._wire.get(_path(kind, namespace), asking, {"limit": 1}, accept=accept, cancel=cancel)
+        page = map_at(self._json(body), "metadata")
+        return len(maps_at(self._json(body), "items")) + max(0, int_at(page, "remainingItemCount"))
 
     def get(self, resource: str, namespace: str, name: str, *, cancel: CancelToken | None = None) -> RawObject:
         """One object."""
         kind = self._type(resource, cancel)
         asking = Asking("get", resource, namespace if kind.namespaced else "", name)
         path = f"{_path(kind, namespace)}/{quote(name, safe='')}"
-        item = self._json(self._wire.get(path, asking, accept=_accept(kind, ""), cancel=cancel))
+        item = self._json(self._wire.get(path, asking, accept=accept_of(kind, "whole", ""), cancel=cancel))
         if not isinstance(item, dict):
             raise self._not_json()
-        return _object(item, kind)
+        return object_of(item, kind)
 
     def logs(
         self,
@@ -133,33 +157,64 @@ class LiveCluster:
         return lines
 
     def watch(self, resource: str, namespace: str | None, *, resource_version: str, cancel: CancelToken) -> Iterator[WatchEvent]:
-        """Changes as they come, resumed when the server ends the stream in peace.
+        """Changes as they come, resumed when the server ends the stream in peace or falls silent.
 
         Raises Gone when the resourceVersion is too old (list anew), Unreachable when the connection breaks, Forbidden when the right
         is lost.
         """
-        kind = self._type(resource, cancel)
-        asking = Asking("watch", resource, namespace or "")
         while not cancel.cancelled:
-            seconds = random.randint(100, 200)  # noqa: S311  spreads the load of many watches
-            query: dict[str, str | int] = {
-                "watch": "true",
-                "allowWatchBookmarks": "true",
-                "resourceVersion": resource_version,
-                "timeoutSeconds": seconds,
-            }
-            for line in self._wire.lines(_path(kind, namespace), asking, query, read_timeout=seconds + 15.0, cancel=cancel):
-                event = self._json(line)
-                change, item = text_at(event, "type"), event.get("object") if isinstance(event, dict) else None
-                if not isinstance(item, dict):
-                    raise self._not_json()
-                if change == "ERROR":
-                    if item.get("code") == 410:
-                        raise Gone(f"the watch of {resource} is too old: {text_at(item, 'message')}")
-                    raise Unreachable(f"the watch of {resource} failed: {text_at(item, 'message')}")
-                resource_version = text_at(item, "metadata", "resourceVersion") or resource_version
-                if change in ("ADDED", "MODIFIED", "DELETED", "BOOKMARK"):
-                    yield WatchEvent(change, _object(item, kind))  # type: ignore[arg-type]
+            try:
+                for event in self.changes(resource, namespace, resource_version=resource_version, cancel=cancel):
+                    resource_version = text_at(event.object, "metadata", "resourceVersion") or resource_version
+                    yield event
+            except Stalled:
+                continue
+
+    def changes(
+        self,
+        resource: str,
+        namespace: str | None,
+        *,
+        resource_version: str,
+        cancel: CancelToken,
+        form: Form = "whole",
+        initial: bool = False,
+        silence: float = SILENCE,
+    ) -> Iterator[WatchEvent]:
+        """One watch request, made at once; its changes are read as they are taken, until the server ends it.
+
+        `initial`: begin with what there is (ADDED), up to a BOOKMARK with the annotation k8s.io/initial-events-end; a server that cannot
+        do this raises Refused. Raises as `watch` does, and Stalled after so many seconds of `silence`.
+        """
+        kind = self._type(resource, cancel)
+        query: dict[str, str | int] = {
+            "watch": "true",
+            "allowWatchBookmarks": "true",
+            "timeoutSeconds": random.randint(240, 480),  # noqa: S311  spreads the load of many watches
+        }
+        if resource_version:
+            query["resourceVersion"] = resource_version
+        if initial:
+            query |= {"sendInitialEvents": "true", "resourceVersionMatch": "NotOlderThan"}
+        asking = Asking("watch", resource, namespace or "")
+        lines = self._wire.lines(_path(kind, namespace), asking, query, silence=silence, cancel=cancel, accept=accept_of(kind, form, ""))
+        return self._events(lines, EventReader(kind, form), resource)
+
+    def _events(self, lines: Iterator[bytes], reader: EventReader, resource: str) -> Iterator[WatchEvent]:
+        for line in lines:
+            try:
+                change, item = reader.read(line)
+            except NotTheApi as error:
+                raise self._not_json() from error
+            if change == "ERROR":
+                message, code = text_at(item, "message"), int_at(item, "code")
+                if code == 410:
+                    raise Gone(f"the watch of {resource} is too old: {message}")
+                if code == 429:
+                    raise Throttled(f"the watch of {resource} was refused for a while: {message}", 0.0)
+                raise Unreachable(f"the watch of {resource} failed: {message}")
+            if change in ("ADDED", "MODIFIED", "DELETED", "BOOKMARK"):
+                yield WatchEvent(change, item)  # type: ignore[arg-type]
 
     def top(self, what: Literal["pods", "nodes"], namespace: str | None = None) -> Sequence[Usage]:
         """Usage from the metrics server; NotFound where there is none or it is down."""
@@ -249,29 +304,25 @@ class LiveCluster:
                 continue
         return rows
 
-    def _pages(self, kind: ResourceType, namespace: str | None, limit: int, cancel: CancelToken | None) -> RawObjects:
+    def _pages(self, kind: ResourceType, namespace: str | None, limit: int, form: Form, cancel: CancelToken | None) -> Listed:
         asking = Asking("list", kind.name, (namespace or "") if kind.namespaced else "")
         query: dict[str, str | int] = {"limit": limit} if limit else {}
         objects: RawObjects = []
         while True:
-            body = self._wire.get(_path(kind, namespace), asking, query, accept=_accept(kind, "List"), cancel=cancel)
-            page = self._json(body)
-            items = page.get("items") if isinstance(page, dict) else None
-            if not isinstance(items, list | None):
-                raise self._not_json()
-            objects += [_object(item, kind) for item in items or () if isinstance(item, dict)]
-            token = text_at(page, "metadata", "continue")
-            if not token:
-                return objects
-            query = {"limit": limit, "continue": token}
+            body = self._wire.get(_path(kind, namespace), asking, query, accept=accept_of(kind, form, "List"), cancel=cancel)
+            try:
+                page = page_of(body, kind, form)
+            except NotTheApi as error:
+                raise self._not_json() from error
+            objects += page.objects
+            if not page.more:
+                return Listed(objects, page.resource_version)
+            query = {"limit": limit, "continue": page.more}
 
     def _json(self, body: bytes) -> Any:
-        import msgspec
-
         try:
-            with _gc_paused():
-                return msgspec.json.decode(body)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            return json_of(body)
+        except NotTheApi as error:
             raise self._not_json() from error
 
     def _not_json(self) -> Unreachable:
@@ -285,47 +336,3 @@ def _path(kind: ResourceType, namespace: str | None) -> str:
     root = f"/apis/{kind.group}/{kind.version}" if kind.group else f"/api/{kind.version}"
     where = f"/namespaces/{quote(namespace, safe='')}" if namespace and kind.namespaced else ""
     return f"{root}{where}/{kind.plural}"
-
-
-def _accept(kind: ResourceType, suffix: str) -> str:
-    return _METADATA.format(list=suffix) if _is_secret(kind) else "application/json"
-
-
-def _is_secret(kind: ResourceType) -> bool:
-    return kind.plural == "secrets" and not kind.group
-
-
-def _object(item: Mapping[str, Any], kind: ResourceType) -> RawObject:
-    """The object as the engine's rooms expect it: with kind and apiVersion, without managedFields, a Secret without values."""
-    obj: RawObject = {**item, "kind": kind.kind, "apiVersion": f"{kind.group}/{kind.version}" if kind.group else kind.version}
-    metadata = obj.get("metadata")
-    if isinstance(metadata, dict):
-        metadata.pop("managedFields", None)
-    if _is_secret(kind):
-        drop_values(obj)
-    return obj
-
-
-_gc_lock = threading.Lock()
-_gc_pauses = 0
-
-
-@contextmanager
-def _gc_paused() -> Iterator[None]:
-    """No garbage collection while a big answer is parsed: it makes no cycles, and collecting costs more than parsing."""
-    global _gc_pauses
-    with _gc_lock:
-        if _gc_pauses == 0 and not gc.isenabled():
-            nested = False
-        else:
-            nested = True
-            _gc_pauses += 1
-            gc.disable()
-    try:
-        yield
-    finally:
-        if nested:
-            with _gc_lock:
-                _gc_pauses -= 1
-                if _gc_pauses == 0:
-                    gc.enable()

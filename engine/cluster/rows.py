@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from engine.cluster.objects import at, bool_at, int_at, labels_at, map_at, maps_at, parse_time, text_at
+from engine.cluster.overview import state_of_cells, trouble_of_cells
 from engine.cluster.podstate import Trouble, pod_state, pod_trouble
 from engine.cluster.rowtypes import EventRow, NamespaceRow, NodeRow, PodRow, WorkloadRow
 from engine.cluster.source import RawObject, RawObjects
@@ -21,6 +22,7 @@ __all__ = [
     "NamespaceRow",
     "NodeRow",
     "PodRow",
+    "PodRows",
     "Trouble",
     "WorkloadRow",
     "event_rows",
@@ -50,8 +52,9 @@ _PATIENCE = 60.0
 
 def pod_row(pod: Mapping[str, Any], now: datetime, usage: Amounts | None = None, owner: ObjectRef | None = None) -> PodRow:
     """One pod as kubectl's table and its trouble say it."""
-    state = pod_state(pod)
-    trouble, note = pod_trouble(pod, state, now)
+    cells = map_at(pod, "cells")  # a row of the server's table stands for the object
+    state = state_of_cells(pod, now) if cells else pod_state(pod)
+    trouble, note = trouble_of_cells(pod, state, now) if cells else pod_trouble(pod, state, now)
     limit = limits_of(pod)
     return PodRow(
         namespace=text_at(pod, "metadata", "namespace"),
@@ -60,7 +63,7 @@ def pod_row(pod: Mapping[str, Any], now: datetime, usage: Amounts | None = None,
         status=state.status,
         restarts=state.restarts,
         age=_age(pod, now),
-        node=text_at(pod, "spec", "nodeName"),
+        node=text_at(cells, "node").replace("<none>", "") if cells else text_at(pod, "spec", "nodeName"),
         trouble=trouble,
         note=note,
         labels=labels_at(pod, "metadata", "labels"),
@@ -72,21 +75,52 @@ def pod_row(pod: Mapping[str, Any], now: datetime, usage: Amounts | None = None,
     )
 
 
+class PodRows:
+    """Rows of pods kept from one time to the next: one is made anew when its object, owner or usage changed, or when time tells on it."""
+
+    def __init__(self) -> None:
+        self._kept: dict[tuple[str, str], tuple[Mapping[str, Any], datetime, PodRow]] = {}
+        self._fresh: dict[tuple[str, str], tuple[Mapping[str, Any], datetime, PodRow]] = {}
+
+    def row(self, pod: Mapping[str, Any], now: datetime, usage: Amounts | None, owner: ObjectRef | None) -> PodRow:
+        """The pod's row."""
+        _, namespace, name = _key(pod)
+        kept = self._kept.get((namespace, name))
+        if kept is not None:
+            known, made, row = kept
+            used = (row.cpu, row.memory) == ((usage.cpu, usage.memory) if usage else (None, None))
+            # an age is shown in ever coarser steps; what is broken or waits may have become something else
+            calm = row.trouble == "ok" and (now - made).total_seconds() < max(1.0, row.age / 60)
+            if known is pod and used and calm and row.owner == owner:
+                self._fresh[(namespace, name)] = kept
+                return row
+        row = pod_row(pod, now, usage, owner)
+        self._fresh[(namespace, name)] = (pod, now, row)
+        return row
+
+    def turn(self) -> None:
+        """All pods of one time were asked for: forget those that were not."""
+        self._kept, self._fresh = self._fresh, {}
+
+
 def workload_rows(
-    lists: Mapping[str, RawObjects], now: datetime, usage: Mapping[tuple[str, str], Amounts] | None = None
+    lists: Mapping[str, RawObjects],
+    now: datetime,
+    usage: Mapping[tuple[str, str], Amounts] | None = None,
+    kept: PodRows | None = None,
 ) -> list[WorkloadRow]:
     """Rows of `WORKLOAD_RESOURCES` by resource name: every workload with its pods, and pods without an owner; worst first, then by name.
 
-    `usage` says what pods use, by namespace and name.
+    `usage` says what pods use, by namespace and name; `kept` are the rows of the time before.
     """
-    measured = usage or {}
+    measured, kept = usage or {}, kept or PodRows()
     told = _told_by_events(lists.get("events", ()))
     owners = _Owners(lists)
     folded: dict[tuple[str, str, str], list[tuple[RawObject, PodRow]]] = {}
     for pod in lists.get("pods", ()):
         top = owners.top(pod)
         _, namespace, name = key = _key(pod)
-        row = pod_row(pod, now, measured.get((namespace, name)), None if top == key else ObjectRef(*top))
+        row = kept.row(pod, now, measured.get((namespace, name)), None if top == key else ObjectRef(*top))
         note = told.get((row.namespace, row.name), "")
         if note in _MOUNT_REASONS.values():
             if row.trouble == "waiting" and not row.note:
@@ -94,6 +128,7 @@ def workload_rows(
         elif note and row.trouble == "broken" and row.restarts and re.match(r"exit (0|137|143)\b", row.note):
             row = replace(row, note=f"{note} ×{row.restarts}")
         folded.setdefault(top, []).append((pod, row))
+    kept.turn()
     rows = []
     for key, workload in owners.workloads.items():
         rows.append(_workload(workload, folded.pop(key, []), owners, now))

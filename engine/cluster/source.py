@@ -36,6 +36,10 @@ class Forbidden(ClusterError):
         self.namespace = namespace
 
 
+class Unauthenticated(Forbidden):
+    """The server said 401, or the credential plugin failed: not a missing right, somebody has to log in again."""
+
+
 class NotFound(ClusterError):
     """The object or the resource does not exist on the server."""
 

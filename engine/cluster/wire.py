@@ -14,11 +14,12 @@ from urllib.parse import urlencode
 from engine.cancel import Cancelled, CancelToken
 from engine.cluster.credentials import Client
 from engine.cluster.objects import text_at
-from engine.cluster.source import ClusterError, Forbidden, NotFound, Unreachable
+from engine.cluster.source import ClusterError, Forbidden, NotFound, Unauthenticated, Unreachable
 
 T = TypeVar("T")
 _CONNECT_SECONDS = 5.0
 _TRIES = 4
+_RENEWAL_SECONDS = 15.0
 _LONGEST_WAIT = 10.0
 """Seconds that a server's Retry-After may ask for before the read fails."""
 
@@ -33,6 +34,18 @@ class ServerFailed(Unreachable):
 
 class Refused(ClusterError):
     """The server found the request wrong (400, 405, 422...)."""
+
+
+class Throttled(Unreachable):
+    """The server asks for a pause (429): `seconds` of it, 0.0 where it does not say how long."""
+
+    def __init__(self, message: str, seconds: float) -> None:
+        super().__init__(message)
+        self.seconds = seconds
+
+
+class Stalled(Unreachable):
+    """A stream stayed silent for longer than it may: the connection may be dead without either side knowing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +73,7 @@ class Wire:
         self._pace = _Pace(rate, burst=2 * rate)
         self._lock = threading.Lock()
         self._client: Client | None = None
+        self._renewed = -_RENEWAL_SECONDS
 
     def get(
         self,
@@ -76,7 +90,7 @@ class Wire:
         for attempt in range(1, _TRIES + 1):
             self._pace.wait(cancel)
             try:
-                status, headers, body = _cancellable(lambda hold: self._read(path, query, accept, hold), cancel)
+                client, status, headers, body = _cancellable(lambda hold: self._read(path, query, accept, hold), cancel)
             except _Closed:
                 if attempt < _TRIES and retry:
                     continue  # a kept connection may have gone stale, and reading twice does no harm
@@ -85,65 +99,83 @@ class Wire:
                 return body
             if status == 401 and not renewed:
                 renewed = True
-                self._forget_client()
+                self._forget_client(client)
                 continue
             pause = self._pause(status, headers, attempt) if retry and attempt < _TRIES else None
             if pause is None:
-                raise self._refusal(status, body, asking)
+                break
             _wait(pause, cancel)
-        raise self._refusal(status, body, asking)
+        raise self._refusal(status, body, asking, headers)
 
     def post(self, path: str, asking: Asking, body: Mapping[str, Any]) -> bytes:
         """The answer to a question that has to be posted (an access review); never retried. Raises as `get` does."""
         self._pace.wait(None)
         hold = _Hold()
-        response = self._open(path, None, "application/json", self._timeout, hold, json.dumps(body))
+        _, response = self._open(path, None, "application/json", self._timeout, hold, json.dumps(body))
         status, answer = response.status, self._body(response)
         if status not in (200, 201):
-            raise self._refusal(status, answer, asking)
+            raise self._refusal(status, answer, asking, response.headers)
         return answer
 
     def lines(
-        self, path: str, asking: Asking, query: Mapping[str, str | int], *, read_timeout: float, cancel: CancelToken
+        self,
+        path: str,
+        asking: Asking,
+        query: Mapping[str, str | int],
+        *,
+        silence: float,
+        cancel: CancelToken,
+        accept: str = "application/json",
     ) -> Iterator[bytes]:
-        """The lines of a streamed answer as they come, until it ends or is cancelled; half a last line raises Unreachable."""
+        """The lines of a streamed answer as they come, until it ends or is cancelled; asked for at once, read as they are taken.
 
-        def begin(hold: _Hold) -> tuple[_Hold, Any, bytes]:
-            response = self._open(path, query, "application/json", read_timeout, hold)
-            return hold, response, b"" if response.status == 200 else self._body(response)
+        Raises Stalled after `silence` seconds without a byte, Unreachable when it breaks off, also in the middle of a line.
+        """
 
-        hold, response, refused = _cancellable(begin, cancel)
+        def begin(hold: _Hold) -> tuple[_Hold, Client, Any, bytes]:
+            client, response = self._open(path, query, accept, silence, hold)
+            return hold, client, response, b"" if response.status == 200 else self._body(response)
+
+        self._pace.wait(cancel)
+        hold, client, response, refused = _cancellable(begin, cancel)
         if response.status != 200:
             if response.status == 401:
-                self._forget_client()
-            raise self._refusal(response.status, refused, asking)
+                self._forget_client(client)
+            raise self._refusal(response.status, refused, asking, response.headers)
+        return self._lines(hold, response, cancel)
+
+    def _lines(self, hold: _Hold, response: Any, cancel: CancelToken) -> Iterator[bytes]:
         forget = cancel.on_cancel(hold.shut)
-        rest = b""
+        rest: list[bytes] = []
         try:
             for chunk in response.stream(64 * 1024, decode_content=True):
-                *whole, rest = (rest + chunk).split(b"\n")
-                for line in whole:
+                first, *more = chunk.split(b"\n")
+                rest.append(first)
+                for following in more:
                     if cancel.cancelled:
                         return
+                    line, rest = b"".join(rest), [following]
                     if line:
                         yield line
         except Exception as error:  # whatever the library raises when a connection breaks or is closed by a cancel
             if cancel.cancelled:
                 return
-            raise self._unreachable(error) from error
+            raise self._unreachable(error, streaming=True) from error
         finally:
             forget()
             response.close()
-        if rest.strip() and not cancel.cancelled:
+        if b"".join(rest).strip() and not cancel.cancelled:
             raise Unreachable(f"{self._name()} broke off in the middle of an answer")
 
     def close(self) -> None:
         """Close the pool's connections."""
         self._forget_client()
 
-    def _read(self, path: str, query: Mapping[str, str | int] | None, accept: str, hold: _Hold) -> tuple[int, Mapping[str, str], bytes]:
-        response = self._open(path, query, accept, self._timeout, hold)
-        return response.status, response.headers, self._body(response)
+    def _read(
+        self, path: str, query: Mapping[str, str | int] | None, accept: str, hold: _Hold
+    ) -> tuple[Client, int, Mapping[str, str], bytes]:
+        client, response = self._open(path, query, accept, self._timeout, hold)
+        return client, response.status, response.headers, self._body(response)
 
     def _body(self, response: Any) -> bytes:
         try:
@@ -155,7 +187,7 @@ class Wire:
 
     def _open(
         self, path: str, query: Mapping[str, str | int] | None, accept: str, read_timeout: float, hold: _Hold, body: str | None = None
-    ) -> Any:
+    ) -> tuple[Client, Any]:
         import urllib3
 
         client = self._ready()
@@ -178,7 +210,7 @@ class Wire:
         except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
             raise self._unreachable(error) from error
         hold.take(response)
-        return response
+        return client, response
 
     def _ready(self) -> Client:
         with self._lock:
@@ -186,9 +218,18 @@ class Wire:
                 self._client = self._connect()
             return self._client
 
-    def _forget_client(self) -> None:
+    def _forget_client(self, refused: Client | None = None) -> None:
+        """Let go of the client, so that the next request logs in anew; for refused credentials not more often than once in a while.
+
+        Many watches may be refused at once, and a plugin that asks somebody to log in must not be run for each of them.
+        """
         with self._lock:
-            client, self._client = self._client, None
+            client, now = self._client, time.monotonic()
+            if refused is not None:
+                if client is not refused or now - self._renewed < _RENEWAL_SECONDS:
+                    return
+                self._renewed = now
+            self._client = None
         if client is not None:
             client.pool.clear()
 
@@ -202,11 +243,11 @@ class Wire:
             return 0.2 * attempt * random.uniform(0.8, 1.2)  # noqa: S311  jitter, not a secret
         return None
 
-    def _refusal(self, status: int, body: bytes, asking: Asking) -> ClusterError:
+    def _refusal(self, status: int, body: bytes, asking: Asking, headers: Mapping[str, str]) -> ClusterError:
         said = _message(body)
         if status == 401:
             message = f"{self._name()} did not accept the credentials ({said}); log in again, then retry"
-            return Forbidden(message, resource=asking.resource, verb=asking.verb, namespace=asking.namespace)
+            return Unauthenticated(message, resource=asking.resource, verb=asking.verb, namespace=asking.namespace)
         if status == 403:
             message = f"not allowed to {asking}: {said}; ask for a role that grants it"
             return Forbidden(message, resource=asking.resource, verb=asking.verb, namespace=asking.namespace)
@@ -215,13 +256,17 @@ class Wire:
         if status == 410:
             return Gone(f"could not {asking}: {said}")
         if status == 429:
-            return Unreachable(f"{self._name()} is overloaded and refuses to {asking} ({said}); try again in a while")
+            asked = headers.get("Retry-After", "")
+            message = f"{self._name()} is overloaded and refuses to {asking} ({said}); try again in a while"
+            return Throttled(message, float(asked) if asked.isdigit() else 0.0)
         if status >= 500:
             return ServerFailed(f"{self._name()} failed to {asking} ({status}: {said}); check the control plane, then try again")
         return Refused(f"could not {asking}: the server answered {status}: {said}")
 
-    def _unreachable(self, error: BaseException) -> Unreachable:
+    def _unreachable(self, error: BaseException, *, streaming: bool = False) -> Unreachable:
         message = f"{self._name()} {_plain(error)}"
+        if streaming and type(error).__name__ == "ReadTimeoutError":
+            return Stalled(f"{self._name()} fell silent")
         if type(error).__name__ == "ProtocolError" and "IncompleteRead" not in str(error):
             return _Closed(message)
         return Unreachable(message)

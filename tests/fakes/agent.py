@@ -73,7 +73,7 @@ class ScriptedCluster:
         if self.broken:
             raise Unreachable(self.broken)
 
-    def namespaces(self) -> list[NamespaceRow]:
+    def namespaces(self, known: Sequence[str] = ()) -> list[NamespaceRow]:
         self._read()
         return self.namespace_rows
 
