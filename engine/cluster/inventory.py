@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +10,6 @@ from engine.cluster.objects import int_at, map_at, text_at, texts_at
 from engine.cluster.source import ClusterError
 
 if TYPE_CHECKING:
-    from engine.cluster.recordedlists import RecordedList
     from engine.cluster.snapshot import RecordedCluster
 
 
@@ -48,9 +47,12 @@ class Inventory:
         return [row for row in rows if row]
 
 
-def _others(row: RecordedList) -> str:
-    held = row.namespaces or ()
-    return f"namespaces other than {', '.join(held)}" if len(held) <= 8 else f"namespaces other than the {len(held)} that were recorded"
+def _others(held: Collection[str]) -> str:
+    return (
+        f"namespaces other than {', '.join(sorted(held))}"
+        if len(held) <= 8
+        else f"namespaces other than the {len(held)} that were recorded"
+    )
 
 
 def _shortened(meta: Mapping[str, Any]) -> str:
@@ -78,7 +80,7 @@ def inventory_of(cluster: RecordedCluster) -> Inventory:
         whose = f"which {cluster.layout} does not hold" if cluster.layout else "that the server had"
         lacks.append(f"resources {whose}: {', '.join(sorted(missing))}")
     lacks += cluster.partial.values()
-    lacks += sorted({_others(row) for row in cluster.lists if row.namespaced and row.namespaces and not row.partial})
+    lacks += sorted({_others(held) for held in cluster.limited.values() if held})
     refused = [name for name in cluster.archive.names("logs/") if name.endswith(".error.json")]
     logs = [name for name in cluster.archive.names("logs/") if name.endswith(".log")]
     if not logs:

@@ -92,11 +92,16 @@ def _print(report: ChecksReport) -> None:
             if finding.severity != "info":
                 say(f"  {painted(_GLYPHS[finding.severity], _COLOURS[finding.severity])} {finding.summary}")
         return
-    _faults("everywhere", report.everywhere)
+    explained = {(row.name, f.id) for row in checked for f in row.findings if {f.id for f in row.findings} & set(f.causes)}
+
+    def roots(faults: Sequence[SharedFault]) -> list[SharedFault]:
+        return [f for f in faults if not all((name, id) in explained for name, ids in f.ids.items() for id in ids)]
+
+    _faults("everywhere", roots(report.everywhere))
     for names, unknown in dict.fromkeys((fault.clusters, fault.unknown) for fault in report.differences):
         rest = f" (not known of {', '.join(unknown)})" if unknown else ""
         alike = [fault for fault in report.differences if (fault.clusters, fault.unknown) == (names, unknown)]
-        _faults(f"{'only ' if not unknown else ''}in {', '.join(names)}{rest}", alike)
+        _faults(f"{'only ' if not unknown else ''}in {', '.join(names)}{rest}", roots(alike))
     if not report.everywhere and not report.differences:
         say("no findings in any of them")
 
