@@ -257,24 +257,36 @@ class Agent:
 
     # -- questions ------------------------------------------------------------------------------------------------------
 
-    def ask(self, query: str, *, pod: str = "", attachment: str = "") -> Run:
-        """Work on a question; raises Busy while another one is under way. `attachment` is text that came with it (a log)."""
+    def ask(self, query: str, *, pod: str = "", attachment: str = "", namespace: str = "", model: bool = True, beside: bool = False) -> Run:
+        """Work on a question; raises Busy while another one is under way, unless it may run `beside` others and follows none of them.
+
+        `attachment` is text that came with it (a log), `namespace` is looked at instead of the session's own, `model=False` uses none.
+        """
         from engine.flows.dispatch import answer_query
 
         with self._lock:
-            if self._current is not None and not self._current.finished:
+            if not beside and self._current is not None and not self._current.finished:
                 raise Busy("a question is still being worked on: stop it with esc esc, or wait for its end")
             self._begin_anew_after_a_pause()
             place, notes = self._place, tuple(self._notes)
             self._notes.clear()
-            run = self._begin(lambda run: answer_query(self, run, place, query, pod=pod, attachment=attachment, notes=notes))
-            self._current = run
+            if namespace:
+                place = dataclasses.replace(place, namespace=namespace)
+
+            def work(run: Run) -> str:
+                return answer_query(
+                    self, run, place, query, pod=pod, attachment=attachment, notes=notes, use_model=model, follows=not beside
+                )
+
+            run = self._begin(work)
+            if not beside:
+                self._current = run
         return run.start()
 
     def _begin_anew_after_a_pause(self) -> None:
         """After `[session] timeout_seconds` in which nothing was asked or typed, what was allowed and meant is stale: a new session."""
         limit, idle = self.settings.session.timeout_seconds, time.time() - self._active_at
-        if self._count and 0 < limit < idle:
+        if self._count and 0 < limit < idle and all(run.finished for run in self._runs.values()):
             self.new_session()
             minutes = round(idle / 60)
             self._notes.append(f"After {minutes} minutes without a question this is a new session; what was allowed before no longer is.")

@@ -126,6 +126,20 @@ class SessionSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class ApiSettings:
+    """[api]"""
+
+    host: str = "127.0.0.1"
+    port: int = 8000
+    names: tuple[str, ...] = ()
+    max_runs: int = 4
+    max_requests: int = 100
+    max_body_kib: int = 1024
+    request_seconds: float = 15
+    keepalive_seconds: float = 15
+
+
+@dataclass(frozen=True, slots=True)
 class UiSettings:
     """[ui]"""
 
@@ -145,6 +159,7 @@ class Settings:
     budget: BudgetSettings = BudgetSettings()
     hosts: HostSettings = HostSettings()
     session: SessionSettings = SessionSettings()
+    api: ApiSettings = ApiSettings()
     ui: UiSettings = UiSettings()
     keys: Mapping[str, str] = field(default_factory=dict)
     """[keys]: an action's id to the keys that run it, comma between several; the screen knows which actions there are."""

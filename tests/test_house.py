@@ -35,7 +35,7 @@ def test_arrows_run_one_way(package: str, foreign: tuple[str, ...]) -> None:
 @pytest.mark.parametrize("package", ["engine", "index"])
 def test_heavy_libraries_are_imported_when_first_needed(package: str) -> None:
     loaded = modules_after(all_modules(package))
-    assert not {name for name in loaded if name.split(".")[0] in ("kubernetes", "ollama", "httpx", "fastapi")}
+    assert not {name for name in loaded if name.split(".")[0] in ("kubernetes", "ollama", "httpx", "fastapi", "starlette", "uvicorn")}
     if package == "engine":
         assert "whoosh" not in loaded
 
@@ -80,6 +80,22 @@ def test_no_arrow_runs_up_inside_the_engine(lower: str, upper: tuple[str, ...]) 
             names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             for name in names:
                 assert not any(name == bad or name.startswith(bad + ".") for bad in upper), f"{path.relative_to(ROOT)} imports {name}"
+
+
+def test_the_rest_door_stands_above_the_agent_and_only_serve_goes_through_it() -> None:
+    import ast
+
+    for path in (path for package in ("engine", "tui") for path in (ROOT / package).rglob("*.py")):
+        where = path.relative_to(ROOT)
+        if where.is_relative_to("engine/api") or where == Path("tui/subcommands/serve.py"):
+            continue
+        names = [node.module or "" for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.ImportFrom)]
+        assert not [name for name in names if name.startswith("engine.api")], where
+
+
+def test_a_command_that_does_not_serve_imports_nothing_of_the_rest_door() -> None:
+    loaded = modules_after("from tui.cli import main; main(['policy', 'kubectl get pods'])")
+    assert not {name for name in loaded if name.split(".")[0] in ("fastapi", "starlette", "uvicorn", "pydantic") or "engine.api" in name}
 
 
 def test_every_package_says_what_belongs_there() -> None:

@@ -10,6 +10,7 @@ import dataclasses
 import difflib
 import hashlib
 import json
+import shlex
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -167,6 +168,17 @@ class Approvals:
             files,
             [fingerprint(item) for item in live],
         )
+
+
+def is_exactly(text: str, request: ApprovalRequest) -> bool:
+    """Whether a text names exactly the command that is asked about; the context that pinning added need not be named."""
+    if text == request.command:
+        return True
+    try:
+        words = tuple(shlex.split(text))
+    except ValueError:
+        return False
+    return words in (request.argv, request.argv[:-2] if request.argv[-2:] == ("--context", request.context) else request.argv)
 
 
 def digest(

@@ -52,24 +52,36 @@ class Workshop(Protocol):
 
 
 def answer_query(
-    agent: Workshop, run: Run, place: Place, query: str, *, pod: str = "", attachment: str = "", notes: Sequence[str] = ()
+    agent: Workshop,
+    run: Run,
+    place: Place,
+    query: str,
+    *,
+    pod: str = "",
+    attachment: str = "",
+    notes: Sequence[str] = (),
+    use_model: bool = True,
+    follows: bool = True,
 ) -> str:
-    """Work on a question; the Run's outcome. `notes` are what the session has to say beside it."""
+    """Work on a question; the Run's outcome. `notes` are what the session has to say beside it.
+
+    `follows` says whether "it" means what the question before was about, and whether the next one may mean this one's.
+    """
     run.emit(QueryReceived(query=query, context=place.context, namespace=place.namespace, mode=place.mode))
     for note in notes:
         run.emit(Notice(level="warning", text=note))
     query = agent.redactor.text(query)  # from here on nobody, and no model, sees a secret that was pasted
-    query, about = spelt_out(query, agent.cases.objects)
+    query, about = spelt_out(query, agent.cases.objects if follows else ())
     if about is not None:
         run.emit(Notice(level="info", text=f"Understood as “{query}”, after {about} in the question before."))
     agent.cases.understood(run.id, f"{query} {pod}".strip())
     intent = classify(query)
-    model = _discreet(agent, run)
+    model = _discreet(agent, run) if use_model else None
     if intent.confidence < UNSURE and model is not None:
         intent = _ask_model(model, query, intent, run)
     run.emit(QueryClassified(tier=intent.tier, reason=intent.reason, confidence=intent.confidence))
     tools = gather(agent, run, place, intent.tier, model, pod=pod, attachment=attachment)
-    tools = _move(tools, query, run.emit)
+    tools = _move(tools if follows else dataclasses.replace(tools, remember=lambda objects: None), query, run.emit)
     try:
         if intent.tier == "informational":
             from engine.flows.informational import informational as flow

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import shlex
 import sys
 from typing import TextIO
 
@@ -99,7 +98,9 @@ def follow(run: Run, args: argparse.Namespace) -> int:
 
 def _decide(request: ApprovalRequest, approved: list[str]) -> Decision:
     """Approve what --approve-exact names word for word; on a terminal ask; otherwise no."""
-    if request.command in approved or any(_same(text, request) for text in approved):
+    from engine.commands.approval import is_exactly
+
+    if any(is_exactly(text, request) for text in approved):
         return Decision("approve", typed=request.typed_name, by="--approve-exact")
     if _person_there():
         return ask_person(request, sys.stderr)
@@ -120,15 +121,6 @@ def choose_line(request: ChoiceRequest, out: TextIO) -> str:
     out.flush()
     said = sys.stdin.readline().strip()
     return request.choices[int(said) - 1].id if said.isdecimal() and 1 <= int(said) <= len(request.choices) else ""
-
-
-def _same(text: str, request: ApprovalRequest) -> bool:
-    """Whether a text means exactly this argv; the context that pinning added need not be named."""
-    try:
-        words = tuple(shlex.split(text))
-    except ValueError:
-        return False
-    return words in (request.argv, request.argv[:-2] if request.argv[-2:] == ("--context", request.context) else request.argv)
 
 
 def ask_person(request: ApprovalRequest, out: TextIO) -> Decision:

@@ -40,6 +40,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "snapshot info": ("k8sagent snapshot info shop.tar.gz --output json",),
     "snapshot serve": ("k8sagent snapshot serve                     the bundled demo", "k8sagent snapshot serve shop.tar.gz --writable"),
     "health": ("k8sagent health", "k8sagent health --context prod-eu --output json"),
+    "serve": ("k8sagent serve --demo", "k8sagent serve --context staging --port 0", "k8sagent serve --demo --writable"),
     "sessions": ("k8sagent sessions list", "k8sagent sessions export 20260102 > post-mortem.md"),
     "sessions list": ("k8sagent sessions list --output json",),
     "sessions show": ("k8sagent sessions show 20260102",),
@@ -65,7 +66,6 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "k8sagent completion fish > ~/.config/fish/completions/k8sagent.fish",
     ),
     "schema": ("k8sagent schema", "k8sagent schema answer > answer.schema.json"),
-    "serve": ("k8sagent serve",),
     "host": ("k8sagent host check",),
     "host check": ("k8sagent host check", "k8sagent host check node-1 node-2 --output json"),
 }

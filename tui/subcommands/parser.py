@@ -105,6 +105,10 @@ def build() -> argparse.ArgumentParser:
     q.add_argument("hosts", nargs="*", metavar="HOST", help="hosts of [hosts] names, or nodes of the cluster (nothing: this machine)")
     q.add_argument("--nodes", action="store_true", help="every node of the cluster")
 
+    p = _add(commands, "serve", "the REST API, on this machine alone (extra: api)", "serve:serve", place)
+    p.add_argument("--host", metavar="ADDRESS", help="listen on another address: others reach it, without encryption")
+    p.add_argument("--port", type=int, metavar="N", help="port (0: any free one)")
+
     _add(commands, "health", "what works, and how to mend what does not", "health:health", place, output)
 
     p = _add(commands, "sessions", "saved sessions", "sessions:list_sessions")

@@ -1,0 +1,140 @@
+"""`Runs`: the Runs that clients started — how many at a time, which of their approvals and choices wait, and stopping them."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from engine.agent import Busy
+from engine.api.problem import Problem
+from engine.events import ENDINGS, ApprovalAnswered, ApprovalRequested, ChoiceAnswered, ChoiceRequested, Event
+from engine.facts import ApprovalRequest, ChoiceRequest, Decision
+from engine.run import Run
+
+KEPT = 200
+"""Ended Runs that are remembered, so that a late answer is told why it is too late."""
+BY = "api"
+
+
+@dataclass(slots=True)
+class Tracked:
+    """One Run as its events went; `run` is let go of when it has ended."""
+
+    id: str
+    run: Run | None
+    approvals: dict[str, ApprovalRequest] = field(default_factory=dict)
+    choices: dict[str, ChoiceRequest] = field(default_factory=dict)
+    settled: dict[str, str] = field(default_factory=dict)
+
+    def heard(self, event: Event) -> None:
+        """Take in one event, on the Run's thread."""
+        match event:
+            case ApprovalRequested():
+                self.approvals[event.request.id] = event.request
+            case ApprovalAnswered():
+                self.settled[event.id] = f"{event.decision.kind} by {event.decision.by}"
+            case ChoiceRequested():
+                self.choices[event.request.id] = event.request
+            case ChoiceAnswered():
+                self.settled[event.id] = f"{event.choice or 'none'} by {event.by}"
+            case _ if isinstance(event, ENDINGS):
+                self.run = None
+
+
+class Runs:
+    """The table of Runs; safe from any thread."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._lock = threading.Lock()
+        self._tracked: OrderedDict[str, Tracked] = OrderedDict()
+        self._stopping = False
+
+    def begin(self, start: Callable[[], Run]) -> Run:
+        """Start a Run if there is room; raises Problem (429) when there is none."""
+        with self._lock:
+            if self._stopping:
+                raise Problem(503, "the server is stopping", "", "start it again")
+            live = sum(tracked.run is not None for tracked in self._tracked.values())
+            if live >= self._most:
+                raise Problem(
+                    429,
+                    f"{live} questions are being worked on",
+                    f"at most {self._most} at a time",
+                    "try again when one has ended, or raise [api] max_runs",
+                    {"retry-after": "2"},
+                )
+            try:
+                run = start()
+            except Busy as error:
+                raise Problem(503, "no question can be taken", str(error), "start the server again") from error
+            tracked = self._tracked[run.id] = Tracked(run.id, run)
+            while len(self._tracked) > KEPT and next(iter(self._tracked.values())).run is None:
+                self._tracked.popitem(last=False)
+        run.subscribe(tracked.heard)
+        return run
+
+    def answer(self, run: str, id: str, decision: Decision) -> str:
+        """Settle an approval; what was decided. Raises Problem when it is unknown, no longer waits, or lacks what it needs."""
+        tracked = self._find(run)
+        request = tracked.approvals.get(id)
+        if request is None:
+            raise _unknown(f"approval {id}", run)
+        if decision.kind == "approve" and request.typed_name not in ("", decision.typed) and id not in tracked.settled:
+            why = f"{request.command} is {request.verdict.risk}, so its name is asked for"
+            raise Problem(422, "the name was not typed", why, f"send it in `typed`: {request.typed_name}")
+        live = tracked.run
+        if live is None or not live.answer(id, decision):
+            raise _late(f"approval {id}", tracked, id)
+        return decision.kind
+
+    def pick(self, run: str, id: str, choice: str) -> str:
+        """Settle a choice; what was chosen. Raises Problem like `answer`."""
+        tracked = self._find(run)
+        request = tracked.choices.get(id)
+        if request is None:
+            raise _unknown(f"choice {id}", run)
+        known = [each.id for each in request.choices]
+        if choice and choice not in known:
+            raise Problem(
+                422, f"choice {id} has no {choice!r}", f"it offers {', '.join(known)}", "send one of these, or an empty text for none"
+            )
+        live = tracked.run
+        if live is None or not live.pick(id, choice, by=BY):
+            raise _late(f"choice {id}", tracked, id)
+        return choice
+
+    def cancel(self, run: str) -> bool:
+        """Stop a Run; False when it had ended. Raises Problem when it is unknown."""
+        live = self._find(run).run
+        if live is not None:
+            live.cancel("stopped through the API")
+        return live is not None
+
+    def stop(self) -> None:
+        """Stop all Runs and begin no new one."""
+        with self._lock:
+            self._stopping = True
+            live = [tracked.run for tracked in self._tracked.values() if tracked.run is not None]
+        for run in live:
+            run.cancel("the server is stopping")
+
+    def _find(self, run: str) -> Tracked:
+        with self._lock:
+            tracked = self._tracked.get(run)
+        if tracked is None:
+            raise _unknown("run", run)
+        return tracked
+
+
+def _unknown(what: str, run: str) -> Problem:
+    words = f"no run {run!r}" if what == "run" else f"no {what} in run {run!r}"
+    return Problem(404, words, "it never was, or it ended long ago", "take `run` and `id` from the event stream")
+
+
+def _late(what: str, tracked: Tracked, id: str) -> Problem:
+    how = tracked.settled.get(id)
+    why = f"it was settled: {how}" if how else "it was settled, or its run is ending"
+    return Problem(409, f"{what} waits no longer", why, "ask the question again")

@@ -1,0 +1,60 @@
+"""The bearer token of the REST door: made at the first start, kept in the state folder, readable by its user alone."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+
+from engine.resources import state_folder
+
+SHORTEST = 32
+
+
+class TokenError(Exception):
+    """A token that cannot be used; the message names the file and the remedy."""
+
+
+def token_path(env: Mapping[str, str] | None = None) -> Path:
+    """Where the token stands: `$XDG_STATE_HOME/k8sagent/api-token`."""
+    return state_folder(env) / "api-token"
+
+
+def take_token(path: Path) -> str:
+    """The token of a file, made (256 random bits) where there is none yet. Raises TokenError when others could read or replace it."""
+    try:
+        if not path.exists() and not path.is_symlink():
+            _make(path)
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError as error:
+        raise TokenError(f"{path}: the API's token cannot be kept there: {error.strerror or error}") from error
+    with os.fdopen(descriptor, "rb") as stream:
+        found = os.fstat(stream.fileno())
+        if not stat.S_ISREG(found.st_mode):
+            raise TokenError(f"{path}: is no plain file; remove it, and the next start makes a new token")
+        if found.st_uid != os.geteuid() or found.st_mode & 0o077:
+            raise TokenError(
+                f"{path}: others may read the API's token; remove it, and the next start makes a new one that only you can read"
+            )
+        token = stream.read(4096).decode("ascii", "replace").strip()
+    if len(token) < SHORTEST or not token.isascii() or any(c.isspace() for c in token):
+        raise TokenError(f"{path}: holds no token of at least {SHORTEST} characters; remove it, and the next start makes a new one")
+    return token
+
+
+def _make(path: Path) -> None:
+    """Write the token beside its place and link it there, so that of two first starts one wins and neither reads half a token."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+    try:
+        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        with os.fdopen(descriptor, "w", encoding="ascii") as stream:
+            stream.write(secrets.token_urlsafe(32) + "\n")
+        try:
+            path.hardlink_to(beside)
+        except FileExistsError:
+            pass
+    finally:
+        beside.unlink(missing_ok=True)
