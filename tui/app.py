@@ -26,11 +26,12 @@ if TYPE_CHECKING:
     from engine.agent import Agent
     from engine.config import Settings
     from engine.facts import Decision
-    from tui.panes.chat import FixCommand
+    from tui.panes.chat import ChatPane
     from tui.panes.cluster import ClusterPane
     from tui.panes.output import OutputPane
     from tui.panes.timeline import TimelinePane
     from tui.run_view import RunView
+    from tui.widgets.block import Block
     from tui.widgets.prompt import Prompt
 
 ESC_WITHIN = 3.0
@@ -164,40 +165,52 @@ class K8sAgentApp(SessionApp):
     # approvals
 
     def ask_next(self) -> None:
-        """Open the next approval's dialog when there is one, nobody types, and no other dialog stands open."""
+        """Open the next approval's or choice's dialog when there is one, nobody types, and no other dialog stands open."""
         if not self.approvals.waiting or (len(self.screen_stack) > 1 and not self.asking):
             return
         pending = self.approvals.next()
         if pending is None:
             return
 
-        def decided(decision: Decision | None) -> None:
+        def decided(decision: Decision | str | None) -> None:
             self.approvals.closed()
             if decision is not None:
                 self.answer(pending.run, pending.request.id, decision)
             self.title_says("")
             self.ask_next()
 
+        from engine.facts import ChoiceRequest
+
+        if isinstance(pending.request, ChoiceRequest):
+            from tui.screens.choice import ChoiceScreen
+
+            self.push_screen(ChoiceScreen(pending.request, self.clock), decided)
+            return
         from tui.screens.approval import ApprovalScreen
 
         self.push_screen(ApprovalScreen(pending.request, self.clock, lambda id: self.action_cite(pending.run, id)), decided)
 
     @property
     def asking(self) -> bool:
-        """Whether an approval's dialog stands in front."""
+        """Whether an approval's or a choice's dialog stands in front."""
         return self.screen.has_class("-asking")
 
-    def answer(self, run: str, id: str, decision: Decision) -> None:
-        """Hand a decision to the Run that waits for it."""
-        if run in self.runs:
+    def answer(self, run: str, id: str, decision: Decision | str) -> None:
+        """Hand a decision, or the id of what was chosen, to the Run that waits for it."""
+        if run not in self.runs:
+            return
+        if isinstance(decision, str):
+            self.runs[run].pick(id, decision)
+        else:
             self.runs[run].answer(id, decision)
 
     def reject_all(self, by: str) -> None:
-        """No to everything that is asked."""
-        from engine.facts import Decision
+        """No to everything that is asked, and none of what may be chosen."""
+        from engine.facts import ChoiceRequest, Decision
 
+        no = Decision("reject", reason="the session was left", by=by)
         for pending in self.approvals.drain():
-            self.answer(pending.run, pending.request.id, Decision("reject", reason="the session was left", by=by))
+            self.answer(pending.run, pending.request.id, "" if isinstance(pending.request, ChoiceRequest) else no)
 
     # keys
 
@@ -275,14 +288,25 @@ class K8sAgentApp(SessionApp):
             self.tell_error,
         )
 
-    def on_fix_command_asked(self, event: FixCommand.Asked) -> None:
-        match event.what:
+    def on_block_asked(self, event: Block.Asked) -> None:
+        self.action_block(event.what, event.text)
+
+    def action_block(self, what: str, text: str) -> None:
+        """Run a command of an answer, bring it into the prompt, or copy it."""
+        match what:
             case "run":
-                self.send(f"!{event.command}")
+                self.send(f"!{text}")
             case "edit":
-                self.prompt.put(f"!{event.command}")
+                self.prompt.put(f"!{text}")
             case _:
-                self.copy(event.command)
+                self.copy(text)
+
+    def on_chat_pane_left(self, event: ChatPane.Left) -> None:
+        self.action_jump(event.step)
+
+    async def on_chat_pane_followed(self, event: ChatPane.Followed) -> None:
+        name = event.spot.action.removeprefix("app.")
+        getattr(self, f"action_{name}")(*event.spot.arguments)
 
     def on_cluster_pane_asked(self, event: ClusterPane.Asked) -> None:
         self.about(event.what, event.ref, event.question)

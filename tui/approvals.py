@@ -1,4 +1,4 @@
-"""Which approval is asked now: one dialog at a time, and none while the person is typing."""
+"""What is asked now, an approval or a choice: one dialog at a time, and none while the person is typing."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from engine.facts import ApprovalRequest
+from engine.facts import ApprovalRequest, ChoiceRequest
 
 TYPING_PAUSE = 1.0
 
@@ -16,7 +16,7 @@ class Pending:
     """A request and the Run that waits for it."""
 
     run: str
-    request: ApprovalRequest
+    request: ApprovalRequest | ChoiceRequest
 
 
 class ApprovalQueue:
@@ -32,7 +32,7 @@ class ApprovalQueue:
         """A key was pressed in the prompt."""
         self._typed = self._clock()
 
-    def add(self, run: str, request: ApprovalRequest) -> None:
+    def add(self, run: str, request: ApprovalRequest | ChoiceRequest) -> None:
         """A Run asks."""
         self._waiting.append(Pending(run, request))
 

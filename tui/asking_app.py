@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from engine.facts import Steering, SteeringKind
 from tui.actions import CLUSTER_WORDS, SLASH
 from tui.place_app import PlaceApp
 from tui.text import plain, plain_lines
@@ -12,6 +14,7 @@ from tui.text import plain, plain_lines
 if TYPE_CHECKING:
     from engine.run import Run
     from tui.approvals import ApprovalQueue
+    from tui.panes.timeline import TimelinePane
     from tui.run_view import RunView
     from tui.widgets.prompt import Prompt
     from tui.workspace import Workspace
@@ -28,8 +31,15 @@ class AskingApp(PlaceApp):
         super().__init__()
         self.runs: dict[str, Run] = {}
         self.current: RunView | None = None
-        self.with_argument["grants"] = self._grants
-        self.with_argument["host"] = self._host
+        self.with_argument |= {
+            "grants": self._grants,
+            "host": self._host,
+            "pin": lambda words: self._steer_by_word("pin", words),
+            "refute": lambda words: self._steer_by_word("refute", words),
+            "retry": lambda words: self._steer_by_word("retry", words),
+            "hypothesis": lambda words: self.steer(Steering("hypothesis", text=words)),
+            "evidence-add": lambda words: self.steer(Steering("evidence", text=words, source="you")),
+        }
 
     def send(self, text: str) -> None:
         """A question, a `/word`, a `:word` or a `!command`."""
@@ -62,8 +72,7 @@ class AskingApp(PlaceApp):
         self.background.run(f"launch {text}", begin, begun, failed)
 
     def _word(self, text: str) -> None:
-        word, _, argument = text[1:].strip().partition(" ")
-        argument = argument.strip()
+        word, argument = (*text[1:].strip().split(maxsplit=1), "", "")[:2]
         if text.startswith(":") and word in CLUSTER_WORDS:
             self.workspace.cluster.turn_to(CLUSTER_WORDS[word])
             self.workspace.show("cluster")
@@ -104,3 +113,49 @@ class AskingApp(PlaceApp):
         self.agent.grants.clear()
         self.notify("nothing is allowed for this session any more", markup=False)
         return True
+
+    # steering
+
+    def steer(self, steering: Steering, run: str = "") -> bool:
+        """Say something into the running investigation (the current one unless another is named); always True, since it is told why not."""
+        view = self.views.get(run) if run else self.current
+        known = view.hypotheses if view is not None else {}
+        if steering.kind in ("pin", "unpin", "refute", "retry") and steering.hypothesis not in known:
+            names = ", ".join(known) or "none yet"
+            self.notify(
+                f"there is no hypothesis {plain(steering.hypothesis) or 'here'}; known are: {names}", severity="warning", markup=False
+            )
+        elif view is None or view.id not in self.runs or not self.runs[view.id].steer(steering):
+            self.notify("no investigation is running; ^r brings the question back to ask it again", severity="warning", markup=False)
+        return True
+
+    def _steer_by_word(self, kind: SteeringKind, words: str) -> bool:
+        id, _, reason = words.partition(" ")
+        return self.steer(self._toggled(Steering(kind, hypothesis=id.upper(), text=reason.strip()), self.current))
+
+    @staticmethod
+    def _toggled(steering: Steering, view: RunView | None) -> Steering:
+        """Pinning what is pinned lets it go."""
+        known = view.hypotheses.get(steering.hypothesis) if view is not None else None
+        return dataclasses.replace(steering, kind="unpin") if steering.kind == "pin" and known is not None and known.pinned else steering
+
+    def action_steer(self, what: SteeringKind) -> None:
+        """A steering word without its argument means the hypothesis under the timeline's cursor."""
+        self.workspace.timeline.action_steer(what)
+
+    def on_timeline_pane_steered(self, event: TimelinePane.Steered) -> None:
+        """A key in the timeline; a refutation asks for its reason."""
+        view = self.views.get(event.run)
+        steering = self._toggled(Steering(event.what, hypothesis=event.hypothesis), view)
+        if event.what in ("hypothesis", "evidence"):
+            self.prompt.put(f"/{event.what} ")
+        elif event.what == "refute" and view is not None and view.running and event.hypothesis:
+            from tui.screens.dialog import Line
+
+            def said(reason: str | None) -> None:
+                if reason is not None:
+                    self.steer(dataclasses.replace(steering, text=reason), event.run)
+
+            self.push_screen(Line(f"Refute {plain(event.hypothesis)}: why?", "refute", hint="a reason, or nothing"), said)
+        else:
+            self.steer(steering, event.run)

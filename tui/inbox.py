@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from engine.events import (
     ApprovalAnswered,
     ApprovalRequested,
+    ChoiceAnswered,
+    ChoiceRequested,
     ClusterChanged,
     CommandFinished,
     CommandOutput,
@@ -91,7 +93,10 @@ class Inbox:
             case ApprovalRequested():
                 app.approvals.add(event.run, event.request)
                 app.attention("approval needed")
-            case ApprovalAnswered():
+            case ChoiceRequested():
+                app.approvals.add(event.run, event.request)
+                app.attention("a choice is yours")
+            case ApprovalAnswered() | ChoiceAnswered():
                 if app.approvals.settled(event.run, event.id) and app.asking:
                     app.screen.dismiss(None)
             case _:

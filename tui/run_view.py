@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -9,6 +10,8 @@ from engine.events import (
     AnswerFinished,
     ApprovalAnswered,
     ApprovalRequested,
+    ChoiceAnswered,
+    ChoiceRequested,
     CommandFinished,
     CommandOutput,
     CommandProposed,
@@ -24,15 +27,20 @@ from engine.events import (
     RunCancelled,
     RunFailed,
     RunFinished,
+    Steered,
     StepFinished,
     StepProgress,
     StepStarted,
     TokensStreamed,
 )
-from engine.facts import Answer, Evidence, Hypothesis, Risk
+from engine.facts import Answer, ChoiceRequest, Evidence, Hypothesis, Risk, Steering
 from index.passage import Passage
 
 State = Literal["running", "done", "failed", "skipped", "cancelled"]
+KINDS = {"model": "model", "kubectl": "kubectl", "cluster": "cluster", "search": "search", "approval": "your answer"}
+"""Kinds of steps and what their time is called; what belongs to none of them is `other`."""
+LINES_PEEKED = 8
+"""Of a command's output, so many first and last lines are kept to be unfolded in the timeline."""
 
 
 @dataclass(slots=True)
@@ -64,18 +72,39 @@ class CommandView:
     error: str = ""
     began: float = 0.0
     lines: int = 0
+    first: list[str] = field(default_factory=list)
+    last: deque[str] = field(default_factory=lambda: deque(maxlen=LINES_PEEKED))
 
     @property
     def ok(self) -> bool:
         return self.state == "done" and self.exit_code == 0
 
+    def printed(self, lines: tuple[str, ...]) -> None:
+        """Count lines of output and keep the first and the newest."""
+        self.lines += len(lines)
+        room = LINES_PEEKED - len(self.first)
+        if room > 0:
+            self.first.extend(lines[:room])
+            lines = lines[room:]
+        self.last.extend(lines[-LINES_PEEKED:])
 
-Entry = StepView | CommandView | Hypothesis
+
+@dataclass(slots=True)
+class ChoiceView:
+    """A question in the middle of the Run, with what was chosen ("" = none of them, None = not answered yet)."""
+
+    request: ChoiceRequest
+    picked: str | None = None
+
+    @property
+    def words(self) -> str:
+        """What was chosen, by its label."""
+        return next((choice.label for choice in self.request.choices if choice.id == self.picked), "none of them")
 
 
 @dataclass(slots=True)
 class RunView:
-    """Everything of one Run that panes show. `entries` is the timeline in order: steps, hypotheses and commands by their ids."""
+    """Everything of one Run that panes show. `order` is the timeline: steps, hypotheses, commands, choices and what was said, by id."""
 
     id: str
     query: str = ""
@@ -98,8 +127,10 @@ class RunView:
     findings: int = 0
     scanned: int = 0
     notices: list[tuple[str, str]] = field(default_factory=list)
+    choices: dict[str, ChoiceView] = field(default_factory=dict)
+    said: list[Steering] = field(default_factory=list)
     waiting: str = ""
-    """Id of the approval that the Run waits for."""
+    """Id of the approval or choice that the Run waits for."""
 
     @property
     def running(self) -> bool:
@@ -119,9 +150,24 @@ class RunView:
         measured = self.answer.metrics.get("seconds") if self.answer is not None else None
         return float(measured) if isinstance(measured, int | float) else self.elapsed(now)
 
+    @property
+    def waits_for(self) -> str:
+        """What the Run waits for, in words; "" when for nothing."""
+        if not self.waiting:
+            return ""
+        return "waits for your choice" if self.waiting in self.choices else "waits for your approval"
+
     def spent(self, kind: str) -> float:
         """Seconds in finished steps of a kind (`model`, `kubectl`, `search`…)."""
         return sum(step.seconds for step in self.steps.values() if step.kind == kind)
+
+    def shares(self) -> list[tuple[str, float]]:
+        """Where the time of an ended Run went, the most first: names and seconds; commands outside of steps count as kubectl's."""
+        spent = {name: self.spent(kind) for kind, name in KINDS.items()}
+        spent["kubectl"] = max(spent["kubectl"], sum(command.seconds for command in self.commands.values()))
+        spent["other"] = self.took(0.0) - sum(spent.values())
+        shares = [(name, seconds) for name, seconds in spent.items() if seconds >= 0.05]
+        return sorted(shares, key=lambda share: (share[0] == "other", -share[1]))
 
     def fold(self, event: Event, now: float) -> None:
         """Take in one event."""
@@ -162,8 +208,19 @@ class RunView:
                 self.notices.append((event.level, event.text))
             case ApprovalRequested():
                 self.waiting = event.request.id
+            case ChoiceRequested():
+                self._seen("choice", event.request.id)
+                self.choices[event.request.id] = ChoiceView(event.request)
+                self.waiting = event.request.id
+            case ChoiceAnswered():
+                self.waiting = ""
+                if event.id in self.choices:
+                    self.choices[event.id].picked = event.choice
             case ApprovalAnswered():
                 self.waiting = ""
+            case Steered():
+                self.order.append(("said", str(len(self.said))))
+                self.said.append(event.steering)
             case RunFinished() | RunCancelled() | RunFailed():
                 self._ended(event, now)
             case _:
@@ -190,7 +247,7 @@ class RunView:
                 command.command, command.state, command.began = event.command, "running", now
             case CommandOutput():
                 if event.id in self.commands:
-                    self.commands[event.id].lines += len(event.lines)
+                    self.commands[event.id].printed(event.lines)
             case CommandFinished():
                 self._seen("command", event.id)
                 command = self.commands.setdefault(event.id, CommandView(event.id, ""))

@@ -14,7 +14,7 @@ from engine.cluster.source import ContextInfo, Unreachable
 from engine.cluster.watching import Watching, trouble_of
 from engine.commands.desk import Grants
 from engine.events import ClusterChanged, ContextChanged, Event, ModelChanged, QueryReceived
-from engine.facts import ApprovalRequest, Decision, Evidence, Finding, Mode, ObjectRef, Remedy
+from engine.facts import ApprovalRequest, ChoiceRequest, Decision, Evidence, Finding, Mode, ObjectRef, Remedy, Steering
 from engine.health import Check
 from engine.llm.provider import ModelInfo
 from engine.models import Switched
@@ -49,7 +49,22 @@ class Ask:
     decisions: list[Decision] = field(default_factory=list)
 
 
-Step = Event | Gate | Ask | Exception
+@dataclass
+class Pick:
+    """A place in a script where a person is asked which is meant."""
+
+    request: ChoiceRequest
+    picked: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Heard:
+    """A place in a script where the Run takes what was said into it, as a flow does between its steps."""
+
+    said: list[Steering] = field(default_factory=list)
+
+
+Step = Event | Gate | Ask | Pick | Heard | Exception
 
 
 class ScriptedCluster:
@@ -255,6 +270,10 @@ class ScriptedAgent:
                         step.decisions.append(decision)
                         outcome = "answered" if decision.kind.startswith("approve") else "rejected"
                         steps = [*step.then.get(decision.kind, ()), *steps]
+                    case Pick():
+                        step.picked.append(run.choose(step.request))
+                    case Heard():
+                        step.said.extend(run.steering())
                     case Exception():
                         raise step
                     case _:

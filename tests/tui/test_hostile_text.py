@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from driving import Driver, drive
 from fakes.agent import ScriptedAgent, a_passage, a_status
+from fakes.hostile import HOSTILE, MOVING
 from rich.cells import cell_len
 
 from engine.cluster.rows import EventRow, NamespaceRow, NodeRow, PodRow, WorkloadRow
@@ -25,19 +26,6 @@ from engine.events import (
 )
 from engine.facts import Answer, Evidence, Finding, Hypothesis, ObjectRef, Remedy, RootCause
 from engine.health import Check
-
-HOSTILE = {
-    "markup": "[bold red]x[/bold red][/] [@click=app.quit]y[/]",
-    "invisible": "a\x1b[2J\x1b]0;owned\x07b\x9bc \u202egnp.exe\u202c \u2066x\u2069 ze\u200bro\u200d\ufeffwidth\u00ad",
-    "scripts": "🔥👩‍👩‍👧‍👦❤️ 🇩🇪 שלום-api-עולם Z" + "\u0301\u0302\u0303\u0304" * 50 + "algo " + "注文サービス" * 30,
-    "huge": "n" * 10_000,
-    "lines": "one\ntwo\r\nthree\tfour",
-}
-MOVING = {
-    chr(code)
-    for first, last in ((0, 0x1F), (0x7F, 0x9F), (0x200B, 0x200F), (0x202A, 0x202E), (0x2060, 0x206F), (0xFEFF, 0xFEFF))
-    for code in range(first, last + 1)
-}
 
 
 def a_hostile_agent(text: str) -> ScriptedAgent:

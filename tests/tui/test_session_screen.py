@@ -15,12 +15,13 @@ from textual.widgets import Input
 
 from engine.events import CommandFinished, CommandOutput, CommandStarted, QueryClassified, TokensStreamed
 from engine.run import FlowError
-from tui.panes.chat import FixCommand, Turn
+from tui.panes.chat import Turn
 from tui.recent import RecentPlaces
 from tui.screens.details import Details
 from tui.screens.dialog import Confirm, Reader
 from tui.screens.picker import Picker
 from tui.theme import THEMES
+from tui.widgets.block import Block
 from tui.widgets.log_view import LogView
 from tui.widgets.prompt import History
 from tui.widgets.row_list import RowList
@@ -417,12 +418,12 @@ def test_a_fix_is_run_edited_and_copied_by_key() -> None:
     async def story(d: Driver) -> None:
         await d.ask("why 502?")
         await d.ended()
-        d.app.query(FixCommand).first().focus()
+        d.app.query(Block).first().focus()
         await d.press("c")
         assert d.app.clipboard == "kubectl -n shop delete pvc data-orders-db-0"
         await d.press("e")
         assert d.app.prompt.text == "!kubectl -n shop delete pvc data-orders-db-0"
-        d.app.query(FixCommand).last().focus()
+        d.app.query(Block).last().focus()
         await d.press("enter")
         await d.until(lambda: bool(agent.commands.ran))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from textual.content import Content
 
@@ -10,8 +11,10 @@ from engine.facts import Answer, Remedy, RootCause
 from tui.run_view import RunView
 from tui.text import bar, count, cut, one_line, plain, seconds
 from tui.theme import RISK_STYLE
+from tui.widgets.block import keys_of
+from tui.widgets.code import Code, code_paras
 from tui.widgets.flow import Para, blank
-from tui.widgets.prose import Link, cited, link_to, prose
+from tui.widgets.prose import Link, Piece, cited, link_to, pieces, prose
 
 OTHERS_SHOWN = 4
 OTHER_WIDTH = 150
@@ -53,22 +56,30 @@ def progress(view: RunView) -> list[Para]:
     if not view.running:
         return []
     if view.waiting:
-        return [Para(Content("waits for your approval").stylize("$wait"), Content.assemble(("… ", "$wait")))]
+        return [Para(Content(view.waits_for).stylize("$wait"), Content.assemble(("… ", "$wait")))]
     step = view.step
     return [Para(Content(one_line(step.title) if step else "begins").stylize("$quiet"), Content.assemble(("… ", "$quiet")))]
 
 
-def before_fix(view: RunView, answer: Answer) -> list[Para]:
-    """All of an answer that stands above the fix."""
+def before_fix(view: RunView, answer: Answer) -> list[Piece]:
+    """All of an answer that stands above the fix: paragraphs, and the code blocks between them."""
     link = link_of(view)
     if not answer.root_causes:
-        return prose(answer.text, link)
+        return pieces(answer.text, link)
     paras = _cause(answer.root_causes[0], view)
     refuted = [h for h in answer.hypotheses if h.status == "refuted"]
     paras.append(blank())
     paras.append(_confidence(answer.root_causes[0], [one_line(h.statement) for h in refuted]))
-    if view.text.strip():
-        paras.extend([blank(), *prose(view.text, link)])
+    return [paras, *(pieces(view.text, link) if view.text.strip() else [])]
+
+
+def joined(found: Sequence[Piece]) -> list[Para]:
+    """Pieces as the paragraphs of one widget."""
+    paras: list[Para] = []
+    for piece in found:
+        if paras:
+            paras.append(blank())
+        paras.extend(code_paras(piece.text, piece.language) if isinstance(piece, Code) else piece)
     return paras
 
 
@@ -157,12 +168,14 @@ def fix_text(number: int, remedy: Remedy, view: RunView) -> Para:
 
 
 def fix_command(remedy: Remedy, *, keys: bool) -> list[Para]:
-    """A step's command with its class, and the keys that work on it."""
+    """A step's command with its class, and the keys that work on it; in an old answer it is a link into the prompt."""
     risk = remedy.risk
-    tail: list[str | tuple[str, str]] = [("  ", ""), (risk, RISK_STYLE[risk] if risk else "")]
-    if keys:
-        tail.extend([("  ⏎", "$place"), (" run", "$place"), ("  e edit  c copy", "$quiet")])
+    tail: list[str | Content | tuple[str, str]] = [("  ", ""), (risk, RISK_STYLE[risk] if risk else "")]
     command = Content(f" {one_line(remedy.command)} ").stylize("$strong on $code")
+    if keys:
+        tail.extend(keys_of(remedy.command, runs=True))
+    else:
+        command = command.stylize(link_to("block", "edit", remedy.command))
     return [Para(command, Content("   "), tail=Content.assemble(*tail))]
 
 
@@ -214,7 +227,7 @@ def whole(view: RunView, now: float) -> list[Para]:
     if answer is None:
         body = prose(view.text, link_of(view)) if view.text else []
         return [*paras, *([blank(), *body] if body else []), *notices(view)]
-    paras.extend([blank(), *before_fix(view, answer)])
+    paras.extend([blank(), *joined(before_fix(view, answer))])
     if answer.fix:
         paras.extend(fix_title(answer))
         for number, remedy in enumerate(answer.fix, 1):

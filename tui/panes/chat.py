@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
+from textual.geometry import Region
 from textual.message import Message
 from textual.widget import Widget
 
-from engine.facts import Finding, Remedy
-from tui.actions import bindings
+from engine.facts import Finding
+from tui.actions import bindings, footer
 from tui.panes import answer as shape
 from tui.run_view import RunView
 from tui.text import cut, one_line, plain
-from tui.widgets.flow import Flow, Para, blank
-from tui.widgets.prose import GrowingProse, link_to
+from tui.widgets.block import Block, code_block
+from tui.widgets.code import Code, parts_of
+from tui.widgets.flow import Flow, Para, Spot, blank
+from tui.widgets.key_bar import KeyBar
+from tui.widgets.prose import GrowingProse, Piece, link_to, pieces
 
 TURNS_KEPT = 60
 SUMMARY_SHOWN = 110
@@ -25,37 +30,12 @@ STREAM_STEP = 6
 """Rows by which a streaming answer grows."""
 
 
-class FixCommand(Flow, can_focus=True):
-    """One command of a fix: enter runs it through the policy, `e` brings it into the prompt, `c` copies it."""
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """A block, or a link of a text."""
 
-    DEFAULT_CSS = """
-    FixCommand { &:focus { background: $cursor-row; } }
-    """
-    BINDINGS: ClassVar[list[BindingType]] = [*(b for b in bindings("chat"))]
-
-    class Asked(Message):
-        """A key on the command: `run`, `edit` or `copy`."""
-
-        def __init__(self, what: str, command: str) -> None:
-            super().__init__()
-            self.what = what
-            self.command = command
-
-    def __init__(self, remedy: Remedy) -> None:
-        super().__init__(shape.fix_command(remedy, keys=True))
-        self.remedy = remedy
-
-    def action_run(self) -> None:
-        self.post_message(self.Asked("run", self.remedy.command))
-
-    def action_edit(self) -> None:
-        self.post_message(self.Asked("edit", self.remedy.command))
-
-    def action_copy(self) -> None:
-        self.post_message(self.Asked("copy", self.remedy.command))
-
-    def on_click(self) -> None:
-        self.focus()
+    flow: Flow
+    spot: Spot | None = None
 
 
 class Turn(Vertical):
@@ -102,7 +82,10 @@ class Turn(Vertical):
         """The Run ended: say so below what is there."""
         self.update(now)
         self._settle()
-        if self.view.answer is not None and (tail := shape.notices(self.view)):
+        if self.view.answer is None and self.view.text:
+            self._show_pieces(pieces(self.view.text, shape.link_of(self.view)))
+            self._add(Flow(shape.notices(self.view)))
+        elif tail := shape.notices(self.view):
             self._add(Flow(tail))
 
     def _show_answer(self) -> None:
@@ -110,16 +93,33 @@ class Turn(Vertical):
         if answer is None:
             return
         self._settle()
-        self._body.set([blank(), *shape.before_fix(self.view, answer)])
+        self._show_pieces(shape.before_fix(self.view, answer))
         rest: list[Widget] = []
         if answer.fix:
             rest.append(Flow(shape.fix_title(answer)))
             for number, remedy in enumerate(answer.fix, 1):
                 rest.append(Flow([shape.fix_text(number, remedy, self.view)]))
                 if remedy.command:
-                    rest.append(FixCommand(remedy))
+                    rest.append(Block(shape.fix_command(remedy, keys=True), remedy.command, command=remedy.command))
         if below := [*shape.quote(self.view, answer), *shape.others(self.view, answer), *shape.sources(self.view, answer)]:
             rest.append(Flow(below))
+        if rest:
+            self._add(*rest)
+
+    def _show_pieces(self, found: Sequence[Piece]) -> None:
+        """Replace what streamed: paragraphs as text, code blocks as widgets with keys."""
+        rest: list[Widget] = []
+        first: list[Para] = []
+        for number, piece in enumerate(found):
+            if not isinstance(piece, Code):
+                if number:
+                    rest.append(Flow([blank(), *piece]))
+                else:
+                    first = piece
+                continue
+            rest.append(Flow([blank()]))
+            rest.extend(code_block(part) for part in parts_of(piece))
+        self._body.set([blank(), *first] if first else [])
         if rest:
             self._add(*rest)
 
@@ -144,6 +144,16 @@ class Turn(Vertical):
         else:
             self._kept.extend(widgets)
 
+    def stops(self) -> list[Stop]:
+        """Where the keyboard can stand, from the top: links of the text, and commands and code blocks."""
+        found: list[Stop] = []
+        for child in self.children:
+            if isinstance(child, Block):
+                found.append(Stop(child))
+            elif isinstance(child, Flow):
+                found.extend(Stop(child, spot) for spot in child.spots())
+        return found
+
     @property
     def plain(self) -> str:
         """The answer as text."""
@@ -154,6 +164,10 @@ class ChatPane(VerticalScroll):
     """All turns of the session, or the welcome page while there is none."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
+        *bindings("chat"),
+        Binding("left_square_bracket", "stop(-1)", show=False),
+        Binding("tab", "stop(1, True)", show=False),
+        Binding("shift+tab", "stop(-1, True)", show=False),
         Binding("j", "scroll_down", show=False),
         Binding("k", "scroll_up", show=False),
         Binding("g", "scroll_home", show=False),
@@ -162,8 +176,24 @@ class ChatPane(VerticalScroll):
     DEFAULT_CSS = """
     ChatPane { scrollbar-size-vertical: 1; scrollbar-gutter: stable; overflow-x: hidden; padding: 1 0 0 0;
         & > #welcome { padding: 0 2 1 2; }
+        & > .keys { dock: bottom; }
+        &:focus > .keys { display: block; }
     }
     """
+
+    class Left(Message):
+        """Tab went past the last thing to stand on, or shift+tab past the first."""
+
+        def __init__(self, step: int) -> None:
+            super().__init__()
+            self.step = step
+
+    class Followed(Message):
+        """Enter on a link."""
+
+        def __init__(self, spot: Spot) -> None:
+            super().__init__()
+            self.spot = spot
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
@@ -173,7 +203,77 @@ class ChatPane(VerticalScroll):
         self._welcome = Flow(id="welcome")
 
     def compose(self) -> list[Widget]:
-        return [self._welcome]
+        return [self._welcome, KeyBar(footer("chat"), classes="-quiet keys")]
+
+    # reading by keys
+
+    def action_stop(self, step: int, leaves: bool = False) -> None:
+        """Go to the next or the previous link, command or code block; past the last one, `leaves` goes on to the next pane."""
+        stops = [stop for turn in self.turns.values() for stop in turn.stops()]
+        here = self._here(stops)
+        if here is not None:
+            at = here + step
+        elif step < 0:
+            at = len(stops) - 1
+        else:
+            newest = next(reversed(self.turns.values()), None)
+            at = len(stops) - len(newest.stops()) if newest is not None else 0
+        if 0 <= at < len(stops):
+            self._stand(stops[at])
+        elif leaves or not stops:
+            self._stand(None)
+            self.post_message(self.Left(step))
+
+    def _here(self, stops: Sequence[Stop]) -> int | None:
+        focused = self.screen.focused
+        return next(
+            (
+                n
+                for n, stop in enumerate(stops)
+                if (stop.spot is None and stop.flow is focused) or (stop.spot is not None and stop.flow.marked == stop.spot)
+            ),
+            None,
+        )
+
+    def _stand(self, stop: Stop | None) -> None:
+        for turn in self.turns.values():
+            for child in turn.children:
+                if isinstance(child, Flow) and (stop is None or child is not stop.flow):
+                    child.mark(None)
+        if stop is None:
+            return
+        self.anchor(False)
+        stop.flow.mark(stop.spot)
+        if stop.spot is None:
+            stop.flow.focus()
+            return
+        self.focus(scroll_visible=False)
+        top = stop.flow.virtual_region.y + stop.spot.line
+        if isinstance(stop.flow.parent, Widget):
+            top += stop.flow.parent.virtual_region.y
+        self.scroll_to_region(Region(0, top, 1, 1), animate=False, force=True)
+
+    @property
+    def marked(self) -> Spot | None:
+        """The link that the keyboard stands on."""
+        return next((c.marked for t in self.turns.values() for c in t.children if isinstance(c, Flow) and c.marked), None)
+
+    def action_open(self) -> None:
+        """Follow the marked link."""
+        if spot := self.marked:
+            self.post_message(self.Followed(spot))
+
+    def action_copy_turn(self) -> None:
+        """Copy the answer whose link is marked, or the newest."""
+        turns = [turn for turn in self.turns.values() if turn.view.answer is not None or turn.view.text]
+        marked = [turn for turn in turns if any(isinstance(child, Flow) and child.marked for child in turn.children)]
+        if turns:
+            self.post_message(Block.Asked("copy", (marked or turns)[-1].plain))
+
+    def on_blur(self) -> None:
+        """A link is marked only while the pane has the focus."""
+        if not isinstance(self.screen.focused, Block):
+            self._stand(None)
 
     def hold(self) -> None:
         """Stay at the end until the person scrolls up; what fits whole stands at the top."""

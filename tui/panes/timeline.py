@@ -10,11 +10,11 @@ from textual.containers import Vertical
 from textual.message import Message
 from textual.widget import Widget
 
-from engine.facts import Hypothesis
+from engine.facts import Hypothesis, Steering, SteeringKind
 from index.passage import Passage
 from tui.actions import bindings, footer
-from tui.run_view import CommandView, RunView, StepView
-from tui.text import bar, one_line, plain, seconds
+from tui.run_view import ChoiceView, CommandView, RunView, StepView
+from tui.text import bar, count, one_line, plain, seconds
 from tui.theme import RISK_STYLE
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.row_list import Part, Row, RowList
@@ -31,8 +31,18 @@ HYPOTHESIS_GLYPHS: dict[str, Part] = {
 EMPTY = "nothing asked yet; the steps of an answer, its hypotheses and their evidence stand here"
 
 
+SAID: dict[SteeringKind, str] = {
+    "pin": "pinned",
+    "unpin": "unpinned",
+    "refute": "refuted",
+    "retry": "asked to test again",
+    "hypothesis": "added a hypothesis",
+    "evidence": "added evidence",
+}
+
+
 class TimelinePane(Vertical):
-    """The newest Run's steps, hypotheses and commands; enter opens what is behind a row."""
+    """The newest Run's steps, hypotheses and commands; enter opens what is behind a row, space unfolds it in place."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("timeline")]
 
@@ -47,9 +57,20 @@ class TimelinePane(Vertical):
             self.title = title
             self.passage = passage
 
+    class Steered(Message):
+        """A key on a hypothesis: what the person wants of the Run; `hypothesis` is its id ("" = none stands under the cursor)."""
+
+        def __init__(self, run: str, what: SteeringKind, hypothesis: str) -> None:
+            super().__init__()
+            self.run = run
+            self.what = what
+            self.hypothesis = hypothesis
+
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
         self.view: RunView | None = None
+        self._unfolded: set[str] = set()
+        self._now = 0.0
         self.beat = 0
         self._title_bar = TitleBar("timeline")
         self.list = RowList(id="timeline-rows", empty=EMPTY)
@@ -60,7 +81,9 @@ class TimelinePane(Vertical):
     def show(self, view: RunView | None, now: float) -> None:
         """Show a Run as it stands."""
         fresh = view is not self.view
-        self.view = view
+        if fresh:
+            self._unfolded.clear()
+        self.view, self._now = view, now
         rows = self.list
         if view is None:
             rows.set_rows([], EMPTY)
@@ -83,20 +106,30 @@ class TimelinePane(Vertical):
             detail: list[Part] = [("✓ ", "$good"), (view.tier, ""), (f"  {one_line(view.reason)}", "$quiet")]
             rows.append(Row("tier", tuple(detail)))
         for kind, id in view.order:
-            if kind == "step":
-                rows.append(self._step(view.steps[id], now))
-                if view.steps[id].kind == "search":
-                    rows.extend(_past(passage) for passage in view.past.get(id, ()))
-            elif kind == "hypothesis":
-                rows.append(_hypothesis(view.hypotheses[id]))
-            else:
-                rows.append(self._command(view.commands[id], now))
+            match kind:
+                case "step":
+                    rows.append(self._step(view.steps[id], now))
+                    if view.steps[id].kind == "search":
+                        rows.extend(_past(passage) for passage in view.past.get(id, ()))
+                case "hypothesis":
+                    rows.append(_hypothesis(view.hypotheses[id]))
+                case "choice":
+                    rows.extend(_choice(view.choices[id]))
+                case "said":
+                    rows.append(_said(id, view.said[int(id)]))
+                case _:
+                    rows.append(self._command(view.commands[id], now))
+            if rows and rows[-1].key in self._unfolded:
+                rows.extend(_details(rows[-1], view))
         if view.waiting:
-            rows.append(Row("waiting", (("… ", "$wait"), ("waits for your approval", "$wait"))))
+            rows.append(Row("waiting", (("… ", "$wait"), (view.waits_for, "$wait"))))
         elif view.outcome == "cancelled":
             rows.append(Row("end", (("✗ ", "$wait"), ("stopped", "$wait"), (f"  {one_line(view.ending)}", "$quiet"))))
         elif view.outcome == "failed":
             rows.append(Row("end", (("✗ ", "$bad"), (one_line(view.ending), "$bad"))))
+        if not view.running and (shares := view.shares()):
+            words = " · ".join(f"{name} {seconds(spent)}" for name, spent in shares)
+            rows.append(Row("time", (("  ", ""), (words, "$quiet"))))
         return rows
 
     def _turning(self) -> Part:
@@ -135,10 +168,31 @@ class TimelinePane(Vertical):
                 self.post_message(self.Opened(self.view.id, command=id))
             case ("passage", str(id)):
                 self.post_message(self.Opened(self.view.id, passage=id))
-            case ("evidence", tuple(ids), str(title)):
-                self.post_message(self.Opened(self.view.id, evidence=ids, title=title))
+            case ("hypothesis", str(id)) if id in self.view.hypotheses:
+                hypothesis = self.view.hypotheses[id]
+                ids = hypothesis.evidence_for + hypothesis.evidence_against
+                self.post_message(self.Opened(self.view.id, evidence=ids, title=f"{id} {one_line(hypothesis.statement)}"))
             case _:
                 pass
+
+    def action_unfold(self) -> None:
+        """Show what is behind the row below it, and hide it again."""
+        row = self.list.current
+        if row is None or self.view is None:
+            return
+        if row.key in self._unfolded:
+            self._unfolded.discard(row.key)
+        elif row.data is not None and row.data[0] in ("command", "hypothesis"):
+            self._unfolded.add(row.key)
+        self.list.set_rows(self._rows(self.view, self._now))
+
+    def action_steer(self, what: SteeringKind) -> None:
+        """Pin, refute or test again the hypothesis under the cursor; or say one, or evidence, of one's own."""
+        if self.view is None:
+            return
+        row = self.list.current
+        id = row.data[1] if row is not None and row.data is not None and row.data[0] == "hypothesis" else ""
+        self.post_message(self.Steered(self.view.id, what, id))
 
 
 def _past(passage: Passage) -> Row:
@@ -153,14 +207,61 @@ def _hypothesis(hypothesis: Hypothesis) -> Row:
     left: tuple[Part, ...] = (
         HYPOTHESIS_GLYPHS[hypothesis.status],
         (f" {plain(hypothesis.id)} ", "$quiet" if refuted else "bold"),
+        ("◆ " if hypothesis.pinned else "", "$wait"),
+        ("yours: " if hypothesis.origin == "user" else "", "$you"),
         (one_line(hypothesis.statement), look),
     )
     full, rest = bar(hypothesis.confidence)
     colour = "$quiet" if refuted else "$good" if hypothesis.status == "supported" else "$wait"
-    ids = hypothesis.evidence_for + hypothesis.evidence_against
     return Row(
         f"hypothesis/{hypothesis.id}",
         left,
         ((full + rest, colour), (f"{hypothesis.confidence:.2f}", colour, ">")),
-        data=("evidence", ids, f"{hypothesis.id} {one_line(hypothesis.statement)}"),
+        data=("hypothesis", hypothesis.id),
     )
+
+
+def _choice(choice: ChoiceView) -> list[Row]:
+    """What was asked in the middle, once it is answered."""
+    if choice.picked is None:
+        return []
+    words = one_line(choice.request.question)
+    return [Row(f"choice/{choice.request.id}", (("▸ ", "$you"), (one_line(choice.words), ""), (f"  {words}", "$quiet")))]
+
+
+def _said(number: str, steering: Steering) -> Row:
+    """What the person said into the investigation."""
+    text = one_line(steering.text)
+    parts: tuple[Part, ...] = (("▸ ", "$you"), (f"you {SAID[steering.kind]}", ""), (f" {plain(steering.hypothesis)}".rstrip(), "bold"))
+    return Row(f"said/{number}", (*parts, (f"  {text}" if text else "", "$quiet")))
+
+
+def _details(row: Row, view: RunView) -> list[Row]:
+    """What is behind a hypothesis or a command, in short; enter opens it whole."""
+    kind, id = row.data
+    if kind == "command":
+        return _printed(row.key, view.commands[id])
+    hypothesis = view.hypotheses[id]
+    marks = [("+", "$good", id) for id in hypothesis.evidence_for] + [("−", "$bad", id) for id in hypothesis.evidence_against]
+    rows = []
+    if hypothesis.prediction or hypothesis.test:
+        rows.append(Row(f"{row.key}/test", (("    test  ", "$quiet"), (one_line(hypothesis.test or hypothesis.prediction), "$quiet"))))
+    for sign, colour, evidence_id in marks:
+        evidence = view.evidence.get(evidence_id)
+        words = (one_line(evidence.excerpt), f"  {one_line(evidence.source)}") if evidence else ("", "")
+        rows.append(
+            Row(
+                f"{row.key}/{sign}{evidence_id}",
+                ((f"    {sign} ", colour), (f"{plain(evidence_id)} ", "$place"), (words[0], ""), (words[1], "$quiet")),
+            )
+        )
+    return rows or [Row(f"{row.key}/none", (("    no evidence yet", "$quiet"),))]
+
+
+def _printed(key: str, command: CommandView) -> list[Row]:
+    lines = [plain(line) for line in command.first]
+    left_out = command.lines - len(command.first) - len(command.last)
+    if left_out > 0:
+        lines.append(f"… {count(left_out, 'line')} between; enter opens all")
+    lines.extend(plain(line) for line in command.last)
+    return [Row(f"{key}/{number}", ((f"    {line}", "$quiet"),)) for number, line in enumerate(lines or ["nothing was printed"])]

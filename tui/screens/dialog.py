@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import ClassVar, TypeVar
 
+from textual import on
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.events import Resize
 from textual.screen import ModalScreen
 from textual.widget import Widget
+from textual.widgets import Input
 
 from tui.widgets.flow import Flow, Para
 from tui.widgets.key_bar import KeyBar
@@ -96,3 +98,29 @@ class Confirm(Dialog[bool]):
 
     def action_no(self) -> None:
         self.dismiss(False)
+
+
+class Line(Dialog[str | None]):
+    """Asks for one line; enter hands it back (it may be empty), esc leaves with None."""
+
+    DEFAULT_CSS = """
+    Line { & > .box {
+        & > Input { border: none; height: 1; padding: 0 1; background: $code; margin: 1 0 0 0; }
+        & > KeyBar { margin: 1 0 0 0; }
+    } }
+    """
+
+    def __init__(self, question: str, done: str, *, value: str = "", hint: str = "") -> None:
+        super().__init__()
+        self._question = question
+        self._done = done
+        self._field = Input(value, placeholder=hint, compact=True)
+
+    def compose(self) -> list[Widget]:
+        question = Flow([Para(Content(self._question).stylize("bold $strong"))])
+        return [Vertical(question, self._field, KeyBar([("enter", self._done), ("esc", "leave")]), classes="box")]
+
+    @on(Input.Submitted)
+    def _submitted(self, event: Input.Submitted) -> None:
+        event.stop()
+        self.dismiss(event.value.strip())

@@ -11,10 +11,12 @@ from tui.widgets.flow import Para, blank
 TITLES: dict[str, str] = {
     "everywhere": "everywhere",
     "prompt": "while typing",
-    "chat": "on a command of a fix",
+    "chat": "in the chat",
+    "block": "on a command or a code block",
     "cluster": "cluster pane",
     "timeline": "timeline",
     "output": "output",
+    "sessions": "saved sessions",
 }
 
 

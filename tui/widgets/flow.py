@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from rich.cells import cell_len
 from textual.content import Content
 from textual.geometry import Region, Size
+from textual.style import Style
 from textual.widget import Widget
 
 EMPTY = Content("")
@@ -57,6 +58,17 @@ def blank() -> Para:
     return Para()
 
 
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """A link where it was laid out: its line, its characters from `start` to before `end`, the app's action and what it is called with."""
+
+    line: int
+    start: int
+    end: int
+    action: str
+    arguments: tuple[str, ...]
+
+
 class Flow(Widget):
     """Paragraphs laid out for the widget's width; laid out once per width and content."""
 
@@ -70,6 +82,8 @@ class Flow(Widget):
         self._wrapped_width = 0
         self.step = 1
         """Heights are multiples of this: a growing text lays out the screen once in so many rows, since a layout costs several frames."""
+        self.marked: Spot | None = None
+        """The link that the keyboard stands on."""
 
     @property
     def paras(self) -> list[Para]:
@@ -115,7 +129,30 @@ class Flow(Widget):
 
     def render(self) -> Content:
         """The laid-out text."""
-        return Content("\n").join(self._lay(self.size.width)) if self.size.width else EMPTY
+        if not self.size.width:
+            return EMPTY
+        lines = self._lay(self.size.width)
+        spot = self.marked
+        if spot is not None and spot.line < len(lines):
+            lines = list(lines)
+            lines[spot.line] = lines[spot.line].stylize("bold $on-badge on $place", spot.start, spot.end)
+        return Content("\n").join(lines)
+
+    def spots(self) -> list[Spot]:
+        """The links as they are laid out now, from the top."""
+        found: list[Spot] = []
+        for number, line in enumerate(self._lay(self.size.width) if self.size.width else ()):
+            for span in line.spans:
+                click = span.style.meta.get("@click") if isinstance(span.style, Style) else None
+                if isinstance(click, tuple) and span.end > span.start:
+                    found.append(Spot(number, span.start, span.end, str(click[0]), tuple(map(str, click[1]))))
+        return sorted(dict.fromkeys(found), key=lambda spot: (spot.line, spot.start))
+
+    def mark(self, spot: Spot | None) -> None:
+        """Show a link as the one the keyboard stands on."""
+        if spot != self.marked:
+            self.marked = spot
+            self.refresh()
 
     @property
     def plain(self) -> str:

@@ -11,6 +11,7 @@ from textual.content import Content
 from textual.style import Style
 
 from tui.text import plain
+from tui.widgets.code import Code, code_paras
 from tui.widgets.flow import Para, blank
 
 CITATION = re.compile(r"\[((?:[ED]\d+)(?:\s*,\s*[ED]\d+)*)\]")
@@ -44,17 +45,48 @@ def cited(text: str, link: Link, style: str = "") -> Content:
     return Content.assemble(*parts)
 
 
-def prose(text: str, link: Link) -> list[Para]:
-    """The paragraphs of a Markdown text."""
-    return _Walk(link).walk(_parser().parse(text))
+Piece = list[Para] | Code
+"""Of a Markdown text: paragraphs, or a code block between them."""
+
+
+def prose(text: str, link: Link, *, colour: bool = True) -> list[Para]:
+    """The paragraphs of a Markdown text, code blocks among them (`colour=False` leaves these plain)."""
+    return _Walk(link, colour).walk(_parser().parse(text))
+
+
+def pieces(text: str, link: Link) -> list[Piece]:
+    """The same with each code block by itself, so that keys can work on it."""
+    walk = _Walk(link, True)
+    paras = walk.walk(_parser().parse(text))
+    found: list[Piece] = []
+    at = 0
+    for start, end, code in walk.codes:
+        if between := _trimmed(paras[at:start]):
+            found.append(between)
+        found.append(code)
+        at = end
+    if rest := _trimmed(paras[at:]):
+        found.append(rest)
+    return found
+
+
+def _trimmed(paras: list[Para]) -> list[Para]:
+    """Without the empty paragraphs at both ends."""
+    while paras and not paras[0].plain:
+        paras = paras[1:]
+    while paras and not paras[-1].plain:
+        paras = paras[:-1]
+    return paras
 
 
 class _Walk:
     """One pass over the parser's tokens."""
 
-    def __init__(self, link: Link) -> None:
+    def __init__(self, link: Link, colour: bool) -> None:
         self.link = link
+        self.colour = colour
         self.paras: list[Para] = []
+        self.codes: list[tuple[int, int, Code]] = []
         self.lists: list[int | None] = []
         self.bullet = ""
         self.heading = False
@@ -136,12 +168,12 @@ class _Walk:
 
     def _fence(self, token: Any) -> None:
         self._gap()
-        lines = [plain(line) for line in token.content.rstrip("\n").split("\n")]
-        widest = max(map(len, lines), default=0)
-        for line in lines:
-            self.paras.append(Para(Content(f" {line.ljust(min(widest, 120))} "), Content("  "), "on $code"))
+        language = (token.info.split() or [""])[0]
+        start = len(self.paras)
+        self.paras.extend(code_paras(token.content, language, colour=self.colour))
         if self.lists:
             return
+        self.codes.append((start, len(self.paras), Code(language, token.content)))
         self.paras.append(blank())
 
     _code_block = _fence
@@ -167,5 +199,5 @@ class GrowingProse:
             fresh = prose(self._open[:at], self._link)
             self._done = [*self._done, blank(), *fresh] if self._done and fresh else [*self._done, *fresh]
             self._open = self._open[at + 2 :]
-        tail = prose(self._open, self._link)
+        tail = prose(self._open, self._link, colour=self._open.count("```") % 2 == 0)
         return [*self._done, blank(), *tail] if self._done and tail else [*self._done, *tail]
