@@ -22,9 +22,9 @@ from engine.consent import HostConsent
 from engine.docs import DocsDesk
 from engine.doors import ClusterDoor
 from engine.embedding import OllamaEmbedding
-from engine.events import ClusterChanged, ContextChanged, Event, ModelChanged
+from engine.events import ClusterChanged, ContextChanged, Event, ModelChanged, QueryReceived
 from engine.facts import Mode, Steering
-from engine.incidents import IncidentShelf, incidents_folder
+from engine.incidents import IncidentShelf, incidents_folder, of_events
 from engine.models import ModelDoor, ModelState, Switched
 from engine.place import Place, is_protected
 from engine.resources import state_folder
@@ -99,6 +99,8 @@ class Agent:
         """What the next question has to say beside its answer."""
         self._active_at = time.time()
         self._session = self._open_session(session_id)
+        self.replayed: tuple[Event, ...] = ()
+        """The events of the session that is gone on with, as they were when it was taken up."""
         self._records: Records | None = None
         context = settings.cluster.context
         if self.opening.recorded and not context:
@@ -111,6 +113,8 @@ class Agent:
         )
         self.incidents = IncidentShelf(incidents_folder() if folder is not None else None)
         self.cases = CaseBook()
+        if session_id and folder is not None:
+            self._take_up()
         self._embedding = OllamaEmbedding(settings, consent)
         self.docs = DocsDesk(
             settings.index.docs, on_change=self._tell_place, incidents=self.incidents.folder, embedder=self._embedding.embedder
@@ -245,15 +249,44 @@ class Agent:
 
     def new_session(self) -> None:
         """Start a new transcript and forget what was allowed for the old one."""
+        self._turn_to("")
+
+    def resume_session(self, id: str) -> None:
+        """Go on with a saved session: its events stand in `replayed`, and further ones are appended to it. Raises Busy, SessionError.
+
+        The namespace becomes the one that was last worked in there, when the context is the same.
+        """
+        with self._lock:
+            if any(not run.finished for run in self._runs.values()):
+                raise Busy("something is still running: stop it with esc esc, or wait for its end")
+        found = self.sessions.find(id).stem
+        if found != self._session.id:
+            self._turn_to(found)
+        self._take_up()
+        place = next((e for e in reversed(self.replayed) if isinstance(e, QueryReceived) and e.context), None)
+        if place is not None and place.context == self._place.context:
+            self.switch_namespace(place.namespace)
+
+    def _turn_to(self, id: str) -> None:
         with self._lock:
             self._session.close()
-            self._session = self._open_session()
+            self._session = self._open_session(id)
+            self.replayed, self._count = (), 0
             self._grants = None
             records, self._records = self._records, None
         self.incidents.clear()
         self.cases.clear()
         if records is not None:
             records.close()
+
+    def _take_up(self) -> None:
+        """Read what the session holds, count on from its last Run, and know what it was about."""
+        self.replayed = self.sessions.events(self._session.id)
+        numbers = [int(end) for event in self.replayed if (end := event.run.rpartition("-")[2]).isdecimal()]
+        self._count = max(numbers, default=0)
+        self.incidents.latest = of_events(self.replayed)
+        for event in self.replayed:
+            self.cases.heard(event)
 
     # -- questions ------------------------------------------------------------------------------------------------------
 

@@ -155,13 +155,23 @@ def read(path: Path) -> Iterator[Event]:
 
 @dataclass(frozen=True, slots=True)
 class SessionRow:
-    """One saved session as a list shows it; `started` in Unix seconds."""
+    """One saved session as a list shows it: `started` in Unix seconds, `causes` are the root causes that were found, `size` in bytes.
+
+    `questions` leaves out what was typed as a command.
+    """
 
     id: str
     started: float
     questions: tuple[str, ...]
     context: str
     path: Path
+    causes: tuple[str, ...] = ()
+    namespace: str = ""
+    size: int = 0
+
+
+FORMATS = {".md": "markdown", ".json": "json", ".txt": "text"}
+"""Which format the ending of an export's file stands for."""
 
 
 class SessionShelf:
@@ -176,10 +186,23 @@ class SessionShelf:
             return []
         rows = []
         for path in self.folder.glob("*.jsonl"):
-            asked = [e for e in read(path) if isinstance(e, QueryReceived)]
-            started = asked[0].at if asked else path.stat().st_mtime
-            rows.append(SessionRow(path.stem, started, tuple(e.query for e in asked), asked[0].context if asked else "", path))
+            try:
+                rows.append(_row_of(path))
+            except OSError:  # deleted meanwhile, or not ours to read: the others are listed all the same
+                continue
         return sorted(rows, key=lambda row: row.started, reverse=True)
+
+    def events(self, id: str) -> tuple[Event, ...]:
+        """The events of a session, oldest first; raises SessionError."""
+        return tuple(read(self.find(id)))
+
+    def delete(self, id: str) -> None:
+        """Delete a session's transcript for good; raises SessionError."""
+        path = self.find(id)
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise SessionError(f"{path}: cannot be deleted: {error.strerror or error}") from error
 
     def find(self, id: str) -> Path:
         """The file of a session by id or by the beginning of its id; raises SessionError naming what there is."""
@@ -201,6 +224,26 @@ class SessionShelf:
             path.unlink(missing_ok=True)
         return len(old)
 
+    def export_to(self, id: str, path: Path) -> Path:
+        """Write a session to a file that is not there yet, readable by its user alone; `.md`, `.json` or `.txt` says the format.
+
+        Returns the whole path. Raises SessionError.
+        """
+        target = path.expanduser()
+        format = FORMATS.get(target.suffix.lower())
+        if format is None:
+            raise SessionError(f"{target}: the name must end in {', '.join(FORMATS)}, which says the format")
+        text = self.export(id, format)
+        try:
+            descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "w", encoding="utf-8", errors="replace") as out:
+                out.write(text)
+        except FileExistsError as error:
+            raise SessionError(f"{target} is there already: name another file") from error
+        except OSError as error:
+            raise SessionError(f"{target}: cannot be written: {error.strerror or error}") from error
+        return target.resolve()
+
     def export(self, id: str, format: str = "markdown") -> str:
         """A session as Markdown (a post-mortem), `json` (events) or `text` (the answers alone)."""
         events = list(read(self.find(id)))
@@ -217,3 +260,26 @@ class SessionShelf:
         from engine.postmortem import markdown
 
         return markdown(id, events)
+
+
+def _row_of(path: Path) -> SessionRow:
+    """A session's row, from the few lines that say what was asked and found; the rest is not parsed."""
+    asked: list[QueryReceived] = []
+    causes: list[str] = []
+    with path.open(encoding="utf-8", errors="replace") as lines:
+        for line in lines:
+            if not line.startswith(('{"event":"QueryReceived"', '{"event":"AnswerFinished"')):
+                continue
+            try:
+                event = from_json(json.loads(line))
+            except (ValueError, TypeError):
+                continue
+            if isinstance(event, QueryReceived):
+                asked.append(event)
+            elif isinstance(event, AnswerFinished):
+                causes.extend(cause.summary for cause in event.answer.root_causes[:1])
+    stat = path.stat()
+    questions = tuple(e.query for e in asked if not e.query.startswith(("!", "/")))
+    place = (asked[-1].context, asked[-1].namespace) if asked else ("", "")
+    started = asked[0].at if asked else stat.st_mtime
+    return SessionRow(path.stem, started, questions, place[0], path, tuple(dict.fromkeys(causes)), place[1], stat.st_size)

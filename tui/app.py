@@ -97,7 +97,8 @@ class K8sAgentApp(SessionApp):
         try:
             from tui.inbox import Inbox
 
-            self.furnish(Inbox(self).deliver)
+            self.inbox = Inbox(self)
+            self.furnish(self.inbox.deliver)
         except Exception as error:  # noqa: BLE001 — a session that cannot begin is told by whoever started it, after the screen is gone
             self.problem = str(error) or type(error).__name__
             self.exit(return_code=2)
@@ -119,6 +120,7 @@ class K8sAgentApp(SessionApp):
         self._unsubscribe = self.agent.subscribe(self.bridge.emit)
         self.header.show(self.agent.status)
         self.reading.welcome()
+        self.show_replayed()
         if self.moving:
             self.set_interval(BEAT, self._beat)
         self.set_interval(0.1, self.ask_next)
@@ -334,6 +336,8 @@ DIALOG_BLOCKS = frozenset(
         "new_session",
         "command_palette",
         "health",
+        "sessions",
+        "export",
         "docs",
         "runbook",
         "model",

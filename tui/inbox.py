@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from engine.events import (
@@ -18,6 +19,7 @@ from engine.events import (
     Event,
     ModelChanged,
     QueryReceived,
+    RunCancelled,
 )
 from tui.run_view import RunView
 
@@ -102,6 +104,37 @@ class Inbox:
             case _:
                 pass
         return lines
+
+    def replay(self, events: Sequence[Event]) -> None:
+        """Show what a saved session holds: its questions as they ended, the last one in the timeline; nothing is asked or announced.
+
+        A question without an end (the program was killed) was stopped there.
+        """
+        app = self._app
+        now = app.clock()
+        newest = events[-1].at if events else 0.0
+        views: dict[str, RunView] = {}
+        for event in events:
+            if not event.run:
+                continue
+            at = now - (newest - event.at)
+            view = views.setdefault(event.run, RunView(event.run, began=at))
+            view.fold(event, at)
+            match event:
+                case CommandStarted():
+                    app.workspace.output.started(event)
+                case CommandOutput():
+                    app.workspace.output.output([event])
+                case CommandFinished():
+                    app.workspace.output.finished(event)
+        for view in views.values():
+            if view.running:
+                view.fold(RunCancelled(reason="the session ended here"), now)
+            app.views[view.id] = app.current = view
+            app.workspace.chat.begin(view, now)
+            app.workspace.chat.update(view.id, now)
+            app.workspace.chat.turns[view.id].finish(now)
+        app.workspace.timeline.show(app.current, now)
 
     def view_of(self, event: Event, now: float) -> RunView:
         """The Run's view, made when the screen first hears of it."""

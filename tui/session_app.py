@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tui.actions import PANES, Where
-from tui.pages_app import PagesApp
+from tui.sessions_app import SessionsApp
 from tui.theme import THEMES
 from tui.widgets.header import Header
 
@@ -20,14 +20,12 @@ if TYPE_CHECKING:
     from engine.events import Event
     from engine.facts import ObjectRef
     from tui.bridge import Bridge
-    from tui.reading import ClusterReading
 
 
-class SessionApp(PagesApp):
+class SessionApp(SessionsApp):
     """The actions of the table by their Textual names, and the state that they share."""
 
     bridge: Bridge
-    reading: ClusterReading
 
     def __init__(
         self,
@@ -162,11 +160,7 @@ class SessionApp(PagesApp):
             self.notify("something is still running; esc esc stops it", severity="warning")
             return
         self.agent.new_session()
-        self.views.clear()
-        self.current = None
-        self.workspace.chat.clear()
-        self.workspace.timeline.show(None, self.clock())
-        self.workspace.output.clear()
+        self.clear_panes()
         self.reading.welcome()
 
     def action_edit_last(self) -> None:

@@ -134,6 +134,7 @@ def check_cluster(agent: Workshop, run: Run, namespace: str | None, only: tuple[
 
 def run_typed(agent: Workshop, run: Run, place: Place, text: str) -> str:
     """One typed command, judged and approved like any other."""
+    run.emit(QueryReceived(query=f"!{text}", context=place.context, namespace=place.namespace, mode=place.mode))
     tools = gather(agent, run, place, "informational", None)
     outcome = tools.desk.run(text, why="typed by you")
     if outcome.status != "ran":

@@ -30,7 +30,7 @@ from engine.events import (
 )
 from engine.facts import Answer, Decision
 from engine.run import Run
-from engine.session import read
+from engine.session import SessionError, read
 
 SETTINGS = dataclasses.replace(Settings(), model=ModelSection(provider="none"))
 
@@ -442,3 +442,28 @@ def test_a_name_that_is_only_in_another_namespace_is_looked_for_there_and_said(a
 )
 def test_a_how_to_question_finds_its_section(agent: Agent, query: str, heading: str) -> None:
     assert answer_of(finish(agent.ask(query))).passages[0].heading[-1] == heading
+
+
+def test_a_saved_session_is_gone_on_with_and_counts_on_from_its_last_question(agent: Agent) -> None:
+    finish(agent.ask("how do I switch the namespace?"))
+    first, shelf = agent.session_id, agent.sessions
+    agent.switch_namespace("observability")
+    agent.new_session()
+    assert agent.session_id != first
+    assert agent.replayed == ()
+    agent.resume_session(first)
+    assert agent.session_id == first
+    assert agent.replayed == shelf.events(first)
+    assert agent.place.namespace == "shop", "where it was left"
+    events = finish(agent.ask("how do I switch the context?"))
+    assert events[0].run == f"{first}-2", "no two questions share an id"
+    with pytest.raises(SessionError):
+        agent.resume_session("nowhere")
+
+
+def test_no_session_is_taken_up_while_something_runs(agent: Agent) -> None:
+    run = agent.commands.run("kubectl logs -f deployment/cart-api -n shop")
+    with pytest.raises(Busy):
+        agent.resume_session(agent.session_id)
+    run.cancel()
+    assert run.wait(5)

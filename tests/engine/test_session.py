@@ -1,5 +1,6 @@
 """The transcript: private, append-only, readable after a kill -9, resumable, prunable, exportable."""
 
+import dataclasses
 import json
 import os
 import signal
@@ -22,7 +23,7 @@ from engine.events import (
     RunFinished,
     TokensStreamed,
 )
-from engine.facts import Answer, Evidence
+from engine.facts import Answer, Evidence, ObjectRef, RootCause
 from engine.session import KEEP_BYTES, SCHEMA, Session, SessionError, SessionShelf, read, sessions_folder
 
 
@@ -167,3 +168,29 @@ def test_the_post_mortem_holds_question_answer_and_evidence_and_no_markup_of_the
 def test_the_folder_follows_xdg() -> None:
     assert sessions_folder({"XDG_STATE_HOME": "/s", "HOME": "/h"}) == Path("/s/k8sagent/sessions")
     assert sessions_folder({"HOME": "/h"}) == Path("/h/.local/state/k8sagent/sessions")
+
+
+def test_the_list_tells_place_questions_and_causes_and_passes_over_what_it_cannot_read(tmp_path: Path) -> None:
+    session = Session(tmp_path, "one")
+    session.append(asked("why is web down?"))
+    cause = RootCause("no memory left", ObjectRef("Pod", "shop", "web-0"), 0.9)
+    session.append(AnswerFinished(answer=Answer("troubleshooting", "x", root_causes=(cause,)), run="r1"))
+    session.append(dataclasses.replace(asked("!kubectl get pods"), run="r2", namespace="payments"))
+    session.close()
+    (tmp_path / "other.jsonl").write_text(json.dumps({"schema": "k8sagent.session/99"}) + '\n{"event":"QueryReceived"}\n\xff')
+    rows = {row.id: row for row in SessionShelf(tmp_path).list()}
+    assert rows["one"].questions == ("why is web down?",)
+    assert rows["one"].causes == ("no memory left",)
+    assert (rows["one"].context, rows["one"].namespace) == ("demo", "payments"), "where it was left"
+    assert rows["other"].questions == ()
+
+
+def test_a_session_is_deleted_by_its_name_alone(tmp_path: Path) -> None:
+    Session(tmp_path, "one").close()
+    (tmp_path / "kept.txt").write_text("x")
+    shelf = SessionShelf(tmp_path)
+    for id in ("../kept.txt", "kept.txt", "", "two"):
+        with pytest.raises(SessionError):
+            shelf.delete(id)
+    shelf.delete("one")
+    assert [p.name for p in tmp_path.iterdir()] == ["kept.txt"]

@@ -13,12 +13,13 @@ from engine.cluster.rows import EventRow, NamespaceRow, NodeRow, PodRow, Workloa
 from engine.cluster.source import ContextInfo, Unreachable
 from engine.cluster.watching import Watching, trouble_of
 from engine.commands.desk import Grants
-from engine.events import ClusterChanged, ContextChanged, Event, ModelChanged, QueryReceived
+from engine.events import ENDINGS, ClusterChanged, ContextChanged, Event, ModelChanged, QueryReceived, RunFinished
 from engine.facts import ApprovalRequest, ChoiceRequest, Decision, Evidence, Finding, Mode, ObjectRef, Remedy, Steering
 from engine.health import Check
 from engine.llm.provider import ModelInfo
 from engine.models import Switched
 from engine.run import Run
+from engine.session import Session, SessionShelf
 from index.passage import Passage
 
 
@@ -145,11 +146,11 @@ class ScriptedCommands:
         return self._agent.play(text, self.scripts.get(text, ()))
 
 
-class ScriptedSessions:
+class ScriptedSessions(SessionShelf):
     """No saved sessions and no folder to write to, unless a test gives one."""
 
-    def __init__(self) -> None:
-        self.folder: Path | None = None
+    def __init__(self, folder: Path | None = None) -> None:
+        super().__init__(folder)
 
 
 class ScriptedAgent:
@@ -167,6 +168,8 @@ class ScriptedAgent:
         self.model_list = [ModelInfo("llama3.1:8b", 131072, size_bytes=4_920_000_000), ModelInfo("qwen2.5:3b", 32768)]
         self.grants = Grants()
         self.status = status or a_status()
+        self.session_id = "20261127-131000-abcdef"
+        self.replayed: tuple[Event, ...] = ()
         self._listeners: list[Callable[[Event], None]] = []
         self._current: Run | None = None
 
@@ -228,6 +231,11 @@ class ScriptedAgent:
     def allow_model_host(self, host: str) -> None:
         self.log.append(f"allow {host}")
         self.set_model(model_state="ok")
+
+    def resume_session(self, id: str) -> None:
+        self.log.append(f"resume {id}")
+        self.session_id = self.sessions.find(id).stem
+        self.replayed = self.sessions.events(id)
 
     def health(self) -> list[Check]:
         return self.checks
@@ -413,3 +421,20 @@ def a_passage(
         3.2,
         id=id,
     )
+
+
+def saved(
+    folder: Path, id: str, asked: Sequence[tuple[str, Sequence[Event]]], at: float = 1_795_400_000.0, namespace: str = "shop"
+) -> Path:
+    """A saved session of questions with their events, a minute apart, each ended unless its events end it otherwise."""
+    session = Session(folder, id)
+    for number, (query, script) in enumerate(asked, 1):
+        when = at + number * 60
+        events: list[Event] = [QueryReceived(query=query, context="demo", namespace=namespace), *script]
+        if not isinstance(events[-1], ENDINGS):
+            events.append(RunFinished())
+        for step, event in enumerate(events):
+            session.append(dataclasses.replace(event, run=f"{id}-{number}", seq=step + 1, at=when + step * 0.1))
+    session.close()
+    assert session.path is not None
+    return session.path

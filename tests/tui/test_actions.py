@@ -18,6 +18,7 @@ from tui.panes.cluster import ClusterPane
 from tui.panes.output import OutputPane
 from tui.panes.timeline import TimelinePane
 from tui.screens.help import help_paras
+from tui.screens.sessions import SessionsScreen
 from tui.widgets.block import Block
 
 OWNERS: dict[str, type] = {
@@ -27,6 +28,7 @@ OWNERS: dict[str, type] = {
     "output": OutputPane,
     "chat": ChatPane,
     "block": Block,
+    "sessions": SessionsScreen,
 }
 
 
