@@ -59,17 +59,16 @@ class AskingApp(PlaceApp):
     def launch(self, text: str, begin: Callable[[], Run]) -> None:
         """Begin a Run on a thread; the text of one that could not begin comes back into the prompt."""
 
-        def begun(run: Run) -> None:
-            self.runs[run.id] = run
-            if run.finished:
-                self.runs.pop(run.id)
-
         def failed(error: Exception) -> None:
             self.tell_error(error)
             if not self.prompt.text:
                 self.prompt.put(text)
 
-        self.background.run(f"launch {text}", begin, begun, failed)
+        self.background.run(f"launch {text}", begin, self._begun, failed)
+
+    def _begun(self, run: Run) -> None:
+        if not run.finished:
+            self.runs[run.id] = run
 
     def _word(self, text: str) -> None:
         word, argument = (*text[1:].strip().split(maxsplit=1), "", "")[:2]
@@ -117,7 +116,7 @@ class AskingApp(PlaceApp):
     # steering
 
     def steer(self, steering: Steering, run: str = "") -> bool:
-        """Say something into the running investigation (the current one unless another is named); always True, since it is told why not."""
+        """Say something into the investigation under way, or go on with the latest one; always True, since it is told why not."""
         view = self.views.get(run) if run else self.current
         known = view.hypotheses if view is not None else {}
         if steering.kind in ("pin", "unpin", "refute", "retry") and steering.hypothesis not in known:
@@ -125,8 +124,8 @@ class AskingApp(PlaceApp):
             self.notify(
                 f"there is no hypothesis {plain(steering.hypothesis) or 'here'}; known are: {names}", severity="warning", markup=False
             )
-        elif view is None or view.id not in self.runs or not self.runs[view.id].steer(steering):
-            self.notify("no investigation is running; ^r brings the question back to ask it again", severity="warning", markup=False)
+        else:
+            self.background.run(f"steer {steering}", lambda: self.agent.steer(steering), self._begun, self.tell_error)
         return True
 
     def _steer_by_word(self, kind: SteeringKind, words: str) -> bool:
@@ -149,7 +148,7 @@ class AskingApp(PlaceApp):
         steering = self._toggled(Steering(event.what, hypothesis=event.hypothesis), view)
         if event.what in ("hypothesis", "evidence"):
             self.prompt.put(f"/{event.what} ")
-        elif event.what == "refute" and view is not None and view.running and event.hypothesis:
+        elif event.what == "refute" and view is not None and event.hypothesis:
             from tui.screens.dialog import Line
 
             def said(reason: str | None) -> None:

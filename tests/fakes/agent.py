@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from engine.agent import Busy, Status
+from engine.agent import Busy, NothingToSteer, Status
 from engine.cluster.rows import EventRow, NamespaceRow, NodeRow, PodRow, WorkloadRow
 from engine.cluster.source import ContextInfo, Unreachable
 from engine.cluster.watching import Watching, trouble_of
@@ -193,6 +193,11 @@ class ScriptedAgent:
             raise Busy("a question is still being worked on: stop it with esc esc, or wait for its end")
         self.asked.append(query)
         self._current = self.play(query, self.scripts.get(query, self.scripts.get("*", ())))
+        return self._current
+
+    def steer(self, steering: Steering) -> Run:
+        if self._current is None or not self._current.steer(steering):
+            raise NothingToSteer("nothing was investigated in this session: ask what is wrong first")
         return self._current
 
     def undo(self) -> Run:

@@ -77,6 +77,7 @@ def test_the_words_steer_too_and_a_pasted_log_is_evidence() -> None:
     async def story(d: Driver) -> None:
         await d.ask("why?")
         await d.until(gate.reached.is_set)
+        await d.settle()
         for words in ("/pin h1", "/refute H2 no such thing", "/retry H1", "/hypothesis DNS is slow", "/evidence line 1\nline 2"):
             await d.ask(words)
         gate.open()
@@ -153,7 +154,7 @@ def test_steering_says_why_it_cannot() -> None:
         await d.ended()
         on(d, "hypothesis/H1")
         await d.press("P")
-        assert "no investigation is running" in told(d)
+        await d.until(lambda: "nothing was investigated" in told(d))
 
     drive(story, agent)
     assert heard.said == []
