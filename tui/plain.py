@@ -10,7 +10,7 @@ import sys
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
-from engine.agent import MODES
+from engine.agent import MODES, Busy, NothingToSteer
 from engine.cluster.source import ClusterError
 from engine.events import (
     AnswerFinished,
@@ -19,6 +19,7 @@ from engine.events import (
     CommandFinished,
     CommandOutput,
     CommandStarted,
+    HypothesisUpdated,
     Notice,
     RunCancelled,
     RunFailed,
@@ -27,6 +28,7 @@ from engine.events import (
     StepStarted,
 )
 from engine.facts import ApprovalRequest, Decision
+from engine.steering import WORDS, SteeringError, parse
 from tui.cli import OK, REFUSED
 from tui.subcommands.ask import ask_person, choose_line
 from tui.subcommands.common import say
@@ -47,6 +49,12 @@ HELP = """ask in plain words, or:
   /docs WORDS       search the documentation
   /undo             take the latest change back (asks first)
   /runbook          draft a runbook from the last diagnosis (asks first)
+  /pin H2           test a hypothesis first and keep it in sight
+  /unpin H2         let it go again
+  /refute H1 [WHY]  rule a hypothesis out
+  /retry H1         test it again
+  /hypothesis TEXT  a cause of your own, which gets a test
+  /evidence X       a file, or the words of a log, as evidence
   /help             this page
   !COMMAND          run a command (changes ask first)
   exit, quit        leave"""
@@ -140,6 +148,8 @@ class PlainSession:
                 self.follow(self.agent.undo())
             case "/runbook":
                 self.follow(self.agent.draft_runbook())
+            case _ if word.removeprefix("/") in WORDS and word.startswith("/"):
+                self._steer(word[1:], rest)
             case _ if word.startswith("/"):
                 near = get_close_matches(word, COMMANDS, n=1)
                 tell(f"there is no command {word}" + (f"; did you mean {near[0]}?" if near else "; /help lists them"))
@@ -170,6 +180,12 @@ class PlainSession:
         except ClusterError as error:
             tell(str(error))
 
+    def _steer(self, word: str, rest: str) -> None:
+        try:
+            self.follow(self.agent.steer(parse(word, rest)))
+        except (SteeringError, NothingToSteer, Busy) as error:
+            tell(str(error))
+
     def _mode(self, word: str) -> None:
         if word in MODES:
             self.agent.set_mode(MODES[word])
@@ -187,6 +203,7 @@ class PlainSession:
     def follow(self, run: Run, *, show_output: bool = False) -> None:
         """Tell a Run's events as they come, and put its questions to the person."""
         titles: dict[str, str] = {}
+        hypotheses: dict[str, tuple[str, float]] = {}
         try:
             for event in run.events():
                 match event:
@@ -207,7 +224,13 @@ class PlainSession:
                     case ApprovalRequested():
                         run.answer(event.request.id, self._decide(event.request))
                     case ChoiceRequested():
-                        run.pick(event.request.id, choose_line(event.request, sys.stdout), by="terminal")
+                        run.pick(event.request.id, choose_line(event.request, sys.stdout) if self.person else "", by="terminal")
+                    case HypothesisUpdated() if event.hypothesis.status != "testing":
+                        told = event.hypothesis
+                        words = f"{told.status}, pinned" if told.pinned else told.status
+                        if hypotheses.get(told.id) != (words, told.confidence):
+                            tell(f"  {told.id}, {words}, {told.confidence:.2f}: {told.statement}")
+                        hypotheses[told.id] = (words, told.confidence)
                     case Notice():
                         tell(f"  {event.level}: {event.text}")
                     case AnswerFinished():
