@@ -9,7 +9,7 @@ import itertools
 from collections.abc import Callable, Mapping, Sequence
 
 from engine.facts import Answer, CommandRecord, Evidence, Hypothesis, Remedy, Risk, RootCause
-from engine.orders import Order
+from engine.order import Order
 from index.passage import Passage
 
 TABLE_LINES = 40

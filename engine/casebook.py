@@ -113,6 +113,13 @@ class CaseBook:
         with self._lock:
             return self._latest
 
+    @property
+    def mended(self) -> tuple[ObjectRef, ...]:
+        """What the latest diagnosis's fix is for: its first cause's object, then what the latest question was about."""
+        case = self.latest
+        causes = case.answer.root_causes[:1] if case is not None and case.answer is not None else ()
+        return tuple(dict.fromkeys([*(cause.object for cause in causes), *self.objects]))
+
     def understood(self, run: str, query: str) -> None:
         """What a Run's question comes to once "it" is spelt out; a follow-up goes on with this."""
         with self._lock:

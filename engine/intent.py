@@ -18,6 +18,7 @@ _ACTION_VERBS = (
     "delete|remove|scale|create|restart|bounce|recycle|redeploy|patch|cordon|uncordon|drain|evict|rollback|roll back|undo|apply|"
     "set|label|annotate|taint|untaint|edit|kill|stop|start|pause|resume|suspend|unsuspend|rollout|increase|decrease|raise|lower|bump|"
     "get rid of|bring back|resize|expose|replace|change|update|upgrade|downgrade|trigger|rerun|re-run|add|disable|enable|deploy|install|uninstall|terminate|"
+    "autoscale|unset|unpause|reduce|run (?:the |a )?cron ?job|"
     "kubectl (?:delete|scale|rollout restart|rollout undo|apply|create|patch|set|label|annotate|taint|cordon|uncordon|drain|edit|replace)"
 )
 _POLITE = (

@@ -5,63 +5,58 @@ Every slot is looked up in the cluster; nothing is guessed. What cannot be parse
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from engine.cancel import CancelToken
+from engine.casebook import spelt_out
 from engine.cluster.objects import Obj
 from engine.cluster.rows import pod_row
-from engine.cluster.source import ClusterError, ClusterSource, NotFound
+from engine.cluster.source import ClusterSource
 from engine.facts import ObjectRef
-from engine.resolve import KIND_OF, KINDS, KindWord, Resolution, mentioned_kind, mentioned_number, resolve
+from engine.making import autoscale, create, expose, job_from_cron
+from engine.order import EXAMPLES, RESTARTABLE, ROLLED, SCALABLE, Look, Order, Plan, Words, changed_and_rolled_out, gone, one, rolled_out
+from engine.resolve import KIND_OF, KINDS, mentioned_kind, mentioned_number
+from engine.tuning import containers_of, environment, pause, resources, which_container
 
-EXAMPLES = (
-    "scale deployment cart-api to 3",
-    "restart checkout-api",
-    "delete pod web-0",
-    "cordon worker-1",
-    "roll back deployment web",
-    "set image of web to nginx:1.27",
+ORDER_VERBS = (
+    "scale|restart|bounce|redeploy|delete|remove|cordon|uncordon|drain|roll ?back|undo|set|change|update|label|annotate|create|expose|"
+    "autoscale|pause|resume|suspend|unsuspend|run|trigger"
 )
-_SCALABLE = tuple(KIND_OF[kind] for kind in ("Deployment", "StatefulSet", "ReplicaSet"))
-_RESTARTABLE = tuple(KIND_OF[kind] for kind in ("Deployment", "StatefulSet", "DaemonSet", "Pod"))
-_ROLLBACKABLE = tuple(KIND_OF[kind] for kind in ("Deployment", "StatefulSet", "DaemonSet"))
 
-Look = Callable[[ClusterSource], tuple[bool, str]]
-"""Reads the cluster: (settled, what it says now)."""
+MOST = 50
+"""Objects that one approval can show."""
+_THEN = re.compile(r"(?:,\s*|;\s*|\s+)(?:and\s+then|then|and|after that)\s+(?=(?:please\s+)?(?:" + ORDER_VERBS + r")\b)", re.I)
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
-    """One exact command, in words what it does, and how to see that it worked."""
+def plan(query: str, source: ClusterSource, namespace: str, *, cancel: CancelToken | None = None, chosen: ObjectRef | None = None) -> Plan:
+    """The commands of an order, of several joined by "and" or "then" one after another; raises ClusterError for a cluster that is gone.
 
-    command: str
-    words: str
-    objects: tuple[ObjectRef, ...]
-    verify: Look
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What an order comes to: commands in order, or (none) a sentence on what is missing; `note` is said beside them."""
-
-    orders: tuple[Order, ...] = ()
-    problem: str = ""
-    note: str = ""
-    choices: tuple[ObjectRef, ...] = ()
-
-
-def plan(query: str, source: ClusterSource, namespace: str, *, cancel: CancelToken | None = None) -> Plan:
-    """The commands of an order; raises ClusterError when the cluster cannot be read."""
+    `chosen` is the object that a person picked where several fit. One part that cannot be understood leaves the whole undone.
+    """
     text = " ".join(query.split())
     literal = re.search(r"\bkubectl\s+\S.*", text)
     if literal:
         command = literal.group(0).strip("`'\" ")
         return Plan((Order(command, "runs the command as typed", (), lambda _: (True, "")),))
+    orders: list[Order] = []
+    notes: list[str] = []
+    parts = _THEN.split(text)
+    for number, part in enumerate(parts, 1):
+        said, _ = spelt_out(part, [ref for order in reversed(orders) for ref in order.objects][:1])
+        made = _plan_one(said, source, namespace, cancel, chosen)
+        if not made.orders:
+            return dataclasses.replace(made, problem=f"Step {number} (“{part}”): {made.problem}" if len(parts) > 1 else made.problem)
+        orders += made.orders
+        notes += [made.note] if made.note else []
+    return Plan(tuple(orders), note=" ".join(dict.fromkeys(notes)))
+
+
+def _plan_one(text: str, source: ClusterSource, namespace: str, cancel: CancelToken | None, chosen: ObjectRef | None) -> Plan:
     for pattern, make in _VERBS:
         if re.search(pattern, text, re.I):
-            return make(_Words(text, source, namespace, cancel))
+            return make(Words(text, source, namespace, cancel, chosen))
     return Plan(problem="I cannot tell what to do from these words. " + _understood())
 
 
@@ -69,49 +64,15 @@ def _understood() -> str:
     return "Understood are orders such as: " + "; ".join(f"“{example}”" for example in EXAMPLES) + "."
 
 
-@dataclass(frozen=True, slots=True)
-class _Words:
-    """An order's text and where it is meant."""
-
-    text: str
-    source: ClusterSource
-    namespace: str
-    cancel: CancelToken | None
-
-    def find(self, kinds: Sequence[KindWord]) -> Resolution:
-        named = mentioned_kind(self.text)
-        wanted = [named] if named in kinds else kinds
-        return resolve(self.source, self.text, self.namespace, [k for k in wanted if k is not None], cancel=self.cancel)
-
-
-def _one(words: _Words, kinds: Sequence[KindWord], what: str) -> tuple[ObjectRef | None, Plan]:
-    """The single object meant, or the plan that says why there is none."""
-    found = words.find(kinds)
-    if len(found.found) == 1:
-        ref = found.found[0]
-        note = f"{ref} is in namespace {ref.namespace}, not in {words.namespace}." if found.elsewhere else ""
-        return ref, Plan(note=note)
-    if found.found:
-        places = ", ".join(f"{ref} in {ref.namespace}" for ref in found.found[:6])
-        return None, Plan(
-            problem=f"“{found.word}” is ambiguous: {places}. Say which, e.g. add “in {found.found[0].namespace}”.", choices=found.found
-        )
-    if found.near:
-        return None, Plan(problem=f"There is no {what} “{found.word}”. Did you mean {' or '.join(found.near)}?")
-    if found.word:
-        return None, Plan(problem=f"There is no {what} “{found.word}” in any namespace that can be read.")
-    return None, Plan(problem=f"Which {what}? Name it, as in “{EXAMPLES[0]}”.")
-
-
-def _scale(words: _Words) -> Plan:
-    number = mentioned_number(words.text)
-    ref, plan_ = _one(words, _SCALABLE, "deployment or stateful set")
+def _scale(words: Words) -> Plan:
+    ref, plan_ = one(words, SCALABLE, "deployment or stateful set")
     if ref is None:
         return plan_
+    resource = KIND_OF[ref.kind]
+    before = words.get(ref).number("spec", "replicas", default=1)
+    number = _replicas(words.text, before)
     if number is None:
         return Plan(problem=f"To how many replicas? As in “scale {ref.name} to 3”.")
-    resource = KIND_OF[ref.kind]
-    before = Obj(words.source.get(resource.resource, ref.namespace, ref.name)).number("spec", "replicas", default=1)
     command = f"kubectl scale {resource.singular} {ref.name} --replicas={number} -n {ref.namespace}"
 
     def look(source: ClusterSource) -> tuple[bool, str]:
@@ -123,8 +84,24 @@ def _scale(words: _Words) -> Plan:
     return Plan((Order(command, f"scales {ref} in {ref.namespace} from {before} to {number} replicas", (ref,), look),), note=plan_.note)
 
 
-def _restart(words: _Words) -> Plan:
-    ref, plan_ = _one(words, _RESTARTABLE, "workload")
+def _replicas(text: str, before: int) -> int | None:
+    """The number of replicas that is wanted: given as such, or as a difference ("by 2", "one more replica")."""
+    spelt = {"one": 1, "a": 1, "another": 1, "two": 2, "three": 3, "four": 4, "five": 5}
+    by = re.search(r"\bby\s+(\d+|one|two|three|four|five)\b", text, re.I)
+    more = re.search(
+        r"\b(\d+|one|two|three|four|five|another|a)?\s*(more|fewer|less)\s+(?:replicas?|instances?|pods?|copies)\b", text, re.I
+    )
+    another = re.search(r"\banother\s+(?:replica|instance|pod|copy)\b", text, re.I)
+    if not (by or more or another):
+        return mentioned_number(text)
+    word = (by.group(1) if by else more.group(1) if more else "one") or "one"
+    count = spelt.get(word.lower()) or int(word)
+    down = re.search(r"\b(?:down|decrease|lower|reduce|fewer|less)\b", text, re.I)
+    return max(0, before - count) if down else before + count
+
+
+def _restart(words: Words) -> Plan:
+    ref, plan_ = one(words, RESTARTABLE, "workload")
     if ref is None:
         return plan_
     if ref.kind == "Pod":
@@ -138,7 +115,7 @@ def _restart(words: _Words) -> Plan:
     def look(source: ClusterSource) -> tuple[bool, str]:
         now = Obj(source.get(resource.resource, ref.namespace, ref.name))
         restarted = now.text("spec", "template", "metadata", "annotations", _RESTARTED) != stamp
-        return _rolled_out(now, restarted, ref)
+        return rolled_out(now, restarted, ref)
 
     return Plan((Order(command, f"restarts the pods of {ref} in {ref.namespace}, one after another", (ref,), look),), note=plan_.note)
 
@@ -146,32 +123,17 @@ def _restart(words: _Words) -> Plan:
 _RESTARTED = "kubectl.kubernetes.io/restartedAt"
 
 
-def _rolled_out(now: Obj, changed: bool, ref: ObjectRef) -> tuple[bool, str]:
-    wanted = now.number("spec", "replicas", default=1) if ref.kind != "DaemonSet" else now.number("status", "desiredNumberScheduled")
-    updated = now.number("status", "updatedReplicas") if ref.kind != "DaemonSet" else now.number("status", "updatedNumberScheduled")
-    ready = now.number("status", "readyReplicas") if ref.kind != "DaemonSet" else now.number("status", "numberReady")
-    seen = now.number("status", "observedGeneration") >= now.number("metadata", "generation")
-    settled = changed and seen and updated >= wanted and ready >= wanted
-    words = f"{ref}: {updated} of {wanted} pods are of the new revision, {ready} ready"
-    return settled, words if changed else f"{ref} was not changed"
-
-
-def _rollback(words: _Words) -> Plan:
-    ref, plan_ = _one(words, _ROLLBACKABLE, "workload")
+def _rollback(words: Words) -> Plan:
+    ref, plan_ = one(words, ROLLED, "workload")
     if ref is None:
         return plan_
     resource = KIND_OF[ref.kind]
-    generation = Obj(words.source.get(resource.resource, ref.namespace, ref.name)).number("metadata", "generation")
     command = f"kubectl rollout undo {resource.singular} {ref.name} -n {ref.namespace}"
-
-    def look(source: ClusterSource) -> tuple[bool, str]:
-        now = Obj(source.get(resource.resource, ref.namespace, ref.name))
-        return _rolled_out(now, now.number("metadata", "generation") > generation, ref)
-
-    return Plan((Order(command, f"takes {ref} in {ref.namespace} back to its previous revision", (ref,), look),), note=plan_.note)
+    words_ = f"takes {ref} in {ref.namespace} back to its previous revision"
+    return Plan((Order(command, words_, (ref,), changed_and_rolled_out(words, ref)),), note=plan_.note)
 
 
-def _delete(words: _Words) -> Plan:
+def _delete(words: Words) -> Plan:
     bulk = re.search(
         r"\b(?:pods?|jobs?)\b.*\b"
         r"(not running|not ready|failed|failing|evicted|crash\w*|completed|succeeded|pending|error\w*|unhealthy|broken)\b"
@@ -181,9 +143,12 @@ def _delete(words: _Words) -> Plan:
     )
     if bulk:
         return _delete_by_state(words, (bulk.group(1) or bulk.group(2)).lower())
+    labelled = re.search(r"\bpods?\b.*?(?:\blabel\w*\s+|-l\s+|\bselector\s+)([\w./-]+)=([\w.-]+)", words.text, re.I)
+    if labelled:
+        return _delete_by_label(words, labelled.group(1), labelled.group(2))
     kind = mentioned_kind(words.text)
     kinds = [kind] if kind else list(KIND_OF.values())[:10]
-    ref, plan_ = _one(words, kinds, kind.singular if kind else "object")
+    ref, plan_ = one(words, kinds, kind.singular if kind else "object")
     if ref is None:
         return plan_
     if ref.kind == "Pod":
@@ -191,30 +156,17 @@ def _delete(words: _Words) -> Plan:
     resource = KIND_OF[ref.kind]
     where = f" -n {ref.namespace}" if resource.namespaced else ""
     command = f"kubectl delete {resource.singular} {ref.name}{where}"
-    look = _gone(resource.resource, ref)
+    look = gone(resource.resource, ref)
     return Plan((Order(command, f"deletes {ref}" + (f" in {ref.namespace}" if ref.namespace else ""), (ref,), look),), note=plan_.note)
 
 
-def _gone(resource: str, ref: ObjectRef, uid: str = "") -> Look:
-    def look(source: ClusterSource) -> tuple[bool, str]:
-        try:
-            now = Obj(source.get(resource, ref.namespace, ref.name))
-        except NotFound:
-            return True, f"{ref} is gone"
-        if uid and now.uid != uid:
-            return True, f"{ref} is gone; a new one of the same name took its place"
-        return False, f"{ref} is still there" + (" (terminating)" if now.deleting_since else "")
-
-    return look
-
-
-def _delete_pods(words: _Words, refs: Sequence[ObjectRef], verb: str, note: str) -> Plan:
+def _delete_pods(words: Words, refs: Sequence[ObjectRef], verb: str, note: str) -> Plan:
     orders = []
     for namespace in dict.fromkeys(ref.namespace for ref in refs):
         here = [ref for ref in refs if ref.namespace == namespace]
         pods = [Obj(words.source.get("pods", namespace, ref.name)) for ref in here]
         owned = all(pod.controller for pod in pods)
-        looks = [_gone("pods", ref, pod.uid) for ref, pod in zip(here, pods, strict=True)]
+        looks = [gone("pods", ref, pod.uid) for ref, pod in zip(here, pods, strict=True)]
 
         def look(source: ClusterSource, looks: list[Look] = looks) -> tuple[bool, str]:
             seen = [one(source) for one in looks]
@@ -227,7 +179,7 @@ def _delete_pods(words: _Words, refs: Sequence[ObjectRef], verb: str, note: str)
     return Plan(tuple(orders), note=note)
 
 
-def _delete_by_state(words: _Words, state: str) -> Plan:
+def _delete_by_state(words: Words, state: str) -> Plan:
     jobs = bool(re.search(r"\bjobs?\b", words.text, re.I)) and not re.search(r"\bpods?\b", words.text, re.I)
     if jobs:
         return _delete_jobs(words, state)
@@ -247,12 +199,23 @@ def _delete_by_state(words: _Words, state: str) -> Plan:
     where = f"namespace {words.namespace}" if words.namespace else "any namespace"
     if not hit:
         return Plan(problem=f"Nothing to delete: no pod in {where} is {state}.")
-    if len(hit) > 50:
+    if len(hit) > MOST:
         return Plan(problem=f"{len(hit)} pods in {where} are {state}; that is more than one approval can show. Name a namespace.")
     return _delete_pods(words, hit, "deletes", f"By their status, not their phase: {len(hit)} pods in {where} are {state}.")
 
 
-def _delete_jobs(words: _Words, state: str) -> Plan:
+def _delete_by_label(words: Words, key: str, value: str) -> Plan:
+    pods = [Obj(raw) for raw in words.source.list("pods", words.namespace or None, cancel=words.cancel)]
+    hit = [pod.ref for pod in pods if pod.labels.get(key) == value]
+    where = f"namespace {words.namespace}" if words.namespace else "any namespace"
+    if not hit:
+        return Plan(problem=f"Nothing to delete: no pod in {where} has the label {key}={value}.")
+    if len(hit) > MOST:
+        return Plan(problem=f"{len(hit)} pods in {where} have the label {key}={value}; that is more than one approval can show.")
+    return _delete_pods(words, hit, "deletes", f"{len(hit)} pods in {where} have the label {key}={value}.")
+
+
+def _delete_jobs(words: Words, state: str) -> Plan:
     wanted = "Complete" if state.startswith(("complet", "succeed")) else "Failed"
     jobs = [Obj(raw) for raw in words.source.list("jobs.batch", words.namespace or None, cancel=words.cancel)]
     hit = [job for job in jobs if job.condition(wanted).get("status") == "True"]
@@ -261,7 +224,7 @@ def _delete_jobs(words: _Words, state: str) -> Plan:
     orders = []
     for namespace in dict.fromkeys(job.namespace for job in hit):
         here = [job for job in hit if job.namespace == namespace]
-        looks = [_gone("jobs.batch", job.ref, job.uid) for job in here]
+        looks = [gone("jobs.batch", job.ref, job.uid) for job in here]
 
         def look(source: ClusterSource, looks: list[Look] = looks) -> tuple[bool, str]:
             seen = [one(source) for one in looks]
@@ -274,8 +237,8 @@ def _delete_jobs(words: _Words, state: str) -> Plan:
     return Plan(tuple(orders))
 
 
-def _node_order(words: _Words, verb: str, effect: str, unschedulable: bool) -> Plan:
-    ref, plan_ = _one(words, (KINDS["node"],), "node")
+def _node_order(words: Words, verb: str, effect: str, unschedulable: bool) -> Plan:
+    ref, plan_ = one(words, (KINDS["node"],), "node")
     if ref is None:
         return plan_
     flags = " --ignore-daemonsets" if verb == "drain" else ""
@@ -288,34 +251,25 @@ def _node_order(words: _Words, verb: str, effect: str, unschedulable: bool) -> P
     return Plan((Order(f"kubectl {verb} {ref.name}{flags}", f"{effect} {ref}", (ref,), look),))
 
 
-def _set_image(words: _Words) -> Plan:
+def _set_image(words: Words) -> Plan:
     image = re.search(r"\b(?:to|=)\s*([\w.-]+(?::\d+)?(?:/[\w.-]+)*(?::[\w][\w.-]{0,127}|@sha256:[0-9a-f]{64}))(?=[\s,;]|$)", words.text)
-    ref, plan_ = _one(words, _ROLLBACKABLE, "workload")
+    ref, plan_ = one(words, ROLLED, "workload")
     if ref is None:
         return plan_
     if image is None:
         return Plan(problem=f"To which image? With its tag, as in “set image of {ref.name} to nginx:1.27”.")
     resource = KIND_OF[ref.kind]
-    raw = Obj(words.source.get(resource.resource, ref.namespace, ref.name))
-    containers = [str(c.get("name")) for c in raw.maps("spec", "template", "spec", "containers")]
-    named = [name for name in containers if re.search(rf"\bcontainer\s+{re.escape(name)}\b", words.text)]
-    if len(containers) > 1 and not named:
-        return Plan(problem=f"{ref} has several containers ({', '.join(containers)}): say “container NAME”.")
-    container = (named or containers)[0]
-    old = next((str(c.get("image")) for c in raw.maps("spec", "template", "spec", "containers") if c.get("name") == container), "")
-    generation = raw.number("metadata", "generation")
-    argument = resource.singular
-    command = f"kubectl set image {argument}/{ref.name} {container}={image.group(1)} -n {ref.namespace}"
-
-    def look(source: ClusterSource) -> tuple[bool, str]:
-        now = Obj(source.get(resource.resource, ref.namespace, ref.name))
-        return _rolled_out(now, now.number("metadata", "generation") > generation, ref)
-
-    return Plan((Order(command, f"changes the image of {ref} from {old} to {image.group(1)}", (ref,), look),), note=plan_.note)
+    found, container = containers_of(words, ref)
+    if container is None:
+        return which_container(ref, found)
+    name, old = container.text("name"), container.text("image")
+    command = f"kubectl set image {resource.singular}/{ref.name} {name}={image.group(1)} -n {ref.namespace}"
+    said = f"changes the image of {ref} from {old} to {image.group(1)}"
+    return Plan((Order(command, said, (ref,), changed_and_rolled_out(words, ref)),), note=plan_.note)
 
 
-def _suspend(words: _Words, value: bool) -> Plan:
-    ref, plan_ = _one(words, (KINDS["cronjob"],), "cron job")
+def _suspend(words: Words, value: bool) -> Plan:
+    ref, plan_ = one(words, (KINDS["cronjob"],), "cron job")
     if ref is None:
         return plan_
     patch = '{"spec":{"suspend":%s}}' % ("true" if value else "false")
@@ -328,55 +282,58 @@ def _suspend(words: _Words, value: bool) -> Plan:
     return Plan((Order(command, f"{'suspends' if value else 'resumes'} {ref} in {ref.namespace}", (ref,), look),), note=plan_.note)
 
 
-def _label(words: _Words, verb: str) -> Plan:
+def _label(words: Words, verb: str) -> Plan:
     pair = re.search(r"\b([A-Za-z0-9][\w./-]*)=([\w.-]*)", words.text)
     kind = mentioned_kind(words.text)
     kinds = [kind] if kind else list(KIND_OF.values())[:10]
-    ref, plan_ = _one(words, kinds, kind.singular if kind else "object")
+    ref, plan_ = one(words, kinds, kind.singular if kind else "object")
     if ref is None:
         return plan_
-    if pair is None:
+    removed = re.search(rf"\b(?:remove|delete|drop)\s+(?:the\s+)?{verb}\w*\s+([A-Za-z0-9][\w./-]*)", words.text, re.I)
+    if pair is None and removed is None:
         return Plan(problem=f"Which {verb}? As in “{verb} {ref.name} key=value”.")
     resource = KIND_OF[ref.kind]
     where = f" -n {ref.namespace}" if resource.namespaced else ""
     field = "labels" if verb == "label" else "annotations"
+    key = pair.group(1) if pair else removed.group(1) if removed else ""
+    value = pair.group(2) if pair else None
 
     def look(source: ClusterSource) -> tuple[bool, str]:
-        now = Obj(source.get(resource.resource, ref.namespace, ref.name)).text("metadata", field, pair.group(1))
-        return now == pair.group(2), f"{ref} has {pair.group(1)}={now}"
+        now = Obj(source.get(resource.resource, ref.namespace, ref.name)).map("metadata", field).get(key)
+        return now == value, f"{ref} has {key}={now}" if now is not None else f"{ref} has no {verb} {key}"
 
-    command = f"kubectl {verb} {resource.singular} {ref.name} {pair.group(0)}{where}"
-    return Plan((Order(command, f"sets {pair.group(0)} on {ref}", (ref,), look),), note=plan_.note)
-
-
-def _create_namespace(words: _Words) -> Plan:
-    named = re.search(r"\b(?:namespace|ns)\s+(?:called |named )?[\"'`]?([a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?)", words.text, re.I)
-    if not named:
-        return Plan(problem="What can be created from plain words is a namespace: “create namespace NAME”. For the rest, write a manifest.")
-    ref = ObjectRef("Namespace", "", named.group(1))
-
-    def look(source: ClusterSource) -> tuple[bool, str]:
-        try:
-            source.get("namespaces", "", ref.name)
-        except ClusterError as error:
-            return False, str(error)
-        return True, f"{ref} exists"
-
-    return Plan((Order(f"kubectl create namespace {ref.name}", f"creates {ref}", (ref,), look),))
+    said = f"sets {key}={value} on {ref}" if value is not None else f"removes the {verb} {key} of {ref}"
+    change = f"{key}={value}" if value is not None else f"{key}-"
+    overwrite = " --overwrite" if value is not None and key in words.get(ref).map("metadata", field) else ""
+    command = f"kubectl {verb} {resource.singular} {ref.name} {change}{overwrite}{where}"
+    return Plan((Order(command, said, (ref,), look),), note=plan_.note)
 
 
-_VERBS: tuple[tuple[str, Callable[[_Words], Plan]], ...] = (
+_VERBS: tuple[tuple[str, Callable[[Words], Plan]], ...] = (
     (r"\b(?:set|change|update|switch|replace)\b.*\bimage\b", _set_image),
+    (r"\b(?:set|raise|increase|lower|decrease|bump|change|update|reduce)\b.*\b(?:memory|cpu)\b", resources),
+    (
+        r"\b(?:set|unset|change|update|add|remove|delete)\b.*\b(?:env|environment|variables?)\b|\bunset\b|\bset\s+[A-Z_][A-Z0-9_]*=",
+        environment,
+    ),
+    (r"\bautoscale\b", autoscale),
+    (r"\bexpose\b", expose),
     (r"\buncordon\b", lambda w: _node_order(w, "uncordon", "lets new pods onto", False)),
     (r"\bcordon\b", lambda w: _node_order(w, "cordon", "keeps new pods off", True)),
     (r"\bdrain\b|\bevict\b.*\bnode\b", lambda w: _node_order(w, "drain", "evicts the pods of", True)),
     (r"\b(?:roll ?back|rollout undo|undo)\b", _rollback),
     (r"\b(?:unsuspend|resume|enable)\b.*\bcron ?job|\bcron ?job\b.*\b(?:unsuspend|resume|enable)\b", lambda w: _suspend(w, False)),
     (r"\b(?:suspend|pause|disable|stop)\b.*\bcron ?job|\bcron ?job\b.*\b(?:suspend|pause|disable)\b", lambda w: _suspend(w, True)),
+    (r"\b(?:run|trigger|start|rerun|re-run)\b.*\bcron ?job\b|\bcreate\b.*\bjob\b.*\bfrom\b", job_from_cron),
+    (r"\bpause\b", lambda w: pause(w, True)),
+    (r"\b(?:resume|unpause)\b", lambda w: pause(w, False)),
+    (r"^\W*(?:please\s+)?label\b|\b(?:add|set|change|remove|drop|delete)\s+(?:the |a )?labels?\b", lambda w: _label(w, "label")),
+    (
+        r"^\W*(?:please\s+)?annotate\b|\b(?:add|set|change|remove|drop|delete)\s+(?:the\s+|an\s+)?annotations?\b",
+        lambda w: _label(w, "annotate"),
+    ),
+    (r"\b(?:create|add|make)\b.*\b(?:namespace|ns|config ?map|cm|job)\b", create),
     (r"\b(?:delete|remove|kill|terminate|get rid of)\b", _delete),
     (r"\b(?:restart|bounce|recycle|redeploy|re-?roll)\b", _restart),
-    (r"\b(?:create|add|make)\b.*\b(?:namespace|ns)\b", _create_namespace),
-    (r"\blabel\b", lambda w: _label(w, "label")),
-    (r"\bannotate\b", lambda w: _label(w, "annotate")),
-    (r"\bscale\b|\breplicas?\b|\binstances?\b|\b(?:increase|decrease|raise|lower|bump|resize)\b", _scale),
+    (r"\bscale\b|\breplicas?\b|\binstances?\b|\b(?:increase|decrease|raise|lower|bump|resize|reduce)\b", _scale),
 )

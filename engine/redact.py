@@ -27,6 +27,11 @@ if TYPE_CHECKING:
 _PLACEHOLDER = re.compile(r"\[redacted:[a-z-]+#\d+\]")
 
 
+def is_placeholder(text: str) -> bool:
+    """Whether a text holds what stands in for a secret."""
+    return _PLACEHOLDER.search(text) is not None
+
+
 class Redactor:
     """One session's memory of placeholders: the same secret reads the same everywhere, and is itself never kept."""
 

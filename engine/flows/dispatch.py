@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from engine.applying import wanted
 from engine.casebook import Case, CaseBook, spelt_out
 from engine.cluster.connect import Connection, Opening
 from engine.cluster.source import ClusterError, Forbidden, NotFound, NotRecorded
@@ -71,11 +72,12 @@ def answer_query(
     for note in notes:
         run.emit(Notice(level="warning", text=note))
     query = agent.redactor.text(query)  # from here on nobody, and no model, sees a secret that was pasted
-    query, about = spelt_out(query, agent.cases.objects if follows else ())
+    fix = wanted(query, agent.cases.latest if follows else None)
+    query, about = spelt_out(query, agent.cases.objects if follows and fix is None else ())
     if about is not None:
         run.emit(Notice(level="info", text=f"Understood as “{query}”, after {about} in the question before."))
     agent.cases.understood(run.id, f"{query} {pod}".strip())
-    intent = classify(query)
+    intent = classify(query) if fix is None else Intent("action", "applies the fix of the diagnosis before", 0.95)
     model = _discreet(agent, run) if use_model else None
     if intent.confidence < UNSURE and model is not None:
         intent = _ask_model(model, query, intent, run)
@@ -83,6 +85,10 @@ def answer_query(
     tools = gather(agent, run, place, intent.tier, model, pod=pod, attachment=attachment)
     tools = _move(tools if follows else dataclasses.replace(tools, remember=lambda objects: None), query, run.emit)
     try:
+        if fix is not None:
+            from engine.flows.action import apply_fix
+
+            return apply_fix(fix, agent.cases.mended, tools, run.emit)
         if intent.tier == "informational":
             from engine.flows.informational import informational as flow
         elif intent.tier == "action":
