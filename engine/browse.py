@@ -117,9 +117,7 @@ class ClusterBrowser:
         if lookout := self._look(connection):
             return lookout.workloads(namespace)
         lister = Lister(connection)
-        limited = (getattr(connection.source, "limited", None) or {}).get("pods")
-        if namespace and limited is not None and namespace not in limited:
-            connection.source.list("pods", namespace)  # raises NotRecorded, in the recording's words
+        _known(connection, namespace)
         objects = {resource: lister.rows(resource, namespace or None) for resource in WORKLOAD_RESOURCES}
         return workload_rows(objects, now=connection.source.now(), usage=by_pod(lister.usage("pods", namespace)))
 
@@ -174,7 +172,10 @@ class ClusterBrowser:
             held[1].close()
 
     def findings(self, namespace: str) -> list[Finding]:
-        """What the analyzers say of a namespace, most important first, redacted; kept until the cluster changes."""
+        """What the analyzers say of a namespace, most important first, redacted; kept until the cluster changes.
+
+        Raises NotRecorded for a namespace that a recording leaves out.
+        """
         from engine.analyzers.registry import check
 
         key = (self.revision, namespace)
@@ -182,6 +183,7 @@ class ClusterBrowser:
             if key in self._findings:
                 return self._findings[key]
         connection = self._opened()
+        _known(connection, namespace)
         if lookout := self._look(connection):
             every: Sequence[Finding] = lookout.findings(namespace)
         else:
@@ -267,3 +269,10 @@ def _readable(source: ClusterSource, resource: str) -> bool:
     except ClusterError:
         return True
     return True
+
+
+def _known(connection: Connection, namespace: str) -> None:
+    """Raise NotRecorded, in the recording's words, for a namespace whose pods it leaves out."""
+    limited = (getattr(connection.source, "limited", None) or {}).get("pods")
+    if namespace and limited is not None and namespace not in limited:
+        connection.source.list("pods", namespace)

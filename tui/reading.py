@@ -79,7 +79,7 @@ class ClusterReading:
         self.welcome()
 
     def _failed(self, error: Exception) -> None:
-        self._workspace.cluster.fail(first_sentence(error))
+        self._workspace.cluster.fail(first_sentence(error), known=self._rows is not None)
         if self._findings is None:
             self.welcome(first_sentence(error))
 

@@ -146,7 +146,7 @@ class ClusterView:
         """The objects of a resource in a given namespace (None = all namespaces)."""
         key = (resource, namespace)
         if key not in self._lists:
-            if namespace is not None and (resource, None) in self._lists:
+            if namespace is not None and (resource, None) in self._lists and namespace in self.limited.get(resource, (namespace,)):
                 spaces = self._spaces.get(resource) or self._by_namespace(resource)
                 found = [*spaces.get("", ()), *spaces.get(namespace, ())] if namespace else spaces.get("", [])
             else:

@@ -64,6 +64,7 @@ class ClusterPane(Vertical):
         self.needle = ""
         self.rows: ClusterRows | None = None
         self.trouble = ""
+        self._lost = "unreachable"
         self._folded: set[str] = set()
         self._title_bar = TitleBar("cluster")
         self.list = RowList(id="cluster-rows", empty="connecting to the cluster …")
@@ -80,9 +81,12 @@ class ClusterPane(Vertical):
         self.trouble = ""
         self._fill()
 
-    def fail(self, why: str) -> None:
-        """The cluster cannot be read: keep the old rows and say so."""
+    def fail(self, why: str, *, known: bool = True) -> None:
+        """The cluster cannot be read: keep the old rows and say so. `known`: false where nothing of this place was ever read."""
         self.trouble = one_line(why)
+        if not known:
+            self.rows = None
+        self._lost = "unreachable" if known else "not known"
         self._fill()
 
     def _fill(self) -> None:
@@ -113,7 +117,7 @@ class ClusterPane(Vertical):
 
     def _facts(self) -> list[Part]:
         if self.trouble:
-            return [("unreachable" if self.rows is None else "not current", "$bad")]
+            return [(self._lost if self.rows is None else "not current", "$bad")]
         if self.rows is None:
             return []
         pods = [pod for workload in self.rows.workloads for pod in workload.pods]

@@ -78,6 +78,10 @@ def test_a_look_beyond_the_namespace_in_view_blinds_nothing_within_it(shop_only:
     view = ClusterView.of(shop_only, "shop")
     assert view.find("configmaps", "blog", "settings") is None
     assert (view.can_see("configmaps", "blog"), view.can_see("configmaps")) == (False, True)
+    assert view.within("configmaps", None) == []
+    other = ClusterView.of(shop_only, "blog")
+    assert other.within("configmaps", None) == []
+    assert not other.can_see("configmaps"), "also after a look at all that there is"
     assert missing(view) == ["shop"]
 
 
@@ -95,6 +99,8 @@ def test_screens_say_that_a_namespace_was_not_recorded(shop_only: RecordedCluste
     assert [row.name for row in browser.workloads("shop")] == ["a"]
     with pytest.raises(NotRecorded, match="pods of shop only"):
         browser.workloads("blog")
+    with pytest.raises(NotRecorded, match="pods of shop only"):
+        browser.findings("blog")
 
 
 def test_kubectl_is_warned_that_a_list_is_not_whole(shop_only: RecordedCluster) -> None:
