@@ -242,6 +242,8 @@ def _untar(path: Path, limits: Limits, links: dict[str, str]) -> Iterator[tuple[
                     reader.allow(member.size)
                     content = tar.extractfile(member)
                     yield name, content.read() if content is not None else b""
+            while reader.read(64 * 1024):
+                pass  # gzip's checksum comes last, and a tar ends before it
         except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile) as error:
             what = "a whole gzip file" if isinstance(error, EOFError | zlib.error | gzip.BadGzipFile) else "a tar archive"
             raise BrokenRecording(f"{where} is not {what}: {error}; copy it again, or give the folder") from error

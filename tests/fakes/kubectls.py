@@ -18,7 +18,7 @@ class Kubectl:
     def __call__(self, *args: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
         environment = {name: os.environ[name] for name in ("PATH", "HOME", "KUBE_EDITOR") if name in os.environ}
         command = [*self._start, *args]
-        return subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=30, env=environment, check=False)
+        return subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=60, env=environment, check=False)
 
     def out(self, *args: str, stdin: str | None = None) -> str:
         """Standard output of a command that must succeed."""

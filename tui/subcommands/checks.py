@@ -29,7 +29,9 @@ def check_several(args: argparse.Namespace, what: What) -> int:
 
     settings = settings_of(args)
     token = CancelToken()
-    signal.signal(signal.SIGINT, lambda *_: token.cancel("interrupted"))
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, lambda *_: token.cancel("interrupted"))
     try:
         targets = _targets(args, settings.cluster.kubeconfig)
     except NoSuchContext as error:

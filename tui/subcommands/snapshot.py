@@ -24,7 +24,8 @@ def record(args: argparse.Namespace) -> int:
     settings = settings_of(args)
     token = CancelToken()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda *_: token.cancel("interrupted"))
+        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup means it
+            signal.signal(number, lambda *_: token.cancel("interrupted"))
     namespaces = [name for name in (args.namespace or "").split(",") if name]
     if namespaces and args.all_namespaces:
         complain("give either -n or -A")

@@ -150,6 +150,20 @@ def test_a_gzip_file_with_wrong_bytes_in_it_is_named(tmp_path: Path) -> None:
         open_archive(packed(tmp_path, bytes(data)))
 
 
+def test_a_wrong_byte_in_a_text_is_found_by_the_checksum(tmp_path: Path) -> None:
+    whole = gzip.compress(tar_of(FILES, mode="w"), compresslevel=0)
+    with pytest.raises(BrokenRecording, match=r"^r\.tar\.gz is not a whole gzip file: CRC check failed"):
+        open_archive(packed(tmp_path, whole.replace(b"hello", b"hallo")))
+    with pytest.raises(BrokenRecording, match=r"^r\.tar\.gz is not a whole gzip file"):
+        open_archive(packed(tmp_path, whole[:-4]))
+
+
+def test_zeros_behind_the_end_of_an_archive_are_not_read_on_and_on(tmp_path: Path) -> None:
+    path = packed(tmp_path, gzip.compress(tar_of(FILES, mode="w") + bytes(32 * 1024 * 1024), compresslevel=1))
+    with pytest.raises(BrokenRecording, match=r"^r\.tar\.gz is not a tar archive: the headers between its files are too large"):
+        open_archive(path)
+
+
 def test_files_that_are_no_recording_are_refused_with_a_way_on(tmp_path: Path) -> None:
     with pytest.raises(BrokenRecording, match=r"is not a tar archive"):
         open_archive(packed(tmp_path, b"dear all,\n" * 100, "notes.txt"))
