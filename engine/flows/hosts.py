@@ -17,7 +17,7 @@ from engine.flows.dispatch import Workshop
 from engine.flows.tools import Emit
 from engine.hosts.check import HostReport, check_host
 from engine.hosts.collect import Collector
-from engine.hosts.names import Host, HostRefused, allowed, node_hosts
+from engine.hosts.names import Host, HostRefused, allowed, check_target, node_hosts
 from engine.investigation import Investigation
 from engine.place import Place
 from engine.redact import Redactor
@@ -54,8 +54,10 @@ def _meant(agent: Workshop, run: Run, names: Sequence[str], nodes: bool) -> tupl
     away = [name for name in names if name not in own]
     found: dict[str, Host] = {}
     if away or nodes:
-        # What the settings forbid is refused before the cluster is asked for anything.
+        # What the settings or the names themselves forbid is refused before the cluster is asked for anything.
         allowed([], settings, ())
+        for name in away:
+            check_target(name)
         known = [] if not nodes and all(_configured(name, settings) for name in away) else _nodes(agent, run)
         found = node_hosts(known, settings) if nodes else {}
         found |= {host.name: host for host in allowed(away, settings, known)}

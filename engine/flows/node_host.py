@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from engine.hosts.check import HostReport
 
 MOST_NODES = 3
-_SPACE = ("DiskFull", "InodesExhausted", "FilesystemIsReadOnly", "ImageGCFailed", "KubeletEvicts")
+_SPACE = ("FilesystemFull", "InodesExhausted", "FilesystemIsReadOnly", "ImageGCFailed", "KubeletEvicts")
 _MEMORY = ("SystemOOM", "MemoryLow", "MemoryStalls", "SwapHeavy", "KubeletEvicts")
 _PROCESSES = ("TooManyProcesses", "PidLimit")
 _KERNEL = (
@@ -37,7 +37,7 @@ _KUBELET = (
     "RuntimeDown",
     "RuntimeUnreachable",
     "KubeletCertificateExpired",
-    "CertificateExpired",
+    "NodeCertificateExpired",
     "NodeUnauthorized",
     "ApiServerUnreachable",
     "PlegUnhealthy",

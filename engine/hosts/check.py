@@ -43,13 +43,20 @@ EXPLAINS: dict[str, tuple[str, ...]] = {
     "TaskHung": ("NfsServerSilent", "DiskIOError", "DiskStalls"),
     "MemoryStalls": ("MemoryLow", "SwapHeavy"),
     "SystemOOM": ("MemoryLow", "SwapHeavy"),
-    "KubeletEvicts": ("DiskFull", "InodesExhausted", "MemoryLow", "SystemOOM", "TooManyProcesses"),
-    "ImageGCFailed": ("DiskFull", "InodesExhausted"),
+    "KubeletEvicts": ("FilesystemFull", "InodesExhausted", "MemoryLow", "SystemOOM", "TooManyProcesses"),
+    "ImageGCFailed": ("FilesystemFull", "InodesExhausted"),
     "ClockSkew": ("ClockUnsynchronised",),
-    "KubeletCertificateExpired": ("CertificateExpired", "ClockSkew"),
-    "NodeUnauthorized": ("KubeletCertificateExpired", "CertificateExpired", "ClockSkew"),
+    "KubeletCertificateExpired": ("NodeCertificateExpired", "ClockSkew"),
+    "NodeUnauthorized": ("KubeletCertificateExpired", "NodeCertificateExpired", "ClockSkew"),
     "ApiServerUnreachable": ("LinkDown", "NoDefaultRoute", "ConntrackFull", "NeighbourTableFull"),
-    "RuntimeDown": ("RuntimeConfigBroken", "RuntimeStorageBroken", "DiskFull", "InodesExhausted", "FilesystemIsReadOnly", "SystemOOM"),
+    "RuntimeDown": (
+        "RuntimeConfigBroken",
+        "RuntimeStorageBroken",
+        "FilesystemFull",
+        "InodesExhausted",
+        "FilesystemIsReadOnly",
+        "SystemOOM",
+    ),
     "RuntimeUnreachable": ("RuntimeDown",),
     "PlegUnhealthy": ("RuntimeDown", "DiskStalls", "TaskHung", "CpuSaturated", "MemoryStalls"),
     "KubeletUnhealthy": ("PlegUnhealthy", "RuntimeUnreachable", "RuntimeDown"),
@@ -58,13 +65,13 @@ EXPLAINS: dict[str, tuple[str, ...]] = {
         "KubeletConfigMissing",
         "KubeletFlagUnknown",
         "CgroupDriverMismatch",
-        "CgroupV1Refused",
+        "CgroupLegacyRefused",
         "KubeletPortInUse",
         "KubeletCertificateExpired",
         "InotifyExhausted",
         "RuntimeUnreachable",
         "RuntimeDown",
-        "DiskFull",
+        "FilesystemFull",
         "InodesExhausted",
         "FilesystemIsReadOnly",
         "FileLimit",
@@ -116,7 +123,7 @@ def _explained(findings: Sequence[Finding]) -> tuple[Finding, ...]:
     done = []
     for finding in findings:
         causes = [cause.id for code in EXPLAINS.get(finding.code, ()) for cause in by_code.get(code, ()) if cause.id != finding.id]
-        if finding.code in ("DiskFull", "FileLimit", "ConntrackFull"):
+        if finding.code in ("FilesystemFull", "FileLimit", "ConntrackFull"):
             # The same fault seen twice: what a log or the kernel says of it follows from the measured state.
             causes += [
                 other.id

@@ -200,6 +200,11 @@ class ScriptedAgent:
             raise NothingToSteer("nothing was investigated in this session: ask what is wrong first")
         return self._current
 
+    def check_host(self, *names: str, nodes: bool = False) -> Run:
+        words = " ".join(["/host", *names, *(["nodes"] if nodes else [])])
+        self.log.append(words)
+        return self.play(words, self.scripts.get(words, ()))
+
     def undo(self) -> Run:
         self.log.append("undo")
         return self.play("/undo", self.scripts.get("/undo", ()))

@@ -46,7 +46,7 @@ def certificates(bundle: Bundle) -> Iterator[Finding]:
         kubelet = key.startswith("cert-kubelet")
         yield found(
             bundle,
-            "CertificateExpired" if over else "CertificateExpiring",
+            "NodeCertificateExpired" if over else "NodeCertificateExpiring",
             "critical" if over else "warning",
             f"{_WHAT[key]} {'expired' if over else 'expires'} on {end:%Y-%m-%d}" + ("" if over else f", in {left:.0f} days"),
             [bundle.cite(key, line)],

@@ -104,7 +104,7 @@ def _space(bundle: Bundle) -> Iterator[Finding]:
         }[use]
         yield found(
             bundle,
-            "DiskFull",
+            "FilesystemFull",
             severity,
             f"{disk.mount} is {disk.percent} % full ({size(disk.free)} of {size(disk.total)} left){why}",
             [bundle.cite("disks", disk.line)],

@@ -106,7 +106,7 @@ def _match(bundle: Bundle, pattern: Pattern, lines: Sequence[Line], now: datetim
         weights=(STATE if pattern.severity == "critical" else LOG, *([EVENT] if len(hits) > 1 else [])),
         remedies=[bundle.remedy(pattern.fix, pattern.command.replace("{what}", what))] if pattern.fix else [],
         docs=pattern.docs,
-        detail="journal" if pattern.code == "DiskFull" else "",
+        detail="journal" if pattern.code == "FilesystemFull" else "",
     )
 
 

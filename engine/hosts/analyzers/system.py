@@ -20,7 +20,7 @@ def cgroup(bundle: Bundle) -> Iterator[Finding]:
         return
     yield found(
         bundle,
-        "CgroupV1",
+        "CgroupLegacy",
         "info",
         "it runs cgroup v1, which Kubernetes keeps only for a while: kubelets from 1.35 on refuse it unless they are told otherwise",
         [bundle.cite("mounts", " ".join(old[0][:3]))],

@@ -79,7 +79,7 @@ def test_what_needs_root_is_one_finding_that_names_it_and_never_silence() -> Non
 def test_one_mount_that_df_may_not_look_at_leaves_the_rest() -> None:
     line = "/dev/mapper/rhel-containers xfs   104806400 101662208   3144192      97% /var/lib/containerd"
     found = findings(disks=Reply(f"df: /run/user/1000/doc: Operation not permitted\n{df(line)}", 1))
-    assert set(found) == {"DiskFull"}
+    assert set(found) == {"FilesystemFull"}
 
 
 @pytest.mark.parametrize(
@@ -169,7 +169,7 @@ def test_old_complaints_of_a_running_kubelet_are_history() -> None:
 
 def test_a_full_image_disk_names_the_mount_what_is_left_and_why_it_matters() -> None:
     line = "/dev/mapper/rhel-containers xfs   104806400 101662208   3144192      97% /var/lib/containerd"
-    finding = findings(disks=df(line))["DiskFull"]
+    finding = findings(disks=df(line))["FilesystemFull"]
     assert finding.severity == "critical"
     assert finding.summary.startswith("worker-1: /var/lib/containerd is 97 % full (3.0 GiB of 100.0 GiB left)")
     assert "evicts pods" in finding.summary
@@ -192,7 +192,7 @@ def test_a_full_image_disk_names_the_mount_what_is_left_and_why_it_matters() -> 
 )
 def test_how_full_is_full_depends_on_what_lies_there(line: str, expected: str) -> None:
     found = findings(disks=df(line))
-    assert (found["DiskFull"].severity if found else "") == expected
+    assert (found["FilesystemFull"].severity if found else "") == expected
 
 
 def test_inodes_run_out_although_there_is_space() -> None:
@@ -418,7 +418,7 @@ def test_denials_come_from_the_kernel_where_no_auditd_runs() -> None:
 
 @pytest.mark.parametrize(
     ("end", "code"),
-    [("Nov 20 07:11:09 2026", "CertificateExpired"), ("Dec  2 07:11:09 2026", "CertificateExpiring"), ("Jan 20 07:11:09 2027", "")],
+    [("Nov 20 07:11:09 2026", "NodeCertificateExpired"), ("Dec  2 07:11:09 2026", "NodeCertificateExpiring"), ("Jan 20 07:11:09 2027", "")],
 )
 def test_the_kubelets_certificate(end: str, code: str) -> None:
     found = findings(cert_kubelet=f"subject=CN = system:node:worker-1\nnotAfter={end} GMT")
@@ -430,7 +430,7 @@ def test_the_kubelets_certificate(end: str, code: str) -> None:
 def test_cgroup_v1_is_a_remark_under_a_kubelet() -> None:
     mounts = HEALTHY["mounts"].replace("cgroup2 /sys/fs/cgroup cgroup2", "cgroup /sys/fs/cgroup/memory cgroup")
     (finding,) = check_host(bundle(mounts=mounts)).findings
-    assert (finding.code, finding.severity) == ("CgroupV1", "info")
+    assert (finding.code, finding.severity) == ("CgroupLegacy", "info")
 
 
 def test_repeated_errors_are_told_once_and_failed_log_ins_are_nobodys_fault() -> None:
@@ -455,8 +455,8 @@ def test_a_full_disk_explains_the_runtime_the_kubelet_and_the_evictions() -> Non
         )
     )
     by_code = {f.id: f for f in report.findings}
-    full = by_code["DiskFull/Node//worker-1//var/lib/containerd"]
-    said = by_code["DiskFull/Node//worker-1/journal"]
+    full = by_code["FilesystemFull/Node//worker-1//var/lib/containerd"]
+    said = by_code["FilesystemFull/Node//worker-1/journal"]
     runtime = next(f for f in report.findings if f.code == "RuntimeDown")
     kubelet = next(f for f in report.findings if f.code == "KubeletDown")
     assert full.causes == ()
@@ -499,3 +499,25 @@ def test_no_reply_at_all_breaks_nothing() -> None:
     from engine.hosts.bundle import Bundle
 
     assert check_host(Bundle("worker-1")).findings == ()
+
+
+def test_every_code_has_a_runbook_and_what_explains_it_exists() -> None:
+    import ast
+    from pathlib import Path
+
+    from engine.flows.node_host import LEADS
+    from engine.hosts.analyzers.journal import patterns
+    from engine.hosts.check import EXPLAINS
+    from index.markdown import parse
+
+    root = Path(__file__).parents[3]
+    written = {pattern.code for part in ("kubelet", "runtime", "kernel") for pattern in patterns(part)} | {"HostUnreachable"}
+    for path in (root / "engine/hosts/analyzers").glob("*.py"):
+        for call in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "found" and len(call.args) > 1:
+                codes = [node.value for node in ast.walk(call.args[1]) if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+                written |= set(codes)
+    covered = {code for path in (root / "docs/runbooks").glob("*.md") for code in parse(path.read_text(encoding="utf-8"), path.name).codes}
+    assert len(written) > 50
+    assert written - covered - {"CannotSee"} == set()
+    assert {*EXPLAINS, *(code for codes in EXPLAINS.values() for code in codes), *(c for codes in LEADS.values() for c in codes)} <= written
