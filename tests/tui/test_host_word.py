@@ -8,7 +8,7 @@ from fakes.agent import shop
 
 from engine.events import AnswerFinished, StepFinished, StepStarted
 from engine.facts import Answer, ObjectRef, RootCause
-from tui.plain import _handle
+from tui.plain import PlainSession
 
 
 def test_host_shows_its_steps_and_its_answer() -> None:
@@ -52,6 +52,6 @@ def test_host_without_a_name_is_this_machine_and_nodes_is_all_of_them() -> None:
 def test_the_plain_mode_knows_the_word(capsys: pytest.CaptureFixture[str]) -> None:
     agent = shop()
     agent.scripts["/host nodes"] = (AnswerFinished(answer=Answer(tier="troubleshooting", text="Nothing is wrong with 3 hosts.")),)
-    _handle(agent, "/host nodes")  # type: ignore[arg-type]
+    PlainSession(agent, person=False).handle("/host nodes")  # type: ignore[arg-type]
     assert "Nothing is wrong with 3 hosts." in capsys.readouterr().out
     assert agent.log == ["/host nodes"]
