@@ -181,14 +181,14 @@ class SessionShelf:
         self.folder = folder
 
     def list(self) -> list[SessionRow]:
-        """All saved sessions, newest first."""
+        """All saved sessions that can be read, newest first."""
         if self.folder is None or not self.folder.is_dir():
             return []
         rows = []
         for path in self.folder.glob("*.jsonl"):
             try:
                 rows.append(_row_of(path))
-            except OSError:  # deleted meanwhile, or not ours to read: the others are listed all the same
+            except (OSError, SessionError):  # deleted meanwhile, not ours to read, of another version: the others are listed all the same
                 continue
         return sorted(rows, key=lambda row: row.started, reverse=True)
 

@@ -139,6 +139,14 @@ def test_the_shelf_lists_newest_first_and_finds_by_the_beginning(tmp_path: Path)
         shelf.find("../etc/passwd")
 
 
+def test_a_transcript_that_cannot_be_read_does_not_hide_the_others(tmp_path: Path) -> None:
+    session = Session(tmp_path, "good")
+    session.append(asked("why?"))
+    session.close()
+    (tmp_path / "bad.jsonl").write_text(json.dumps({"schema": "k8sagent.session/99"}) + "\n")
+    assert [row.id for row in SessionShelf(tmp_path).list()] == ["good"]
+
+
 def test_old_transcripts_are_pruned(tmp_path: Path) -> None:
     for id, days in (("old", 31), ("new", 1)):
         Session(tmp_path, id).close()

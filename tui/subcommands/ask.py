@@ -126,7 +126,8 @@ def choose_line(request: ChoiceRequest, out: TextIO) -> str:
 def ask_person(request: ApprovalRequest, out: TextIO) -> Decision:
     """Show a request on a line terminal and read the answer; anything but a typed yes (or the object's name) is no."""
     out.write(f"\n  {request.verdict.risk}: {request.verdict.reason}\n  {request.command}\n")
-    out.write(f"  where    {request.context} ▸ {request.namespace or 'all namespaces'}\n")
+    where = f"namespace {request.namespace}" if request.namespace else "all namespaces"
+    out.write(f"  where    context {request.context}, {where}\n")
     if request.touches_note:
         out.write(f"  touches  {request.touches_note}\n")
     if request.dry_run is not None:
