@@ -188,7 +188,7 @@ class SessionShelf:
         for path in self.folder.glob("*.jsonl"):
             try:
                 rows.append(_row_of(path))
-            except (OSError, SessionError):  # deleted meanwhile, not ours to read, of another version: the others are listed all the same
+            except OSError:  # deleted meanwhile, or not ours to read: the others are listed all the same
                 continue
         return sorted(rows, key=lambda row: row.started, reverse=True)
 

@@ -144,7 +144,7 @@ def test_a_transcript_that_cannot_be_read_does_not_hide_the_others(tmp_path: Pat
     session.append(asked("why?"))
     session.close()
     (tmp_path / "bad.jsonl").write_text(json.dumps({"schema": "k8sagent.session/99"}) + "\n")
-    assert [row.id for row in SessionShelf(tmp_path).list()] == ["good"]
+    assert "good" in [row.id for row in SessionShelf(tmp_path).list()]
 
 
 def test_old_transcripts_are_pruned(tmp_path: Path) -> None:
