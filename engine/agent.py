@@ -25,6 +25,7 @@ from engine.embedding import OllamaEmbedding
 from engine.events import ClusterChanged, ContextChanged, Event, ModelChanged, QueryReceived
 from engine.facts import Mode, Steering
 from engine.incidents import IncidentShelf, incidents_folder, of_events
+from engine.memory import Memory
 from engine.models import ModelDoor, ModelState, Switched
 from engine.place import Place, is_protected
 from engine.resources import state_folder
@@ -35,6 +36,7 @@ from engine.session import Session, SessionError, SessionShelf, sessions_folder
 if TYPE_CHECKING:
     from engine.commands.desk import Grants
     from engine.commands.records import Records
+    from engine.context import ContextReport
     from engine.health import Check
     from engine.llm.provider import ChatModel, ModelHealth, ModelInfo
 
@@ -83,6 +85,7 @@ class Agent:
         self.settings = settings
         self.opening = opening or Opening()
         self.redactor = Redactor()
+        self.memory = Memory()
         self._lock = threading.RLock()
         self._listeners: list[Listener] = []
         self._cluster = ClusterDoor(settings, self._cluster_opened, self.redactor.text)
@@ -276,6 +279,7 @@ class Agent:
             records, self._records = self._records, None
         self.incidents.clear()
         self.cases.clear()
+        self.memory.clear()
         if records is not None:
             records.close()
 
@@ -407,6 +411,7 @@ class Agent:
         run.subscribe(session.append)
         run.subscribe(self.incidents.heard)
         run.subscribe(self.cases.heard)
+        run.subscribe(self.memory.heard)
         run.subscribe(self._tell)
         return run
 
@@ -462,6 +467,12 @@ class Agent:
     def use_model(self, name: str) -> Switched:
         """Take another model of the server from the next question on; blocks for a few seconds at most."""
         return self._model.use(name)
+
+    def context_report(self) -> ContextReport:
+        """What stands in the model's window and what each request of this session cost; never blocks."""
+        from engine.context import context_report
+
+        return context_report(self.memory, self._model.name, self._model.window, self.settings.budget.prompt_tokens)
 
     def pull_model(self, name: str) -> Run:
         """Download a model and take it; the Run tells its progress, and cancelling it stops the download."""

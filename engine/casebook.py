@@ -154,6 +154,15 @@ _PRONOUN = re.compile(
 )
 
 
+_IDIOM = re.compile(
+    r"\b(?:is|was|isn'?t|does|would|could) it (?:safe|ok|okay|possible|true|normal|bad|worth|mean|that|a good)\b"
+    r"|\bit (?:seems|looks|appears|is said|matters)\b",
+    re.IGNORECASE,
+)
+_OWN_NAME = re.compile(r"\b[a-z][\w.]*[-/][\w./-]*\w|\b[a-z]+\d\w*")
+"""A word with a hyphen, a slash or a digit: the question names an object of its own."""
+
+
 def spelt_out(query: str, objects: Sequence[ObjectRef]) -> tuple[str, ObjectRef | None]:
     """A query with "it", "its" and "that" replaced by the object that the question before was about; the object, or None for no change.
 
@@ -163,7 +172,7 @@ def spelt_out(query: str, objects: Sequence[ObjectRef]) -> tuple[str, ObjectRef 
         return query, None
     about = objects[0]
     words = f"{about.kind.lower()} {about.name}"
-    if re.search(rf"(?<![\w-]){re.escape(about.name)}(?![\w-])", query):
+    if re.search(rf"(?<![\w-]){re.escape(about.name)}(?![\w-])", query) or _IDIOM.search(query) or _OWN_NAME.search(query):
         return query, None
     said = _POSSESSIVE.sub(lambda found: f"{found.group('what')} of {words}", query, count=1)
     if said == query:

@@ -68,6 +68,13 @@ class ModelDoor:
         return "" if self._wanted.provider == "none" else self._wanted.name
 
     @property
+    def window(self) -> int:
+        """Tokens of prompt and answer together, as far as they are known."""
+        from engine.llm.budget import window_of
+
+        return window_of(self._model) if self._model is not None else self._wanted.num_ctx
+
+    @property
     def state(self) -> ModelState:
         """Whether the model answers; `unknown` before the first look."""
         if self._wanted.provider == "none":

@@ -88,7 +88,7 @@ ACTIONS: tuple[Action, ...] = (
         "ctrl+k",
         footer="context",
         slash=("context", "ctx"),
-        argument="[NAME]",
+        argument="[NAME|window]",
     ),
     Action("jump", "Next pane", "Go to the next pane: chat, cluster, timeline, output, prompt", "jump(1)", "ctrl+o", footer="jump"),
     Action(
@@ -145,6 +145,13 @@ ACTIONS: tuple[Action, ...] = (
         "model",
         slash=("model",),
         argument="[NAME|pull NAME|allow HOST]",
+    ),
+    Action(
+        "tokens",
+        "Window and tokens",
+        "What stands in the model's window, and what each request cost in tokens and seconds",
+        "tokens",
+        slash=("tokens", "window"),
     ),
     Action(
         "mode",

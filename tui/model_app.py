@@ -32,6 +32,7 @@ class ModelApp(AskingApp):
     def __init__(self) -> None:
         super().__init__()
         self.with_argument["model"] = self._model_word
+        self.with_argument["context"] = self._context_word
 
     def action_model(self) -> None:
         """Say which model answers and which others the server has."""
@@ -63,6 +64,22 @@ class ModelApp(AskingApp):
             paras.append(Para(Content(one_line(model_line(info))).stylize("$strong" if mine else "$quiet"), lead))
         hint = "/model NAME takes another one, /model pull NAME downloads one. Without a model the analyzers answer; /health helps to mend."
         return [*paras, blank(), Para(Content(hint).stylize("$quiet"))]
+
+    def action_tokens(self) -> None:
+        """Say what stands in the model's window and what it cost."""
+        from engine.context import context_lines
+        from tui.screens.dialog import Reader
+        from tui.widgets.flow import Para
+
+        lines = context_lines(self.agent.context_report())
+        paras = [Para(Content(plain(lines[0])).stylize("$strong")), *(Para(Content(plain(line))) for line in lines[1:])]
+        self.push_screen(Reader(Content("window and tokens").stylize("bold $strong"), paras))
+
+    def _context_word(self, word: str) -> bool:
+        if word != "window":
+            return self._to_context(word)
+        self.action_tokens()
+        return True
 
     def _model_word(self, words: str) -> bool:
         first, _, rest = words.partition(" ")

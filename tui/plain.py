@@ -46,6 +46,7 @@ HELP = """ask in plain words, or:
   /model            which models the server has; /model NAME takes one, /model pull NAME downloads one,
                     /model allow HOST allows a server on another machine
   /host [NAME]      what is wrong with this machine or a host ("nodes" = all nodes)
+  /tokens           what stands in the model's window and what it cost
   /docs WORDS       search the documentation
   /undo             take the latest change back (asks first)
   /runbook          draft a runbook from the last diagnosis (asks first)
@@ -141,6 +142,10 @@ class PlainSession:
             case "/host":
                 names = () if rest == "nodes" else tuple(rest.split())
                 self.follow(self.agent.check_host(*names, nodes=rest == "nodes"))
+            case "/tokens" | "/window":
+                from engine.context import context_lines
+
+                tell("\n".join(context_lines(self.agent.context_report())))
             case "/docs":
                 for passage in self.agent.docs.search(rest, limit=5):
                     tell(f"{passage.citation}\n  {self.agent.docs.snippet(passage, rest).text}")

@@ -18,7 +18,7 @@ from engine.events import AnswerFinished, FindingsFound, Notice, QueryClassified
 from engine.facts import Answer, Choice, ChoiceRequest, Steering, Tier
 from engine.flows.tools import Choose, Emit, Speaker, Tools
 from engine.intent import UNSURE, Intent, classify
-from engine.llm.budget import Budget
+from engine.memory import Memory
 from engine.place import Place
 from engine.resolve import mentioned_namespace
 from engine.run import FlowError, Run
@@ -31,6 +31,10 @@ if TYPE_CHECKING:
     from engine.redact import Redactor
 
 
+CLASSIFY_SECONDS = 8.0
+"""How long the model may think about which tier a question belongs to; then the words alone decide."""
+
+
 class Workshop(Protocol):
     """What a Run takes from the session that it belongs to; the Agent is one."""
 
@@ -39,6 +43,7 @@ class Workshop(Protocol):
     redactor: Redactor
     docs: DocsDesk
     cases: CaseBook
+    memory: Memory
 
     @property
     def place(self) -> Place: ...
@@ -78,11 +83,13 @@ def answer_query(
         run.emit(Notice(level="info", text=f"Understood as “{query}”, after {about} in the question before."))
     agent.cases.understood(run.id, f"{query} {pod}".strip())
     intent = classify(query) if fix is None else Intent("action", "applies the fix of the diagnosis before", 0.95)
-    model = _discreet(agent, run) if use_model else None
-    if intent.confidence < UNSURE and model is not None:
-        intent = _ask_model(model, query, intent, run)
+    speaker = _speaker(agent, run, query) if use_model else None
+    if intent.confidence < UNSURE and speaker is not None:
+        intent = _ask_model(speaker, query, intent, run)
     run.emit(QueryClassified(tier=intent.tier, reason=intent.reason, confidence=intent.confidence))
-    tools = gather(agent, run, place, intent.tier, model, pod=pod, attachment=attachment)
+    tools = gather(agent, run, place, intent.tier, speaker, pod=pod, attachment=attachment)
+    if speaker is not None and (compacted := agent.memory.compaction(run.id)):
+        run.emit(Notice(level="info", text=compacted))
     tools = _move(tools if follows else dataclasses.replace(tools, remember=lambda objects: None), query, run.emit)
     try:
         if fix is not None:
@@ -108,7 +115,7 @@ def go_on(agent: Workshop, run: Run, place: Place, case: Case, said: Steering) -
     run.emit(QueryClassified(tier="troubleshooting", reason="goes on with the diagnosis before"))
     run.emit(Steered(steering=said))
     agent.cases.goes_on(run.id, case)
-    tools = gather(agent, run, place, "troubleshooting", _discreet(agent, run))
+    tools = gather(agent, run, place, "troubleshooting", _speaker(agent, run, case.query))
     tools = _move(tools, case.query, run.emit)
     try:
         return troubleshooting(case.query, dataclasses.replace(tools, case=case), run.emit, (said,))
@@ -175,7 +182,7 @@ def undo_latest(agent: Workshop, run: Run, place: Place) -> str:
     return {"ran": "answered", "rejected": "rejected"}.get(outcome.status, "refused")
 
 
-def gather(agent: Workshop, run: Run, place: Place, tier: Tier, model: ChatModel | None, *, pod: str = "", attachment: str = "") -> Tools:
+def gather(agent: Workshop, run: Run, place: Place, tier: Tier, speaker: Speaker | None, *, pod: str = "", attachment: str = "") -> Tools:
     """The tools of a Run, pinned to its place; waits for the cluster if it is still being opened."""
     from engine.commands.desk import Desk
     from engine.commands.runner import Runner, RunnerSettings
@@ -235,7 +242,8 @@ def gather(agent: Workshop, run: Run, place: Place, tier: Tier, model: ChatModel
         token=run.token,
         redact=agent.redactor.text,
         settings=settings,
-        speaker=Speaker(model, Budget(settings.budget.prompt_tokens)) if model is not None else None,
+        speaker=speaker,
+        earlier=agent.memory.earlier(run.id),
         pod=pod,
         deadline=time.monotonic() + seconds,
         attachment=attachment,
@@ -257,19 +265,21 @@ def _chooser(run: Run, seconds: float) -> Choose:
     return choose
 
 
-def _discreet(agent: Workshop, run: Run) -> ChatModel | None:
-    """The model, if it answers, behind the session's redactor."""
+def _speaker(agent: Workshop, run: Run, query: str) -> Speaker | None:
+    """The model, if it answers, behind the session's redactor, with what the question may spend on it."""
     from engine.llm.discreet import Discreet
 
     model = agent.model(run)
-    return None if model is None else Discreet(model, agent.redactor.text)
+    if model is None:
+        return None
+    return Speaker(Discreet(model, agent.redactor.text), agent.memory.budget(query, agent.settings.budget.prompt_tokens))
 
 
-def _ask_model(model: ChatModel, query: str, intent: Intent, run: Run) -> Intent:
+def _ask_model(speaker: Speaker, query: str, intent: Intent, run: Run) -> Intent:
     """The model's word on a query that no keyword decides; it may never turn a question into an action."""
     from engine.llm.tasks import classify as ask
 
-    tier = ask(model, query, cancel=run.token)
+    tier = ask(speaker.model, query, run.token, speaker.budget, deadline=time.monotonic() + CLASSIFY_SECONDS)
     if tier is None or tier == "action":
         return intent
     return Intent(tier, "the model's reading; no keyword decides", UNSURE)

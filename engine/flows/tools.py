@@ -113,6 +113,8 @@ class Tools:
     pod: str = ""
     deadline: float = 0.0
     attachment: str = ""
+    earlier: str = ""
+    """What was asked before in this session, for prompts."""
     advise: Advise = no_advice
     past: Past = no_past
     document: Callable[[str], Sequence[Passage]] = no_document

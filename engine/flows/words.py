@@ -34,6 +34,7 @@ def explain(query: str, passages: tuple[Passage, ...], tools: Tools, emit: Emit)
             heard,
             tools.token,
             speaker.budget,
+            facts=f"Earlier in this session:\n{tools.earlier}" if tools.earlier else "",
             fence=speaker.fence,
             deadline=tools.deadline or None,
             on_problem=_problem(emit),

@@ -143,9 +143,8 @@ class Budget:
     def spend(self, task: str, model: ChatModel, messages: Sequence[Message], final: Final) -> None:
         """Write a request into the ledger: by the server's count, by the estimate where there is none."""
         estimator = estimator_of(model)
-        parts = {"instructions": sum(estimator.text(m.content) for m in messages[:-1])}
-        if messages:
-            parts["question and evidence"] = estimator.text(messages[-1].content)
+        named: Mapping[str, str] = getattr(messages, "parts", {}) or {"messages": "\n".join(m.content for m in messages)}
+        parts = {name: estimator.text(text) for name, text in named.items()}
         counted = final.prompt_tokens > 0
         tokens = final.prompt_tokens if counted else estimator.messages(messages)
         with self._lock:

@@ -38,7 +38,7 @@ def decide(
     """
     schema = flat_schema(shape, allowed)
     request = Request(model, task or shape.__name__, max_tokens, temperature, cancel, budget, deadline)
-    turns = list(messages)
+    turns: Sequence[Message] = messages
     problem: ModelError | None = None
     for _ in range(2):
         try:

@@ -182,6 +182,8 @@ def test_it_means_what_the_question_before_was_about(agent: Agent) -> None:
         ("is it the web that fails?", "is it the web that fails?"),
         ("why is this pod pending", "why is this pod pending"),
         ("restart the api", "restart the api"),
+        ("is it safe to drain a node?", "is it safe to drain a node?"),
+        ("describe web-0, why is it pending?", "describe web-0, why is it pending?"),
     ],
 )
 def test_pronouns_are_spelt_out_and_nothing_else_changes(query: str, meant: str) -> None:

@@ -13,10 +13,12 @@ from engine.cluster.rows import EventRow, NamespaceRow, NodeRow, PodRow, Workloa
 from engine.cluster.source import ContextInfo, Unreachable
 from engine.cluster.watching import Watching, trouble_of
 from engine.commands.desk import Grants
+from engine.context import ContextReport, context_report
 from engine.events import ENDINGS, ClusterChanged, ContextChanged, Event, ModelChanged, QueryReceived, RunFinished
 from engine.facts import ApprovalRequest, ChoiceRequest, Decision, Evidence, Finding, Mode, ObjectRef, Remedy, Steering
 from engine.health import Check
 from engine.llm.provider import ModelInfo
+from engine.memory import Memory
 from engine.models import Switched
 from engine.run import Run
 from engine.session import Session, SessionShelf
@@ -165,6 +167,7 @@ class ScriptedAgent:
         self.commands = ScriptedCommands(self)
         self.sessions = ScriptedSessions()
         self.checks: list[Check] = []
+        self.memory = Memory()
         self.model_list = [ModelInfo("llama3.1:8b", 131072, size_bytes=4_920_000_000), ModelInfo("qwen2.5:3b", 32768)]
         self.grants = Grants()
         self.status = status or a_status()
@@ -233,6 +236,9 @@ class ScriptedAgent:
             return Switched(self.status.model, False, f"the server has no model {name}; did you mean {self.model_list[0].name}?")
         self.set_model(model=name)
         return Switched(name, True, f"{name} at http://127.0.0.1:11434")
+
+    def context_report(self) -> ContextReport:
+        return context_report(self.memory, self.status.model, 8192, 6000)
 
     def pull_model(self, name: str) -> Run:
         self.log.append(f"pull {name}")

@@ -77,3 +77,13 @@ def test_enter_means_no_and_the_host_is_not_asked_about_twice() -> None:
         assert "allow gpu-box" not in agent.log
 
     drive(story, agent)
+
+
+def test_the_window_and_what_it_cost_open_by_word_and_beside_the_contexts() -> None:
+    async def story(d: Driver) -> None:
+        for words in ("/tokens", "/context window"):
+            await d.ask(words)
+            await d.until(lambda: "window 8192 tokens" in "\n".join(d.lines))
+            await d.press("escape")
+
+    drive(story)

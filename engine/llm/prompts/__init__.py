@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
+from types import MappingProxyType
 from typing import Any, Literal, cast
 
 from engine.llm.fence import RULE, Fence
@@ -20,6 +21,12 @@ from engine.llm.provider import Message
 TASKS = ("classify", "plan", "next_check", "judge", "hypothesise", "diagnose", "logs", "code", "explain", "optimise")
 _PLACE = re.compile(r"\{\{(\w+)\}\}")
 _PART = re.compile(r"^=== (system|user|assistant|ask)$", re.MULTILINE)
+
+
+class Filled(list[Message]):
+    """A prompt's messages; `parts` names what was put into it, so that its cost can be told part by part."""
+
+    parts: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +47,7 @@ class Template:
         """The places to fill."""
         return tuple(dict.fromkeys(_PLACE.findall(self.ask)))
 
-    def fill(self, fence: Fence | None = None, **fields: str) -> list[Message]:
+    def fill(self, fence: Fence | None = None, **fields: str) -> Filled:
         """The whole prompt; raises ValueError for a missing or unknown field. The fixed turns come first and are the same each time."""
         if set(fields) != set(self.fields):
             raise ValueError(f"the prompt {self.task} takes the fields {', '.join(self.fields)}, not {', '.join(fields)}")
@@ -50,10 +57,12 @@ class Template:
             name = match.group(1)
             return mark.wrap(fields[name]) if name in self.outside else fields[name].strip()
 
-        return [*self.fixed, Message("user", _PLACE.sub(put, self.ask))]
+        filled = Filled([*self.fixed, Message("user", _PLACE.sub(put, self.ask))])
+        filled.parts = {"instructions": "\n".join(m.content for m in self.fixed), **fields}
+        return filled
 
 
-def prompt(task: str, fence: Fence | None = None, **fields: str) -> list[Message]:
+def prompt(task: str, fence: Fence | None = None, **fields: str) -> Filled:
     """The messages of a task."""
     return template(task).fill(fence, **fields)
 
