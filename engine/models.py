@@ -29,6 +29,8 @@ ModelState = Literal["unknown", "ok", "absent", "off", "asks"]
 LOADING = "load"
 """Id of the step that says a model is being loaded into memory."""
 _PROGRESS_SECONDS = 0.5
+LOOK_AGAIN_SECONDS = 20.0
+"""A question looks again for a model that was absent this long ago."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,7 @@ class ModelDoor:
         self._health: ModelHealth | None = None
         self._run: Run | None = None
         self._loading_since = 0.0
+        self._looked = 0.0
         self._refused_told = False
         self._closed = False
         self.activity: Activity = "idle"
@@ -108,7 +111,7 @@ class ModelDoor:
             self._on_change()
 
     def _take(self, model: ChatModel | None) -> None:
-        """Use a model from now on: look whether it answers, and learn its window before anything is sent."""
+        """Use a model from now on; looking whether it answers also tells its window, before anything is sent."""
         self._model = model
         if model is not None and self._closed:
             model.close()
@@ -118,7 +121,7 @@ class ModelDoor:
             self._health = self._look(model)
 
     def _look(self, model: ChatModel) -> ModelHealth:
-        from engine.llm.provider import ModelError, ModelHealth
+        from engine.llm.provider import ModelHealth
 
         if self.host and not self._consent.allows(self.host):
             return ModelHealth(
@@ -126,14 +129,8 @@ class ModelDoor:
                 detail=f"{model.name} is on another machine ({self.host}) and is not asked before somebody allows that",
                 fix=f'allow it in the session with /model allow {self.host}, or set [model] allow_remote = ["{self.host}"]',
             )
-        health = model.health()
-        if health.ok:
-            try:
-                model.info()
-            except ModelError:  # what it can do and how long its window is stay unknown; the settings' window holds
-                return health
-            return model.health()
-        return health
+        self._looked = time.monotonic()
+        return model.health()
 
     def _make(self, wanted: ModelSection) -> ChatModel | None:
         if wanted.provider == "none":
@@ -148,10 +145,12 @@ class ModelDoor:
 
     def for_run(self, run: Run) -> ChatModel | None:
         """The model if it answers, waiting a moment for the first look; None otherwise."""
-        for _ in range(60):
+        for _ in range(100):
             if self._ready.wait(0.05):
                 break
             run.token.check()
+        if self.state == "absent" and time.monotonic() - self._looked > LOOK_AGAIN_SECONDS:
+            self.look()
         if self.state == "asks" and not self._refused_told and self._health is not None:
             self._refused_told = True
             run.emit(Notice(level="warning", text=f"No model is used: {self._health.detail}; {self._health.fix}."))

@@ -31,6 +31,7 @@ def _a_home_of_its_own(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest
     monkeypatch.setenv("XDG_CACHE_HOME", str(shared_cache))
     for name in ("OLLAMA_HOST", "OLLAMA_API_KEY", "KUBECONFIG", "NO_COLOR"):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("engine.llm.served.HEALTH_SECONDS", 20.0)  # a loaded machine is no absent model
 
 
 @pytest.fixture(scope="session")

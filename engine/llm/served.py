@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
@@ -104,7 +104,10 @@ class ServedModel(ABC):
 
         async def ask(client: Any) -> list[ModelInfo]:
             async with asyncio.timeout(HEALTH_SECONDS):
-                return await self._list(client)
+                found = await self._list(client)
+                with suppress(Exception):  # a server that lacks the model is told below; one that does not know its window has ours
+                    await self._known(client)
+                return found
 
         try:
             names = [m.name for m in self._ask(ask)]
