@@ -10,7 +10,7 @@ from fakes.scripted import Break, Cut, Endless, Say, Wait
 
 from engine.agent import Agent
 from engine.cluster.connect import Opening
-from engine.config import ClusterSettings, ModelSection, Settings
+from engine.config import BudgetSettings, ClusterSettings, ModelSection, Settings
 from engine.events import AnswerFinished, Event, EvidenceAdded, Notice, RunCancelled, RunFinished, TokensStreamed
 from engine.facts import Answer
 
@@ -24,7 +24,9 @@ NONSENSE = "Bananas are yellow and the moon is made of cheese. "
 @contextmanager
 def session(server: OllamaServer) -> Iterator[Agent]:
     model = ModelSection(host=server.url, first_token_seconds=20, stall_seconds=20)
-    agent = Agent(dataclasses.replace(Settings(), model=model, cluster=ClusterSettings(namespace="shop")), Opening(demo=True))
+    patient = BudgetSettings(informational_seconds=120, troubleshooting_seconds=120)
+    settings = dataclasses.replace(Settings(), model=model, cluster=ClusterSettings(namespace="shop"), budget=patient)
+    agent = Agent(settings, Opening(demo=True))
     agent.start()
     try:
         yield agent

@@ -15,7 +15,7 @@ from fakes.scripted import Say, Wait
 
 from engine.agent import Agent
 from engine.cluster.connect import Opening
-from engine.config import ModelSection, Settings
+from engine.config import BudgetSettings, ModelSection, Settings
 from engine.events import AnswerFinished, ModelChanged, Notice, RunCancelled, RunFailed, StepFinished, StepProgress, StepStarted
 from engine.llm.provider import ModelError
 
@@ -25,7 +25,8 @@ ANSWER = (Say("A readiness probe says whether a pod may be sent traffic; the kub
 @contextmanager
 def session(host: str, *, save: bool = False, **model: Any) -> Iterator[Agent]:
     section = ModelSection(host=host, first_token_seconds=20, stall_seconds=20, **model)
-    agent = Agent(dataclasses.replace(Settings(), model=section), Opening(demo=True), save=save)
+    patient = BudgetSettings(informational_seconds=120, troubleshooting_seconds=120)
+    agent = Agent(dataclasses.replace(Settings(), model=section, budget=patient), Opening(demo=True), save=save)
     agent.start()
     try:
         agent.model_health()
