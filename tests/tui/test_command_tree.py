@@ -16,6 +16,8 @@ import jsonschema
 import pytest
 
 from engine.contract import schema
+from engine.events import QueryReceived
+from engine.session import Session, sessions_folder
 from tui.cli import main
 from tui.subcommands.common import painted
 from tui.subcommands.examples import EXAMPLES
@@ -87,6 +89,38 @@ def test_a_flag_is_never_guessed_from_its_beginning(capsys: pytest.CaptureFixtur
         main(["check", "--names", "shop"])
     assert ended.value.code == 2
     assert "--names" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("typed", "words"),
+    [
+        ("chekc", "did you mean 'check'?"),
+        ("docs serch oom", "did you mean 'search'? (see `k8sagent docs --help`)"),
+        ("sessions", "required: ACTION"),
+        ("intent --output xml why", "'text', 'json'"),
+    ],
+)
+def test_wrong_usage_is_one_line_that_says_what_is_right(typed: str, words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(typed.split())
+    assert ended.value.code == 2
+    told = capsys.readouterr()
+    assert words in told.err
+    assert told.err.count("\n") == 1
+    assert told.out == ""
+
+
+def test_the_undo_of_a_session_whose_cluster_is_not_here_says_how_to_name_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    session = Session(sessions_folder(), "20260102-030405-abcdef")
+    session.append(QueryReceived(query="scale web to 3", context="prod-eu", namespace="shop", run="r1", seq=1, at=1.0))
+    session.close()
+    config = tmp_path / "kubeconfig"
+    config.write_text("apiVersion: v1\nkind: Config\nclusters: []\ncontexts: []\n")
+    monkeypatch.setenv("KUBECONFIG", str(config))
+    assert main(["sessions", "undo", "20260102"]) == 2
+    assert "worked on prod-eu" in capsys.readouterr().err
 
 
 def test_colours_are_for_terminals_that_want_them(monkeypatch: pytest.MonkeyPatch) -> None:

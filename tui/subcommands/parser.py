@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import difflib
+import re
+import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from tui.subcommands.examples import epilog
 
@@ -22,11 +25,25 @@ exit codes: 0 fine, 1 findings, 2 wrong usage, 3 cluster or model unreachable, 4
 """
 
 
-def build() -> argparse.ArgumentParser:
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line: what is wrong, what may be meant, and where the help is."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print the line and exit with 2."""
+        chosen = re.match(r"argument [^:]+: invalid choice: '(.*?)' \(choose from (.*)\)", message)
+        if chosen:
+            near = difflib.get_close_matches(chosen[1], re.findall(r"[\w-]+", chosen[2]), n=1)
+            message = f"there is no {chosen[1]!r}" + (f"; did you mean {near[0]!r}?" if near else f"; there are {chosen[2]}")
+        elif "unrecognized arguments" in message and "policy" in sys.argv[1:2]:
+            message += "; give the command as one text in quotes"
+        self.exit(2, f"k8sagent: {message} (see `{self.prog} --help`)\n")
+
+
+def build() -> Parser:
     """The whole parser."""
     place = _place()
     output = _output()
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="k8sagent",
         parents=[place],
         description="Finds out why a Kubernetes cluster, or a RHEL host under it, misbehaves.",
@@ -165,7 +182,7 @@ def in_order(words: list[str]) -> list[str]:
     return [*words[at:], *words[:at]]
 
 
-def _explain(commands: argparse._SubParsersAction[argparse.ArgumentParser], above: str) -> None:
+def _explain(commands: argparse._SubParsersAction[Parser], above: str) -> None:
     """Examples below each help, and flags only as they are written: a shortened one would mean another flag some day."""
     for name, parser in commands.choices.items():
         command = f"{above} {name}".strip()
@@ -197,21 +214,19 @@ class _Snapshot(argparse.Action):
             parser.error("only `check` takes several --snapshot")
 
 
-def _add(
-    commands: argparse._SubParsersAction[argparse.ArgumentParser], name: str, help: str, run: str, *parents: argparse.ArgumentParser
-) -> argparse.ArgumentParser:
-    parser = commands.add_parser(name, help=help, description=help[0].upper() + help[1:] + ".", parents=list(parents))
+def _add(commands: argparse._SubParsersAction[Parser], name: str, help: str, run: str, *parents: Parser) -> Parser:
+    parser = commands.add_parser(name, help=help, description=f"{help[0].upper()}{help[1:]}.", parents=list(parents))
     parser.set_defaults(run=run, gentle=True)
     return parser
 
 
-def _config() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(add_help=False)
+def _config() -> Parser:
+    parser = Parser(add_help=False)
     parser.add_argument("--config", type=Path, metavar="FILE", help="settings file")
     return parser
 
 
-def _place() -> argparse.ArgumentParser:
+def _place() -> Parser:
     parser = _config()
     parser.add_argument("--kubeconfig", metavar="FILE", help="kubeconfig file")
     parser.add_argument("--context", metavar="NAME", help="context of the kubeconfig")
@@ -227,7 +242,7 @@ def _place() -> argparse.ArgumentParser:
     return parser
 
 
-def _output() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(add_help=False)
+def _output() -> Parser:
+    parser = Parser(add_help=False)
     parser.add_argument("--output", choices=("text", "json"), default="text", help="text (default) or json on standard output")
     return parser

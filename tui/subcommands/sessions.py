@@ -8,7 +8,7 @@ import time
 from engine.contract import SessionEntry, SessionList, document
 from engine.session import SessionError, SessionShelf, sessions_folder
 from tui.cli import OK, USAGE
-from tui.subcommands.common import complain, painted, say, say_json
+from tui.subcommands.common import complain, painted, say, say_json, settings_of
 
 
 def list_sessions(args: argparse.Namespace) -> int:
@@ -46,6 +46,13 @@ def undo(args: argparse.Namespace) -> int:
         complain(str(error))
         return USAGE
     args.output = "text"
+    if not (args.demo or args.snapshot or args.context):
+        args.context = next((row.context for row in SessionShelf(sessions_folder()).list() if row.id == id), "") or None
+        if args.context and not _is_live(args):
+            complain(
+                f"session {id} worked on {args.context}, which is no context of your kubeconfig; name its place: --context, --snapshot"
+            )
+            return USAGE
     with agent_of(args, session_id=id) as agent:
         agent.wait_for_cluster(20)
         return follow(agent.undo(), args)
@@ -59,3 +66,14 @@ def _print(id: str, format: str) -> int:
         complain(str(error))
         return USAGE
     return OK
+
+
+def _is_live(args: argparse.Namespace) -> bool:
+    """Whether the context is one of the kubeconfig; True too where that cannot be read, since opening it will tell why."""
+    from engine.cluster.connect import Opening, contexts
+    from engine.cluster.source import ClusterError
+
+    try:
+        return args.context in {context.name for context in contexts(Opening(), settings_of(args).cluster.kubeconfig)}
+    except ClusterError:
+        return True
