@@ -11,7 +11,7 @@ from engine.cancel import CancelToken
 from engine.cluster.objects import Obj
 from engine.cluster.source import ClusterError
 from engine.config import HostSettings
-from engine.events import AnswerFinished, FindingsFound, QueryClassified, QueryReceived, StepFinished, StepStarted
+from engine.events import AnswerFinished, FindingsFound, Notice, QueryClassified, QueryReceived, StepFinished, StepStarted
 from engine.facts import Answer, Evidence, Finding, Remedy, RootCause
 from engine.flows.dispatch import Workshop
 from engine.flows.tools import Emit
@@ -42,6 +42,8 @@ def check_hosts(agent: Workshop, run: Run, place: Place, names: Sequence[str], *
     findings = tuple(finding for report in reports for finding in report.findings)
     unseen = tuple(sentence for report in reports for sentence in report.unseen)
     run.emit(FindingsFound(findings=findings, scanned={report.host: report.seen for report in reports}, errors=unseen))
+    for sentence in (*unseen, *(finding.summary for finding in findings if finding.code == "CannotSee")):
+        run.emit(Notice(level="info", text=sentence))
     run.emit(AnswerFinished(answer=_answer(reports, Investigation(run.emit, agent.redactor.text), time.monotonic() - started)))
     return "answered"
 
@@ -128,7 +130,6 @@ def _answer(reports: Sequence[HostReport], investigation: Investigation, seconds
         if len(bad) > _MOST:
             lines.append(f"  - and {len(bad) - _MOST} more; k8sagent host check lists all")
         lines += [f"  - note: {finding.summary}" for finding in report.findings if finding.severity == "info"]
-        lines += [f"Not seen: {sentence}" for sentence in report.unseen]
     remedies = with_class(fix[:8], lambda command: "read")
     if remedies:
         lines += ["", "What to do (commands are for a person on the host; none is run from here):"]

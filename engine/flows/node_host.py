@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from engine.analyzers.diagnosis import Diagnosis, Root
 from engine.cluster.objects import Obj
 from engine.cluster.source import ClusterError
+from engine.events import Notice
 from engine.facts import Finding
 from engine.flows.tools import Emit, Tools
 
@@ -78,9 +79,9 @@ def with_hosts(diagnosis: Diagnosis, tools: Tools, emit: Emit) -> Diagnosis:
         return diagnosis
     settings = tools.settings.hosts
     if not (settings.enabled and settings.nodes):
-        return _told(
-            diagnosis, [f"the host of node {', '.join(names)}: [hosts] enabled = true and nodes = true let K8sAgent look over ssh"]
-        )
+        way = f"the host of node {', '.join(names)}: [hosts] enabled = true and nodes = true let K8sAgent look over ssh"
+        emit(Notice(level="info", text=f"Not looked at: {way}."))
+        return _told(diagnosis, [way])
     from engine.flows.hosts import look
     from engine.hosts.names import HostRefused, check_target, node_hosts
 
@@ -91,7 +92,9 @@ def with_hosts(diagnosis: Diagnosis, tools: Tools, emit: Emit) -> Diagnosis:
             check_target(host.target)
     except (ClusterError, HostRefused) as error:
         return _told(diagnosis, [f"the host of node {', '.join(names)}: {error}"])
-    return explained(diagnosis, look(wanted, settings, tools.desk.redactor, tools.token, emit, tools.step_ids))
+    # The question's own budget bounds its hosts too; what is left for the rest is a few seconds.
+    bounded = dataclasses.replace(settings, seconds=min(settings.seconds, max(5.0, tools.left() - 5.0)))
+    return explained(diagnosis, look(wanted, bounded, tools.desk.redactor, tools.token, emit, tools.step_ids))
 
 
 def leads_to(roots: Sequence[Root]) -> list[str]:

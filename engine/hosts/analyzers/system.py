@@ -10,6 +10,8 @@ from engine.hosts.analyzers.making import found, listed
 from engine.hosts.bundle import Bundle
 from engine.hosts.probes import probes
 
+_SYSTEMD = ("systemctl", "journalctl", "timedatectl")
+
 
 def cgroup(bundle: Bundle) -> Iterator[Finding]:
     """Version 1 under a kubelet, which newer ones refuse."""
@@ -78,6 +80,8 @@ def not_judged(bundle: Bundle) -> list[str]:
     if not bundle.replies:
         return []
     missing = list(dict.fromkeys(probe.argv[0] for probe in probes() if bundle.state(probe.key) == "missing"))
+    bare = [probe.shows for probe in probes() if bundle.state(probe.key) == "absent" and probe.argv[0] in _SYSTEMD]
     failed = [f"{p.command} ({bundle.replies[p.key].note or 'it took too long'})" for p in probes() if bundle.state(p.key) == "failed"]
     told = [f"{bundle.host}: not installed, so not judged: {', '.join(missing)}"] if missing else []
+    told += [f"{bundle.host}: no systemd or no journal, so not judged: {listed(bare, 12)}"] if bare else []
     return told + ([f"{bundle.host}: did not end, so not judged: {listed(failed)}"] if failed else [])

@@ -20,7 +20,7 @@ from engine.cluster.apiserver import ApiServer
 from engine.cluster.connect import Opening
 from engine.cluster.snapshot import open_recording
 from engine.config import ClusterSettings, HostSettings, ModelSection, Settings
-from engine.events import AnswerFinished, FindingsFound, StepFinished, StepStarted
+from engine.events import AnswerFinished, FindingsFound, Notice, StepFinished, StepStarted
 from engine.facts import Answer
 from engine.flows.node_host import explained, leads_to
 from engine.hosts.bundle import Bundle, Reply
@@ -172,6 +172,7 @@ def test_what_is_not_allowed_is_not_done_and_the_answer_says_how_to_allow_it(kub
     (line,) = [line for line in answer.text.splitlines() if "[hosts]" in line]
     assert "worker-1" in line
     assert "enabled = true and nodes = true" in line
+    assert [e.text for e in events if isinstance(e, Notice) and "[hosts]" in e.text], "the screen shows it too"
     assert not [e for e in events if isinstance(e, StepStarted) and e.kind == "host"]
 
 
