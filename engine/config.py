@@ -114,6 +114,16 @@ class HostSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class PrometheusSettings:
+    """[prometheus]"""
+
+    url: str = ""
+    token_env: str = ""
+    verify: bool = True
+    timeout_seconds: float = 5
+
+
+@dataclass(frozen=True, slots=True)
 class SessionSettings:
     """[session]"""
 
@@ -156,6 +166,7 @@ class Settings:
     model: ModelSection = ModelSection()
     policy: PolicySection = PolicySection()
     index: IndexSettings = IndexSettings()
+    prometheus: PrometheusSettings = PrometheusSettings()
     budget: BudgetSettings = BudgetSettings()
     hosts: HostSettings = HostSettings()
     session: SessionSettings = SessionSettings()

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from engine.cluster.connect import Connection, Opening, connect
 from engine.cluster.source import ClusterError, Unreachable
 from engine.config import Settings
 from engine.run import FlowError, Run
+
+if TYPE_CHECKING:
+    from engine.cluster.prometheus import Prometheus
 
 
 class ClusterDoor:
@@ -51,6 +55,7 @@ class ClusterDoor:
                 context=context,
                 kubeconfig=self._settings.cluster.kubeconfig,
                 timeout=self._settings.cluster.request_timeout_seconds,
+                prometheus=prometheus_of(self._settings),
             )
             version = connection.source.server_version()
         except ClusterError as error:
@@ -96,3 +101,14 @@ class ClusterDoor:
             old, self.connection = self.connection, None
         if old is not None:
             old.close()
+
+
+def prometheus_of(settings: Settings) -> Prometheus | None:
+    """The Prometheus of the settings; None where none is named."""
+    wanted = settings.prometheus
+    if not wanted.url:
+        return None
+    from engine.cluster.prometheus import Prometheus
+
+    token = os.environ.get(wanted.token_env, "") if wanted.token_env else ""
+    return Prometheus(wanted.url, token=token, verify=wanted.verify, timeout=wanted.timeout_seconds)

@@ -28,6 +28,7 @@ OVERVIEW = 2_000
 _EVENTS_KEPT = 5_000
 _EVENTS_SHOWN = 1_000
 _BELL_SECONDS = 0.25
+_LOST_SECONDS, _QUIET_SECONDS = 5.0, 30.0
 _SHARE = 4.0
 """After so many seconds of work come as many times more of rest: a fifth of one core at most."""
 _USAGE_SECONDS, _NO_USAGE_SECONDS = 20.0, 300.0
@@ -177,7 +178,8 @@ class Lookout:
 
     def _bell(self) -> None:
         while not self._token.cancelled:
-            self._rang.wait()
+            # without a change, too: ages go on, and so do the seconds for which something has been lost
+            self._rang.wait(_LOST_SECONDS if any(w.state in ("reconnecting", "stale") for w in self.watching) else _QUIET_SECONDS)
             self._rang.clear()
             if self._token.wait(0):
                 return
@@ -195,10 +197,25 @@ class Lookout:
                     self._usage = usage
                     self._rang.set()
             except (NotFound, Forbidden):
-                pause = _NO_USAGE_SECONDS
+                pause = self._measure_elsewhere(scope)
             except (ClusterError, Cancelled):
                 pass  # the watches tell what is wrong with the cluster
             until = time.monotonic() + pause
             while time.monotonic() < until and not self._token.wait(1.0):
                 if scope != self._scope and pause == _USAGE_SECONDS:
                     break
+
+    def _measure_elsewhere(self, scope: Scope) -> float:
+        """Without a metrics server Prometheus says what pods use, if there is one; the seconds until the next time."""
+        from engine.cluster.prometheus import PrometheusDown
+
+        if self._source.prometheus is None:
+            return _NO_USAGE_SECONDS
+        try:
+            usage = self._source.prometheus.usage(scope)
+        except PrometheusDown:
+            return _NO_USAGE_SECONDS  # an analyzer's finding says why
+        if scope == self._scope:
+            self._usage = {"pods": usage}
+            self._rang.set()
+        return _USAGE_SECONDS

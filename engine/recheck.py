@@ -115,13 +115,15 @@ class Recheck:
         from engine.analyzers.view import ClusterView
 
         namespaced = {kind.name: kind.namespaced for kind in self._source.resources()}
-        return ClusterView(
+        view = ClusterView(
             lambda resource, wanted: self._fetch(resource, wanted if namespaced.get(resource, True) else None),
             now=self._source.now(),
             namespace=self._scope,
             logs=self._read_logs,
             server_version=self._source.server_version(),
         )
+        view.ask_trends(self._source)
+        return view
 
     def _fetch(self, resource: str, wanted: str | None) -> list[Obj]:
         hold = self._holds.get(resource)

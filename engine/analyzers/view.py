@@ -11,6 +11,7 @@ from typing import Any
 
 from engine.cancel import CancelToken
 from engine.cluster.objects import Obj
+from engine.cluster.prometheus import Prometheus, Trends
 from engine.cluster.source import ClusterError, ClusterSource, Forbidden, NotFound, NotRecorded, Unreachable
 from engine.facts import ObjectRef
 
@@ -84,6 +85,9 @@ class ClusterView:
         self._logs: dict[tuple[str, str, str, bool], list[str]] = {}
         self._spaces: dict[str, dict[str, Objects]] = {}
         self._workloads: dict[int, tuple[Mapping[str, Any], ObjectRef]] = {}
+        self._trends: Trends | None = None
+        self.read_trends: Callable[[], Trends] | None = None
+        """Where trends come from; None where nobody measures."""
         self.now = now
         self.namespace = namespace
         self.server_version = server_version
@@ -110,12 +114,26 @@ class ClusterView:
             return source.logs(ns, pod, container, previous=previous, tail=2000, cancel=cancel)
 
         view = cls(fetch, now=source.now(), namespace=namespace, logs=logs, server_version=source.server_version())
+        view.ask_trends(source)
         # single objects of a recording are looked at, but what is not among them may well exist
         partial = getattr(source, "partial", None) or {}
         view.unseen.update(partial)
         view.unrecorded.update(partial)
         view.limited = getattr(source, "limited", None) or {}
         return view
+
+    def ask_trends(self, source: ClusterSource) -> None:
+        """Let the trends come from the source's Prometheus, if it has one, when they are first asked for."""
+        prometheus: Prometheus | None = getattr(source, "prometheus", None)
+        if prometheus is not None:
+            self.read_trends = lambda: prometheus.trends(self.namespace)
+
+    @property
+    def trends(self) -> Trends | None:
+        """What was measured over time; None where nobody measures."""
+        if self._trends is None and self.read_trends is not None:
+            self._trends = self.read_trends()
+        return self._trends
 
     @classmethod
     def from_objects(

@@ -11,8 +11,12 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from engine.cluster.source import ClusterError, ClusterSource, ContextInfo
+
+if TYPE_CHECKING:
+    from engine.cluster.prometheus import Prometheus
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,14 +75,17 @@ class Connection:
         self.source.close()
 
 
-def connect(opening: Opening, *, context: str = "", kubeconfig: str = "", timeout: float = 15.0) -> Connection:
-    """Open the cluster that the flags name. Raises ClusterError when there is none or it cannot be read."""
+def connect(
+    opening: Opening, *, context: str = "", kubeconfig: str = "", timeout: float = 15.0, prometheus: Prometheus | None = None
+) -> Connection:
+    """Open the cluster that the flags name; a live one with `prometheus` for its trends. Raises ClusterError when it cannot be read."""
     if opening.recorded:
         return _recording(opening)
     from engine.cluster.live import LiveCluster
 
     path = Path(kubeconfig).expanduser() if kubeconfig else None
     source = LiveCluster.open(context=context, kubeconfig=path, timeout=timeout)
+    source.prometheus = prometheus
     return Connection(source, writable=True, kubeconfig=path, serve=None)
 
 

@@ -18,6 +18,7 @@ from engine.cluster.decode import METADATA, EventReader, Form, NotTheApi, accept
 from engine.cluster.discovery import from_aggregated, from_resource_list, preferred
 from engine.cluster.kubeconfig import Kubeconfig, load
 from engine.cluster.objects import int_at, map_at, maps_at, text_at
+from engine.cluster.prometheus import Prometheus
 from engine.cluster.source import (
     Forbidden,
     Lines,
@@ -68,6 +69,8 @@ class LiveCluster:
             context=self.context.name,
             timeout=timeout,
         )
+        self.prometheus: Prometheus | None = None
+        """Where the cluster's trends are asked for, if anywhere."""
         self._lock = threading.Lock()
         self._resources: tuple[ResourceType, ...] | None = None
 
@@ -256,6 +259,8 @@ class LiveCluster:
 
     def close(self) -> None:
         """Close the connections and end a credential plugin that still runs."""
+        if self.prometheus is not None:
+            self.prometheus.close()
         self._plugins.end()
         self._wire.close()
 

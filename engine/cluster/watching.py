@@ -33,6 +33,8 @@ def trouble_of(watchings: Iterable[Watching]) -> str:
     lost = [w for w in watched if w.state in ("reconnecting", "stale")]
     if lost:
         longest = max(lost, key=lambda w: w.since)
+        if len(lost) == len(watched) > 1:
+            return f"the cluster is not live for {_span(longest.since)}: {longest.note}"
         return f"{_names(lost)} not live for {_span(longest.since)}: {longest.note}"
     refused = [w for w in watched if w.state == "forbidden"]
     return f"may not list {_names(refused)}" if refused else ""

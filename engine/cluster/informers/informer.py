@@ -107,6 +107,7 @@ class Informer:
         self._renewed = False
         self._unwatched = False
         self._failures = 0
+        self._connected: float | None = None
         self._first = threading.Event()
         self._told = threading.Event()
 
@@ -216,14 +217,16 @@ class Informer:
 
     def _is_live(self) -> None:
         self._renewed = False
+        self._connected = self._clock.now()
         self.error = None
         self._become("live")
         self._told.set()
 
     def _failed(self, error: ClusterError) -> float:
         """Note what went wrong; the seconds until the next try."""
-        if self._state == "live" and self._clock.now() - self._since > self._pacing.longest:
-            self._failures = 0
+        connected, self._connected = self._connected, None
+        if connected is not None and self._clock.now() - connected > self._pacing.longest:
+            self._failures = 0  # after a calm while the pauses begin small again
         match error:
             case Gone():
                 self._version = ""

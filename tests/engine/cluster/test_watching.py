@@ -17,6 +17,8 @@ def test_a_lost_connection_is_told_with_how_long_it_is_gone_and_why() -> None:
 
 def test_many_lost_kinds_make_one_sentence_and_the_longest_gone_gives_the_reason() -> None:
     lost = [Watching(f"kind{n}.apps", "reconnecting", n, f"why {n}") for n in range(5)] + [Watching("pods", "stale", 300, "refused")]
+    assert trouble_of(lost) == "the cluster is not live for 5 min: refused"
+    lost.append(Watching("nodes", "live", 9))
     assert trouble_of(lost) == "kind0, kind1, kind2 and 3 more not live for 5 min: refused"
 
 

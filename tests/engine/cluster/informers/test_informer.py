@@ -41,7 +41,8 @@ class Listed:
     resource_version: str
 
 
-Step = Listed | list[WatchEvent | Exception] | Exception
+Step = Listed | list[WatchEvent | Exception | float] | Exception
+"""A list, a watch (a number in it is seconds that pass), or a failure."""
 
 
 @dataclass
@@ -51,6 +52,7 @@ class Script:
     steps: list[Step]
     asked: list[str] = field(default_factory=list)
     token: CancelToken = field(default_factory=CancelToken)
+    passes: Callable[[float], None] = lambda seconds: None
 
     def _next(self) -> Step:
         if not self.steps:
@@ -79,8 +81,11 @@ class Script:
         assert isinstance(step, list)
         return self._play(step)
 
-    def _play(self, events: list[WatchEvent | Exception]) -> Iterator[WatchEvent]:
+    def _play(self, events: list[WatchEvent | Exception | float]) -> Iterator[WatchEvent]:
         for event in events:
+            if isinstance(event, float):
+                self.passes(event)
+                continue
             if isinstance(event, Exception):
                 raise event
             yield event
@@ -125,6 +130,7 @@ class Outcome:
 
 def play(*steps: Step, streams: bool = False, limit: int = 100) -> Outcome:
     script, clock = Script(list(steps) if streams else [Refused("no streaming list"), *steps]), StillClock()
+    script.passes = lambda seconds: setattr(clock, "time", clock.time + seconds)
     states: list[str] = []
 
     def note() -> None:
@@ -197,6 +203,13 @@ def test_pauses_are_spread_over_their_upper_half() -> None:
 def test_a_single_cut_is_resumed_without_alarm() -> None:
     done = play(Listed([], "7"), [added("a", 8), Unreachable("cut")], [added("b", 9)])
     assert (done.names, done.states, done.waits) == (["a", "b"], ["live"], [0.5])
+
+
+def test_a_loss_after_hours_of_calm_is_told_and_its_pauses_grow() -> None:
+    cut = Unreachable("refused the connection")
+    done = play(Listed([pod("a")], "7"), [bookmark(8), 7200.0, cut], cut, cut, [added("b", 9)])
+    assert done.states == ["live", "reconnecting", "live"]
+    assert done.waits == [0.5, 1, 2]
 
 
 def test_after_a_calm_while_the_pauses_begin_small_again() -> None:
