@@ -105,6 +105,9 @@ class ClusterView:
     @classmethod
     def of(cls, source: ClusterSource, namespace: str | None = None, *, cancel: CancelToken | None = None) -> ClusterView:
         """A view that reads a source when a list is first asked for; a cancel ends the read under way."""
+        catch_up = getattr(source, "catch_up", None)
+        if catch_up is not None:
+            catch_up()  # a recording does not get older while it is looked at
         namespaced = {r.name: r.namespaced for r in source.resources()}
 
         def fetch(resource: str, wanted: str | None) -> Objects:

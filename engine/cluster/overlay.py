@@ -95,6 +95,12 @@ class Overlay:
         """Real time, as the recording's times are shifted."""
         return self.recording.now()
 
+    def catch_up(self) -> None:
+        """Move the recording's times on to the clock; what was changed here has those of its changes."""
+        move = getattr(self.recording, "catch_up", None)
+        if move is not None:
+            move()
+
     def server_version(self) -> str:
         """The recorded server's version."""
         return self.recording.server_version()

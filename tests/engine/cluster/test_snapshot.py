@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import base64
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 
 import pytest
 from fakes.recordings import files_of, pod, write_folder
 
 from engine.cancel import Cancelled, CancelToken
+from engine.cluster import snapshot
+from engine.cluster.overlay import Overlay
 from engine.cluster.snapshot import BrokenRecording, RecordedCluster, info, open_recording
 from engine.cluster.source import Forbidden, NotFound, NotRecorded
 
@@ -154,6 +156,28 @@ def logged(tmp_path: Path) -> RecordedCluster:
         },
     )
     return opened(tmp_path, files)
+
+
+def test_ages_stay_those_of_the_recording_however_long_it_is_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = files_of({"core/v1/pods/Pod": [pod("a")]}, logs={"shop/a/app.log": "2026-03-01T09:59:30Z hello\n"})
+    cluster = opened(tmp_path, files, now=None)
+    created = datetime.fromisoformat(cluster.get("pods", "shop", "a")["metadata"]["creationTimestamp"])
+    age = cluster.now() - created
+    clock = datetime.now(UTC) + timedelta(hours=3)
+
+    class Later(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> datetime:
+            return clock
+
+    monkeypatch.setattr(snapshot, "datetime", Later)
+    assert cluster.now() == clock
+    assert clock - datetime.fromisoformat(cluster.get("pods", "shop", "a")["metadata"]["creationTimestamp"]) > timedelta(hours=2)
+    Overlay(cluster).catch_up()
+    moved = datetime.fromisoformat(cluster.get("pods", "shop", "a")["metadata"]["creationTimestamp"])
+    assert abs((clock - moved) - age) < timedelta(seconds=2)
+    stamp = datetime.fromisoformat(cluster.logs("shop", "a", "app")[0].split(" ")[0])
+    assert timedelta(seconds=29) < clock - stamp < timedelta(seconds=32)
 
 
 def test_log_lines_begin_with_their_moved_stamp(logged: RecordedCluster) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +14,15 @@ from engine.analyzers.diagnosis import diagnose
 from engine.analyzers.registry import check
 from engine.analyzers.view import ClusterView
 from engine.browse import ClusterBrowser
+from engine.cancel import CancelToken
 from engine.cluster.apiserver.api import Api
 from engine.cluster.apiserver.wire import Request
 from engine.cluster.connect import Connection, Opening
 from engine.cluster.overlay import Overlay
 from engine.cluster.recorder import record
 from engine.cluster.snapshot import RecordedCluster, open_recording
-from engine.cluster.source import NotRecorded
+from engine.cluster.source import NotRecorded, RawObjects
+from engine.resources import resource_path
 
 NOW = datetime(2027, 7, 1, 12, 0, 0, tzinfo=UTC)
 
@@ -118,3 +120,38 @@ def test_a_copy_in_memory_lacks_what_its_recording_lacks(tmp_path: Path) -> None
     copy.put("configmaps", other)
     assert missing(ClusterView.of(copy)) == [], "one that was made here says nothing about those that were there"
     assert "those of this session" in copy.partial["configmaps"]
+
+
+class Lacking:
+    """The demo without one list, or with what it holds of one namespace alone."""
+
+    def __init__(self, whole: RecordedCluster, lacks: str, held: str = "") -> None:
+        self._whole, self._lacks, self._held = whole, lacks, held
+        self.limited = {lacks: frozenset({held})} if held else {}
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._whole, name)
+
+    def list(self, resource: str, namespace: str | None = None, *, cancel: CancelToken | None = None) -> RawObjects:
+        if resource == self._lacks and namespace not in ((None, self._held) if self._held else ()):
+            raise NotRecorded(f"no {resource}")
+        return self._whole.list(resource, self._held if resource == self._lacks else namespace, cancel=cancel)
+
+
+@pytest.mark.parametrize(
+    "resource", ["configmaps", "secrets", "serviceaccounts", "services", "endpointslices.discovery.k8s.io", "persistentvolumes", "nodes"]
+)
+def test_a_list_that_is_not_there_makes_no_findings(demo: RecordedCluster, resource: str) -> None:
+    known = {finding.id for finding in check(ClusterView.of(demo)).findings}
+    spaced = next(row.namespaced for row in demo.lists if row.name == resource)
+    for held in ("", "shop") if spaced else ("",):
+        found = check(ClusterView.of(Lacking(demo, resource, held))).findings  # type: ignore[arg-type]
+        assert not [finding.summary for finding in found if finding.id not in known and finding.severity != "info"]
+
+
+def test_a_recording_does_not_get_worse_while_it_is_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster = open_recording(resource_path("demo"))
+    began = cluster.now()
+    first = {finding.id for finding in check(ClusterView.of(cluster)).findings}
+    monkeypatch.setattr(cluster, "now", lambda: began + timedelta(hours=5))
+    assert {finding.id for finding in check(ClusterView.of(Overlay(cluster))).findings} == first
