@@ -9,6 +9,8 @@ from engine.events import (
     AnswerFinished,
     ApprovalAnswered,
     ApprovalRequested,
+    ChoiceAnswered,
+    ChoiceRequested,
     CommandFinished,
     CommandProposed,
     CommandStarted,
@@ -18,10 +20,13 @@ from engine.events import (
     QueryReceived,
     RunCancelled,
     RunFailed,
+    Steered,
     StepFinished,
     StepStarted,
 )
-from engine.facts import Hypothesis
+from engine.facts import Hypothesis, Steering
+
+_ORIGINS = {"analyzer": "from the analyzers", "runbook": "from a runbook", "model": "from the model", "user": "yours"}
 
 
 def markdown(id: str, events: Sequence[Event]) -> str:
@@ -44,9 +49,7 @@ def _run(events: Sequence[Event]) -> list[str]:
     out += ["### Timeline", "", *_timeline(events), ""]
     hypotheses: dict[str, Hypothesis] = {e.hypothesis.id: e.hypothesis for e in events if isinstance(e, HypothesisUpdated)}
     if hypotheses:
-        out += ["### Hypotheses", ""]
-        out += [f"- {h.id} {span(h.statement)}: {h.status}, {h.confidence:.2f}" for h in hypotheses.values()]
-        out.append("")
+        out += ["### Hypotheses", "", *(line for h in hypotheses.values() for line in _hypothesis(h)), ""]
     evidence = [e.evidence for e in events if isinstance(e, EvidenceAdded)]
     if evidence:
         out += ["### Evidence", ""]
@@ -55,9 +58,29 @@ def _run(events: Sequence[Event]) -> list[str]:
     return out
 
 
+def _hypothesis(told: Hypothesis) -> list[str]:
+    """A hypothesis with where it comes from, how it was tested, and the evidence for and against it by id."""
+    pinned = ", pinned by you" if told.pinned else ""
+    lines = [f"- {told.id} {span(told.statement)}: {told.status}, {told.confidence:.2f} ({_ORIGINS[told.origin]}{pinned})"]
+    lines += [f"  - test: {span(told.test)}"] if told.test else []
+    lines += [f"  - predicted: {span(told.prediction)}"] if told.prediction else []
+    lines += [f"  - for: {', '.join(told.evidence_for)}"] if told.evidence_for else []
+    lines += [f"  - against: {', '.join(told.evidence_against)}"] if told.evidence_against else []
+    return lines
+
+
+def _steered(said: Steering) -> str:
+    """What a person said into the investigation, in one line."""
+    what = " ".join(filter(None, (said.kind, said.hypothesis)))
+    words = said.text if len(said.text) <= 200 else f"{said.text[:200]} …"
+    source = f" from {span(said.source)}" if said.source else ""
+    return f"you said: {what}{source}" + (f" {span(words)}" if words.strip() else "")
+
+
 def _timeline(events: Sequence[Event]) -> list[str]:
     titles = {e.id: e.title for e in events if isinstance(e, StepStarted)}
     started = {e.id: e.command for e in events if isinstance(e, CommandStarted)}
+    questions = {e.request.id: e.request for e in events if isinstance(e, ChoiceRequested)}
     out = []
     for event in events:
         words = ""
@@ -73,6 +96,12 @@ def _timeline(events: Sequence[Event]) -> list[str]:
             case CommandFinished():
                 ended = f"exit {event.exit_code}" if event.exit_code is not None else event.error or "did not end"
                 words = f"ran {span(started.get(event.id, event.id))}: {ended} ({event.seconds:.1f} s)"
+            case Steered():
+                words = _steered(event.steering)
+            case ChoiceAnswered():
+                asked = questions.get(event.id)
+                labels = {choice.id: choice.label for choice in asked.choices} if asked else {}
+                words = f"asked {span(asked.question if asked else event.id)}: {span(labels.get(event.choice, 'nobody chose'))}"
             case RunCancelled():
                 words = f"stopped: {event.reason}"
             case RunFailed():

@@ -8,12 +8,14 @@ import re
 from engine.answer import informational_answer, only_rows
 from engine.cluster.source import ClusterError
 from engine.events import AnswerFinished, Notice, PassagesFound
-from engine.facts import Answer, CommandRecord, Evidence
+from engine.facts import Answer, Choice, CommandRecord, Evidence
 from engine.flows import without_kubectl
 from engine.flows.tools import Emit, Tools, step
+from engine.flows.which import pick_one
 from engine.flows.words import explain, plan_with_model
 from engine.investigation import Investigation
-from engine.readings import Reading, read
+from engine.question import Reading
+from engine.readings import read
 from engine.run import FlowError
 from index.passage import Passage
 
@@ -31,7 +33,7 @@ def informational(query: str, tools: Tools, emit: Emit) -> str:
         return _from_documents(query, tools, emit)
     with step(tools, emit, "work out what to read", "cluster") as note:
         try:
-            reading = read(query, tools.source, tools.place.namespace, pod=tools.pod, cancel=tools.token)
+            reading = _read(query, tools, emit)
         except ClusterError as error:
             raise FlowError("cluster", str(error)) from error
         if reading is None and tools.speaker is not None:
@@ -44,6 +46,27 @@ def informational(query: str, tools: Tools, emit: Emit) -> str:
         emit(AnswerFinished(answer=Answer(tier="informational", text=reading.missing)))
         return "nothing_to_do"
     return _run_and_answer(query, reading, tools, emit)
+
+
+def _read(query: str, tools: Tools, emit: Emit) -> Reading | None:
+    """The reading of a question; where a name fits several objects, or only resembles some, the person chooses."""
+    place = tools.place
+    found = read(query, tools.source, place.namespace, pod=tools.pod, cancel=tools.token)
+    if found is not None and found.near:
+        picked = tools.choose(found.missing.partition(" Did you mean")[0] + " Which is meant?", [Choice(name, name) for name in found.near])
+        if picked:
+            query = re.sub(rf"(?<![\w-]){re.escape(found.word)}(?![\w-])", picked, query, flags=re.I)
+            namespace = picked if found.missing.startswith("There is no namespace") else place.namespace
+            found = read(query, tools.source, namespace, pod=tools.pod, cancel=tools.token)
+    if found is not None and found.choices:
+        chosen = pick_one(f"“{found.word}” fits {len(found.choices)} objects. Which is meant?", found.choices, tools)
+        if chosen is not None:
+            return read(query, tools.source, place.namespace, pod=tools.pod, cancel=tools.token, chosen=chosen) or found
+        listed = ", ".join(f"{ref} in {ref.namespace}" for ref in found.choices[:6])
+        emit(
+            Notice(level="info", text=f"“{found.word}” fits {listed}; this is about {found.objects[0] if found.objects else 'the first'}.")
+        )
+    return found
 
 
 def _run_and_answer(query: str, reading: Reading, tools: Tools, emit: Emit) -> str:
@@ -82,6 +105,7 @@ def _run_and_answer(query: str, reading: Reading, tools: Tools, emit: Emit) -> s
         text = only_rows(text, reading.rows)
         tables.append(text)
         investigation.add(Evidence(source=outcome.command, excerpt=text[:2000]))
+    tools.remember(reading.objects)
     emit(AnswerFinished(answer=informational_answer(reading.answer, tables, tuple(investigation.evidence), tuple(records))))
     return "answered"
 

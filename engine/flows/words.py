@@ -11,7 +11,7 @@ from engine.events import Notice, TokensStreamed
 from engine.facts import Answer, ObjectRef
 from engine.flows.tools import Emit, Tools, step
 from engine.llm.provider import ModelError
-from engine.readings import Reading
+from engine.question import Reading
 from engine.resolve import KINDS
 from index.passage import Passage
 

@@ -1,9 +1,11 @@
 """Plain questions: the read command, and a sentence whose numbers come from the API."""
 
+# ruff: noqa: E501 - a question and its answer stand on one line
 import pytest
 
 from engine.cluster.snapshot import RecordedCluster
-from engine.readings import quantity, read
+from engine.question import quantity
+from engine.readings import read
 
 
 @pytest.mark.parametrize(
@@ -88,3 +90,82 @@ def test_only_the_lines_that_were_asked_about_stay_in_a_table() -> None:
     assert only_rows("NAME   READY\nweb    0/1\ncart   1/1", (("shop", "cart"),)).splitlines()[1:] == ["cart   1/1"]
     assert only_rows(table, ()) == table
     assert only_rows(table, (("shop", "gone"),)) == table
+
+
+@pytest.mark.parametrize(
+    ("query", "namespace", "command", "answer"),
+    [
+        ("which pods run on worker-3", "", "kubectl get pods -A --field-selector spec.nodeName=worker-3 -o wide", "1 pod in all namespaces runs on worker-3"),
+        ("which node has the most pods", "shop", "kubectl get pods -A -o wide", "Pods by node, most first: worker-1 36, (no node) 2, worker-2 1, worker-3 1."),
+        ("which namespace has the most pods", "", "kubectl get pods -A", "Pods by namespace, most first: kube-system 5, orders 5, blog 4, payments 4, shop 4."),
+        ("what deployments have no limits", "shop", "kubectl get deployments -n shop", "2 deployments in namespace shop have a container without limits: cart-api, checkout-api."),
+        ("which pods have no requests", "shop", "kubectl get pods -n shop", "0 pods in namespace shop have a container without requests."),
+        ("which deployment has the biggest memory request", "shop", "kubectl get deployments -n shop", "Largest memory requests in namespace shop: cart-api 32Mi, checkout-api 32Mi."),
+        ("list pods with label app.kubernetes.io/name=cart-api", "shop", "kubectl get pods -l app.kubernetes.io/name=cart-api -n shop", "2 pods in namespace shop have the label app.kubernetes.io/name=cart-api: cart-api-7f7f57967c-nc2hb, cart-api-7f7f57967c-t8d4t."),
+        ("logs of cart-api from the last 10 minutes", "shop", "kubectl logs deployment/cart-api -n shop --since=600s", "What Deployment/cart-api logged in the last 10 minutes:"),
+        ("which images are used in shop", "shop", "kubectl get pods -n shop -o custom-columns=POD:.metadata.name,IMAGES:.spec.containers[*].image", "2 images in namespace shop: ghcr.io/acme/cart-api:1.9.0 2×, ghcr.io/acme/checkout-api:2.4.1 2×."),
+        ("what is the storage class of pvc data-orders-db-0", "orders", "kubectl get persistentvolumeclaim data-orders-db-0 -n orders -o wide", "PersistentVolumeClaim/data-orders-db-0: storage class none, Pending."),
+        ("which services have no endpoints", "shop", "kubectl get services -n shop", "1 of 2 services in namespace shop is without a ready endpoint: checkout-api."),
+        ("which deployments are scaled to zero", "crm", "kubectl get deployments -n crm", "1 of 2 deployments in namespace crm is scaled to zero: crm-db."),
+        ("which pvcs are pending", "orders", "kubectl get persistentvolumeclaims -n orders", "1 of 1 persistentvolumeclaim in namespace orders is not bound: data-orders-db-0."),
+        ("which nodes are not ready", "shop", "kubectl get nodes", "1 of 3 nodes in the cluster is not ready: worker-2."),
+        ("what taints does worker-3 have", "shop", "kubectl get node worker-3 -o wide", "Node/worker-3: taints"),
+        ("how many containers are in cart-api", "shop", "kubectl get deployment cart-api -n shop -o wide", "Deployment/cart-api: 1 container: cart-api."),
+        ("compare the replicas of cart-api and checkout-api", "shop", "kubectl get deployments cart-api checkout-api -n shop -o wide", "Deployment/cart-api: 2 wanted, 2 ready; Deployment/checkout-api: 2 wanted, 0 ready."),
+        ("which pods restarted in the last hour", "shop", "kubectl get pods -n shop", "2 pods in namespace shop had a container that restarted within the last hour: checkout-api-7944499549-rmvz9, checkout-api-7944499549-xzpr6."),
+        ("which pods crashed in the last 1 minutes", "blog", "kubectl get pods -n blog", "0 pods in namespace blog had a container that restarted within the last minute."),
+        ("which is the newest namespace", "shop", "kubectl get namespaces --sort-by=.metadata.creationTimestamp", "The newest namespace in the cluster is"),
+        ("list crds", "shop", "kubectl get customresourcedefinitions", "0 customresourcedefinitions in the cluster."),
+    ],
+)  # fmt: skip
+def test_comparisons_filters_and_windows_are_computed_from_the_objects(
+    demo: RecordedCluster, query: str, namespace: str, command: str, answer: str
+) -> None:
+    reading = read(query, demo, namespace)
+    assert reading is not None
+    assert reading.commands == (command,)
+    assert reading.answer.startswith(answer)
+
+
+@pytest.mark.parametrize(
+    ("query", "missing", "near"),
+    [
+        ("list pods in namespace shopp", "There is no namespace “shopp”. Did you mean shop?", ("shop",)),
+        ("list pods in namespace zzz", "There is no namespace “zzz”. There are 17: ", ()),
+        ("list foos", "This cluster has no kind “foos”.", ()),
+        (
+            "how many deploymentz are there",
+            "This cluster has no kind “deploymentz”. Did you mean deployment or deployments?",
+            ("deployment", "deployments"),
+        ),
+        ("logs of cart-apo", "There is no “cart-apo” here. Did you mean cart-api?", ("cart-api",)),
+    ],
+)
+def test_a_namespace_kind_or_name_that_is_not_there_is_told_before_any_command(
+    demo: RecordedCluster, query: str, missing: str, near: tuple[str, ...]
+) -> None:
+    reading = read(query, demo, "shop")
+    assert reading is not None
+    assert reading.commands == ()
+    assert reading.missing.startswith(missing)
+    assert reading.near == near
+
+
+def test_a_name_that_fits_several_offers_them_and_takes_the_chosen_one(demo: RecordedCluster) -> None:
+    reading = read("how old is the pod cart-api", demo, "shop")
+    assert reading is not None
+    assert [ref.name for ref in reading.choices] == ["cart-api-7f7f57967c-nc2hb", "cart-api-7f7f57967c-t8d4t"]
+    chosen = read("how old is the pod cart-api", demo, "shop", chosen=reading.choices[1])
+    assert chosen is not None
+    assert chosen.objects == (reading.choices[1],)
+    assert chosen.choices == ()
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["which pods run on worker-1", "what deployments have no limits", "compare cart-api and checkout-api replicas", "delete pods not running", "scale cart-api to 3", "restart it", "remove all pods with label a=b"],
+)  # fmt: skip
+def test_no_reading_is_ever_a_change(demo: RecordedCluster, query: str) -> None:
+    reading = read(query, demo, "shop")
+    commands = reading.commands if reading is not None else ()
+    assert all(command.split()[:2] in (["kubectl", verb] for verb in ("get", "describe", "logs", "top", "version")) for command in commands)
