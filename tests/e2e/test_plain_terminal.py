@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -95,3 +96,14 @@ def test_a_single_question_asks_at_the_terminal_and_ctrl_c_ends_it(terminal: lis
     child.expect(pexpect.EOF)
     child.close()
     assert child.exitstatus == 130
+
+
+@pytest.mark.terminal
+def test_a_killed_full_screen_session_gives_the_terminal_back(terminal: list[pexpect.spawn]) -> None:
+    child = spawn(terminal, "--demo")
+    child.expect("v1.36")
+    child.kill(signal.SIGTERM)
+    child.expect(re.escape("\x1b[?1049l"))  # the screen from before is shown again
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.signalstatus == signal.SIGTERM

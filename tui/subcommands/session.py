@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from tui.cli import OK, USAGE
+from tui.cli import OK, USAGE, Terminated
 from tui.subcommands.common import complain, opening_of, settings_of
 
 if TYPE_CHECKING:
     from engine.agent import Agent
+    from tui.app import K8sAgentApp
 
 
 def interactive(args: argparse.Namespace) -> int:
@@ -39,10 +40,31 @@ def interactive(args: argparse.Namespace) -> int:
     from tui.app import K8sAgentApp
 
     app = K8sAgentApp(agent, settings)
+    killed = _leave_when_killed(app)
     app.run(mouse=settings.ui.mouse)
+    if killed:
+        raise Terminated(killed[0])
     if app.problem:
         complain(app.problem)
     return app.return_code or OK
+
+
+def _leave_when_killed(app: K8sAgentApp) -> list[int]:
+    """Let SIGTERM and SIGHUP close the session as ctrl+q does, so that commands end and the terminal is given back; which came."""
+    import asyncio
+    import signal
+    from types import FrameType
+
+    came: list[int] = []
+
+    def leave(signum: int, _frame: FrameType | None) -> None:
+        came.append(signum)
+        asyncio.get_running_loop().call_soon_threadsafe(app.exit)
+
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, leave)
+    return came
 
 
 def resume(args: argparse.Namespace) -> int:
