@@ -54,10 +54,10 @@ def _guarded(work: Callable[[], int]) -> int:
             return work()
         finally:
             sys.stdout.flush()
-    except Terminated as stop:
-        _die_by(stop.signum)
-        return INTERRUPTED
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
+        # By its attribute, since `python -m tui.cli` has this module twice, and so the class too.
+        if signum := getattr(stop, "signum", 0):
+            _die_by(signum)
         sys.stderr.write("k8sagent: interrupted\n")
         return INTERRUPTED
     except BrokenPipeError:

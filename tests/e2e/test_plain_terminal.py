@@ -105,5 +105,5 @@ def test_a_killed_full_screen_session_gives_the_terminal_back(terminal: list[pex
     child.kill(signal.SIGTERM)
     child.expect(re.escape("\x1b[?1049l"))  # the screen from before is shown again
     child.expect(pexpect.EOF)
-    child.close()
+    child.wait()
     assert child.signalstatus == signal.SIGTERM

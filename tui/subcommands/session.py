@@ -56,14 +56,16 @@ def _leave_when_killed(app: K8sAgentApp) -> list[int]:
     from types import FrameType
 
     came: list[int] = []
+    ours = [number for number in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(number) is not signal.SIG_IGN]
 
     def leave(signum: int, _frame: FrameType | None) -> None:
         came.append(signum)
+        for number in ours:
+            signal.signal(number, signal.SIG_IGN)
         asyncio.get_running_loop().call_soon_threadsafe(app.exit)
 
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, leave)
+    for number in ours:
+        signal.signal(number, leave)
     return came
 
 
