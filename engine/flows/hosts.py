@@ -5,19 +5,26 @@ from __future__ import annotations
 import platform
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from engine.answer import with_class
 from engine.cancel import CancelToken
 from engine.cluster.objects import Obj
 from engine.cluster.source import ClusterError
+from engine.commands.audit import AuditError
+from engine.commands.lexer import Part, Script, Stage
+from engine.commands.records import Approved, Records
+from engine.commands.runner import CommandResult
 from engine.config import HostSettings
 from engine.events import AnswerFinished, FindingsFound, Notice, QueryClassified, QueryReceived, StepFinished, StepStarted
-from engine.facts import Answer, Evidence, Finding, Remedy, RootCause
+from engine.facts import Answer, Evidence, Finding, Remedy, RootCause, Verdict
 from engine.flows.dispatch import Workshop
 from engine.flows.tools import Emit
 from engine.hosts.check import HostReport, check_host
 from engine.hosts.collect import Collector
 from engine.hosts.names import Host, HostRefused, allowed, check_target, node_hosts
+from engine.hosts.probes import probes
+from engine.hosts.ssh import ssh_argv
 from engine.investigation import Investigation
 from engine.place import Place
 from engine.redact import Redactor
@@ -38,7 +45,7 @@ def check_hosts(agent: Workshop, run: Run, place: Place, names: Sequence[str], *
     except HostRefused as refused:
         run.emit(AnswerFinished(answer=Answer(tier="troubleshooting", text=str(refused))))
         return "refused"
-    reports = look(hosts, agent.settings.hosts, agent.redactor, run.token, run.emit)
+    reports = look(hosts, agent.settings.hosts, agent.redactor, run.token, run.emit, AuditOfHosts(agent.records, place))
     findings = tuple(finding for report in reports for finding in report.findings)
     unseen = tuple(sentence for report in reports for sentence in report.unseen)
     run.emit(FindingsFound(findings=findings, scanned={report.host: report.seen for report in reports}, errors=unseen))
@@ -81,11 +88,41 @@ def _nodes(agent: Workshop, run: Run) -> list[Obj]:
         raise FlowError("cluster", f"the nodes could not be listed: {error}") from error
 
 
+@dataclass(frozen=True, slots=True)
+class AuditOfHosts:
+    """Where the audit's lines on hosts go: one before a host is read (its ssh, or this machine's probes), one after."""
+
+    records: Records
+    place: Place
+
+    def before(self, host: Host, settings: HostSettings, emit: Emit) -> int:
+        """The number of the line; what cannot be written is told, since reading goes on all the same."""
+        argvs = [ssh_argv(host.target, settings)] if host.target else [probe.argv for probe in probes()]
+        script = Script(tuple(Part((Stage(argv),)) for argv in argvs))
+        verdict = Verdict("read", "hosts.probes", "Every row of the fixed table only reads.")
+        try:
+            return self.records.before(script, verdict, f"host check {host.name}", self.place, Approved("settings", "hosts"))
+        except AuditError as error:
+            emit(Notice(level="warning", text=str(error)))
+            return 0
+
+    def after(self, number: int, report: HostReport, problem: str) -> None:
+        """How it ended; a line that cannot be written here is missed by `audit verify`."""
+        self.records.after(number, CommandResult(0 if report.reached else None, "", "", report.seconds, error=problem), 0)
+
+
 def look(
-    hosts: Sequence[Host], settings: HostSettings, redactor: Redactor, token: CancelToken, emit: Emit, ids: Iterator[int] | None = None
+    hosts: Sequence[Host],
+    settings: HostSettings,
+    redactor: Redactor,
+    token: CancelToken,
+    emit: Emit,
+    audit: AuditOfHosts,
+    ids: Iterator[int] | None = None,
 ) -> list[HostReport]:
     """A report of every host, in the order given, each a step of the timeline; raises Cancelled."""
     steps: dict[str, str] = {}
+    lines = {host.name: audit.before(host, settings, emit) for host in hosts}
     for number, host in enumerate(hosts, 1):
         steps[host.name] = f"S{next(ids) if ids is not None else number}"
         way = f" over ssh ({host.target})" if host.target not in ("", host.name) else " over ssh" if host.target else ""
@@ -95,6 +132,7 @@ def look(
     try:
         for bundle in Collector(settings, redactor, token).collect(hosts):
             report = reports[bundle.host] = check_host(bundle)
+            audit.after(lines[report.host], report, bundle.problem)
             id, detail = steps.pop(report.host), _detail(report, bundle.problem)
             emit(StepFinished(id=id, seconds=report.seconds, outcome="done" if report.reached else "failed", detail=detail))
     finally:

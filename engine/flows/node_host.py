@@ -46,8 +46,8 @@ _KUBELET = (
 )
 _SILENT = "HostUnreachable"
 LEADS: Mapping[str, tuple[str, ...]] = {
-    "NodeNotReady": (*_KUBELET, *_NETWORK, *_KERNEL, *_MEMORY, *_SPACE, *_PROCESSES, "ClockSkew", "DiskStalls", "CpuSaturated", _SILENT),
-    "KubeletSilent": (*_KUBELET, *_NETWORK, *_KERNEL, *_MEMORY, "DiskStalls", "CpuSaturated", _SILENT),
+    "NodeNotReady": (*_KUBELET, *_NETWORK, *_KERNEL, *_MEMORY, *_SPACE, *_PROCESSES, "ClockSkew", _SILENT),
+    "KubeletSilent": (*_KUBELET, *_NETWORK, *_KERNEL, *_MEMORY, _SILENT),
     "PodOnLostNode": (*_KUBELET, *_NETWORK, *_KERNEL, *_MEMORY, _SILENT),
     "DiskPressure": _SPACE,
     "FreeDiskSpaceFailed": _SPACE,
@@ -68,6 +68,8 @@ LEADS: Mapping[str, tuple[str, ...]] = {
     "KubeletUnhealthy": _KUBELET,
 }
 """For each code of a node or an eviction the codes of a host that explain it, the surest first."""
+_SURE_ONLY = frozenset({"NodeNotReady", "KubeletSilent", "PodOnLostNode"})
+"""A kubelet that is silent is explained by what is critical or by its own words; a busy host is no reason for it."""
 _NODE_IN_WORDS = re.compile(r"\bnode (\S+?)[,:;.]?(?:\s|$)")
 _NO_ANSWER = re.compile(r"did not answer in time|no way leads to it|nothing listens|its time was up")
 
@@ -82,7 +84,7 @@ def with_hosts(diagnosis: Diagnosis, tools: Tools, emit: Emit) -> Diagnosis:
         way = f"the host of node {', '.join(names)}: [hosts] enabled = true and nodes = true let K8sAgent look over ssh"
         emit(Notice(level="info", text=f"Not looked at: {way}."))
         return _told(diagnosis, [way])
-    from engine.flows.hosts import look
+    from engine.flows.hosts import AuditOfHosts, look
     from engine.hosts.names import HostRefused, check_target, node_hosts
 
     try:
@@ -93,8 +95,9 @@ def with_hosts(diagnosis: Diagnosis, tools: Tools, emit: Emit) -> Diagnosis:
     except (ClusterError, HostRefused) as error:
         return _told(diagnosis, [f"the host of node {', '.join(names)}: {error}"])
     # The question's own budget bounds its hosts too; what is left for the rest is a few seconds.
+    audit = AuditOfHosts(tools.desk.records, tools.place)
     bounded = dataclasses.replace(settings, seconds=min(settings.seconds, max(5.0, tools.left() - 5.0)))
-    return explained(diagnosis, look(wanted, bounded, tools.desk.redactor, tools.token, emit, tools.step_ids))
+    return explained(diagnosis, look(wanted, bounded, tools.desk.redactor, tools.token, emit, audit, tools.step_ids))
 
 
 def leads_to(roots: Sequence[Root]) -> list[str]:
@@ -142,7 +145,7 @@ def _led(root: Root, by_node: Mapping[str, HostReport]) -> Root:
         return root
     found = {f.id: f for f in report.findings if f.severity != "info" and (f.code != _SILENT or _NO_ANSWER.search(f.summary))}
     near = min(
-        (f for f in found.values() if f.code in LEADS[first.code]),
+        (f for f in found.values() if f.code in LEADS[first.code] and _weighs(f, first.code)),
         key=lambda f: (f.severity != "critical", LEADS[first.code].index(f.code), -f.confidence),
         default=None,
     )
@@ -154,6 +157,10 @@ def _led(root: Root, by_node: Mapping[str, HostReport]) -> Root:
     node = dataclasses.replace(first, causes=tuple(dict.fromkeys([*first.causes, near.id])))
     sentences = tuple(f.summary for f in chain)
     return Root(chain[0], (*sentences, *(root.chain or (first.summary,))), root.symptom, (*chain, node, *root.findings[1:]))
+
+
+def _weighs(finding: Finding, code: str) -> bool:
+    return code not in _SURE_ONLY or finding.severity == "critical" or finding.code in _KUBELET
 
 
 def _told(diagnosis: Diagnosis, sentences: Sequence[str]) -> Diagnosis:

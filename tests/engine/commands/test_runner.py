@@ -228,3 +228,30 @@ def test_awk_and_sed_run_in_their_sandbox_where_there_is_one(tmp_path: Path) -> 
     if os.uname().sysname == "Linux":
         assert hardened.stages[2].argv == ("sed", "--sandbox", "-n", "1p")
     assert runner.harden(hardened) == hardened
+
+
+def test_input_is_in_the_pipe_at_once_and_stays_open_as_long_as_the_process_runs(runner: Runner, tmp_path: Path) -> None:
+    program(tmp_path, "reads", "read line; echo got $line; read more && echo open || echo closed")
+    result = runner.run(parse("reads"), stdin=b"one\n", seconds=0.6)
+    assert result.stdout == "got one"
+    assert "time was up" in result.error, "it waited for more instead of seeing an end"
+
+
+def test_more_input_than_a_pipe_surely_takes_is_refused_before_anything_starts(runner: Runner) -> None:
+    with pytest.raises(ValueError, match="at most"):
+        runner.run(parse("cat"), stdin=b"x" * 8193)
+
+
+def test_raw_output_comes_as_bytes_and_nothing_of_it_is_kept(runner: Runner, tmp_path: Path) -> None:
+    program(tmp_path, "odd", r"printf '\033[31m\377'; printf err >&2")
+    chunks: list[bytes] = []
+    result = runner.run(parse("odd"), raw=chunks.append)
+    assert b"".join(chunks) == b"\x1b[31m\xff"
+    assert (result.stdout, result.stderr, result.bytes) == ("", "err", 9)
+
+
+def test_the_agent_of_ssh_is_told_to_ssh_alone() -> None:
+    ours = {"SSH_AUTH_SOCK": "/run/agent", "SSH_ASKPASS": "/bin/ask", "DISPLAY": ":0"}
+    assert environment("ssh", search_path="/bin", kubeconfig=None, source=ours)["SSH_AUTH_SOCK"] == "/run/agent"
+    assert not {"SSH_ASKPASS", "DISPLAY"} & set(environment("ssh", search_path="/bin", kubeconfig=None, source=ours))
+    assert "SSH_AUTH_SOCK" not in environment("kubectl", search_path="/bin", kubeconfig=None, source=ours)

@@ -10,6 +10,7 @@ import pytest
 
 from engine.agent import Agent
 from engine.cluster.connect import Opening
+from engine.commands.audit import verify
 from engine.config import HostSettings, ModelSection, Settings
 from engine.events import (
     AnswerFinished,
@@ -89,3 +90,15 @@ def test_a_cluster_that_does_not_answer_says_so_where_its_nodes_are_wanted(tmp_p
     assert answer is None
     assert isinstance(events[-1], RunFailed)
     assert events[-1].what == "cluster"
+
+
+def test_the_audit_has_a_line_before_and_one_after() -> None:
+    agent = Agent(dataclasses.replace(Settings(), model=ModelSection(provider="none")), save=True)
+    told(agent.check_host())
+    folder, session = agent.sessions.folder, agent.session_id
+    agent.close()
+    assert folder is not None
+    assert [(chain.id, chain.ok) for chain in verify(folder.parent / "audit")] == [(session, True)]
+    text = (folder.parent / "audit" / f"{session}.jsonl").read_text()
+    assert "host check" in text
+    assert "hosts.probes" in text

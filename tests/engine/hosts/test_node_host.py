@@ -108,6 +108,15 @@ def test_a_host_without_a_fault_that_fits_changes_nothing_but_says_it_was_looked
     assert "ClockUnsynchronised" in {f.code for f in after.findings}
 
 
+def test_a_busy_host_is_no_reason_for_a_silent_kubelet() -> None:
+    silent = sick("Ready", "Unknown", "NodeStatusUnknown", "Kubelet stopped posting node status.")
+    before = diagnosed(silent, [deployment(), replicaset(), pod(node="worker-1")])
+    memory = "MemTotal: 16123456 kB\nMemAvailable: 1200000 kB\nSwapTotal: 4194304 kB\nSwapFree: 120000 kB"
+    after = explained(before, [check_host(bundle(memory=memory))])
+    assert after.root_causes == before.root_causes
+    assert "SwapHeavy" in {f.code for f in after.findings}
+
+
 @pytest.mark.parametrize(
     ("problem", "cause"), [("no way leads to it (ssh: No route to host)", True), ("its host key is not known here (ssh: …)", False)]
 )
