@@ -141,7 +141,7 @@ class Desk:
             if verdict.risk == "forbidden":
                 return Outcome("refused", command, verdict, verdict.reason)
             if self.no_kubectl and any(stage.argv[0] == "kubectl" for stage in script.stages):
-                return Outcome("unavailable", command, verdict, f"{self.no_kubectl}. Run it yourself: {command}")
+                return Outcome("unavailable", command, verdict, f"{self.no_kubectl.rstrip('.')}. Run it yourself: {command}")
             if verdict.risk == "read":
                 return self._execute(id, command, script, verdict, Approved("policy", verdict.rule), self.seconds[0])
             barred = self._barred(command)
