@@ -45,6 +45,7 @@ _CODE = re.compile(
     r"\b(?:generate|write|give me|create|make|draft|produce)\b.{0,40}\b(?:script|code|snippet|yaml|manifest|commands?|one-?liner|program|example|template)\b",
     re.I,
 )
+_BETTER = re.compile(rf"^\W*{_POLITE}(?P<word>optimi[sz]e|right-?size|tune|improve|review)\b", re.I)
 _ASKS = re.compile(
     r"^\W*(?:(?:please|pls|can you|could you|would you|will you|i want to|i'?d like to|i need to|let me|help me)\s+)*"
     r"(?P<word>who|what|which|where|when|show|list|get|describe|display|print|count|how many|how much|how old|how long|give me|tell me|find|"
@@ -100,6 +101,9 @@ def classify(query: str) -> Intent:
     code = _CODE.search(text)
     if code:
         return Intent("informational", f'asks for something to be written ("{code.group(0).lower()}")', 0.9)
+    better = _BETTER.match(text)
+    if better:
+        return Intent("informational", f'asks for advice ("{better.group("word").lower()}")', 0.85)
     order = _ORDER.match(text)
     if order and not _is_statement(text, order):
         return Intent("action", f'an order ("{order.group("verb").lower()}")', 0.95)

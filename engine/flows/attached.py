@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from engine.analyzers.logs import analyze_text
 from engine.answer import troubleshooting_answer
-from engine.events import AnswerFinished, FindingsFound
-from engine.facts import RootCause
+from engine.events import AnswerFinished, FindingsFound, Notice
+from engine.facts import Answer, RootCause
 from engine.flows.knowledge import recall, retrieve
 from engine.flows.tools import Emit, Tools, step
+from engine.flows.words import told_problem, told_stream
 from engine.investigation import Investigation
 
 
@@ -24,18 +27,46 @@ def log_diagnosis(query: str, tools: Tools, emit: Emit) -> str:
     causes = tuple(
         RootCause(f.summary, f.object, round(f.confidence, 2), investigation.add_all(f.evidence[:4]), code=f.code) for f in findings[:5]
     )
-    emit(
-        AnswerFinished(
-            answer=troubleshooting_answer(
-                causes=causes,
-                hypotheses=(),
-                evidence=investigation.evidence,
-                fix=findings[0].remedies if findings else (),
-                passages=known.passages if causes else (),
-                quote=known.quote,
-                commands=(),
-                healthy="Nothing in this log looks like a failure.",
-            )
-        )
+    frame = troubleshooting_answer(
+        causes=causes,
+        hypotheses=(),
+        evidence=investigation.evidence,
+        fix=findings[0].remedies if findings else (),
+        passages=known.passages if causes else (),
+        quote=known.quote,
+        commands=(),
+        healthy="Nothing in this log looks like a failure.",
     )
+    emit(AnswerFinished(answer=_with_reading(query, frame, tools, emit)))
     return "answered"
+
+
+def _with_reading(query: str, frame: Answer, tools: Tools, emit: Emit) -> Answer:
+    """The composed answer, and below it what a model reads in the log, each claim looked up there."""
+    speaker = tools.speaker
+    if speaker is None:
+        return frame
+    from engine.llm.grounding import ground
+    from engine.llm.tasks import read_log
+
+    log = tools.redact(tools.attachment)
+    with step(tools, emit, "let the model read the log", "model") as note:
+        text = read_log(
+            speaker.model,
+            "what was pasted",
+            log,
+            told_stream(emit),
+            tools.token,
+            speaker.budget,
+            fence=speaker.fence,
+            deadline=tools.deadline or None,
+            on_problem=told_problem(emit),
+        )
+        note.outcome = "done" if text else "failed"
+    if text is None:
+        return frame
+    grounded = ground(text, frame.evidence, trusted=f"{log}\n{frame.text}\n{query}")
+    if grounded.flagged:
+        emit(Notice(level="info", text=grounded.changed))
+    said = f"{frame.text}\n\nThe model reads the log so: {grounded.text}"
+    return dataclasses.replace(frame, text=said, metrics={**frame.metrics, **speaker.budget.metrics})

@@ -12,7 +12,8 @@ from engine.facts import Answer, Choice, CommandRecord, Evidence
 from engine.flows import without_kubectl
 from engine.flows.tools import Emit, Tools, step
 from engine.flows.which import pick_one
-from engine.flows.words import explain, plan_with_model
+from engine.flows.words import plan_with_model
+from engine.flows.writing import written
 from engine.investigation import Investigation
 from engine.question import Reading
 from engine.readings import read
@@ -22,7 +23,8 @@ from index.passage import Passage
 _ASKS_DOCS = re.compile(
     r"\b(?:how (?:do|can|would|could|should|to)|what (?:happens|is (?:a|an|the difference)|does|are (?:the )?(?:probes|steps|ways))|"
     r"explain|difference|best practice|"
-    r"should (?:i|we)|is it (?:safe|ok)|can i|write|generate|script|snippet|example|manifest|meaning)\b",
+    r"should (?:i|we)|is it (?:safe|ok)|can i|optimi[sz]e|right-?size|tune|improve|review|"
+    r"write|generate|script|snippet|example|manifest|meaning)\b",
     re.I,
 )
 
@@ -117,7 +119,7 @@ def _from_documents(query: str, tools: Tools, emit: Emit) -> str:
         note.detail = f"{len(passages)} passages"
     if passages:
         emit(PassagesFound(passages=tuple(passages)))
-    emit(AnswerFinished(answer=explain(query, tuple(passages), tools, emit)))
+    emit(AnswerFinished(answer=written(query, tuple(passages), tools, emit)))
     return "answered"
 
 

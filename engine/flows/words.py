@@ -10,6 +10,7 @@ from engine.cluster.source import ClusterError
 from engine.events import Notice, TokensStreamed
 from engine.facts import Answer, ObjectRef
 from engine.flows.tools import Emit, Tools, step
+from engine.llm.asking import OutOfTime
 from engine.llm.provider import ModelError
 from engine.question import Reading
 from engine.resolve import KINDS
@@ -34,10 +35,10 @@ def explain(query: str, passages: tuple[Passage, ...], tools: Tools, emit: Emit)
             heard,
             tools.token,
             speaker.budget,
-            facts=f"Earlier in this session:\n{tools.earlier}" if tools.earlier else "",
+            facts=earlier(tools),
             fence=speaker.fence,
             deadline=tools.deadline or None,
-            on_problem=_problem(emit),
+            on_problem=told_problem(emit),
         )
         note.detail = f"{len(words)} pieces" if text else "the passage itself"
         note.outcome = "done" if text else "failed"
@@ -64,7 +65,7 @@ def plan_with_model(query: str, tools: Tools, emit: Emit) -> Reading | None:
         speaker.budget,
         fence=speaker.fence,
         deadline=tools.deadline or None,
-        on_problem=_problem(emit),
+        on_problem=told_problem(emit),
     )
     if found is None or (found.read in ("describe", "logs") and not found.name):
         return None
@@ -121,7 +122,7 @@ def word_diagnosis(query: str, frame: Answer, tools: Tools, emit: Emit) -> Answe
             query=query,
             fence=speaker.fence,
             deadline=tools.deadline or None,
-            on_problem=_problem(emit),
+            on_problem=told_problem(emit),
         )
         if text is None:
             note.detail, note.outcome = "the composed answer stands", "failed"
@@ -134,6 +135,8 @@ def word_diagnosis(query: str, frame: Answer, tools: Tools, emit: Emit) -> Answe
             trusted=f"{frame.text}\n{query}",
         )
         note.detail = f"{len(grounded.flagged)} claims without evidence marked" if grounded.flagged else "every claim has its evidence"
+        if grounded.flagged:
+            emit(Notice(level="info", text=grounded.changed))
     return dataclasses.replace(frame, text=_joined(grounded.text, frame), metrics={**frame.metrics, **speaker.budget.metrics})
 
 
@@ -159,9 +162,24 @@ def _stream(emit: Emit, words: list[str]) -> Callable[[str], None]:
     return heard
 
 
-def _problem(emit: Emit) -> Callable[[ModelError], None]:
+def earlier(tools: Tools) -> str:
+    """What was asked before, for a prompt."""
+    return f"Earlier in this session:\n{tools.earlier}" if tools.earlier else ""
+
+
+def told_stream(emit: Emit) -> Callable[[str], None]:
+    """Text goes out as it is written."""
+    return _stream(emit, [])
+
+
+def told_problem(emit: Emit, instead: str = "The answer comes from the analyzers.") -> Callable[[ModelError], None]:
+    """A model that is of no help is told with what to do, and what stands in its place."""
+
     def tell(error: ModelError) -> None:
         remedy = f" {error.remedy}" if error.remedy else ""
-        emit(Notice(level="warning", text=f"The model was of no help: {error}.{remedy} The answer comes from the analyzers."))
+        if isinstance(error, OutOfTime) and error.kept:
+            emit(Notice(level="warning", text=f"{error}{remedy} What it had written until then stands."))
+        else:
+            emit(Notice(level="warning", text=f"The model was of no help: {error}{remedy} {instead}"))
 
     return tell

@@ -24,6 +24,12 @@ def unusable(model: ChatModel, reason: str) -> Unusable:
     return Unusable(f"The answer of {model.name} was not used: {reason}.", "A larger model does better: /model")
 
 
+class OutOfTime(ModelStalled):
+    """The question's time was up; `kept` says whether what was written until then is good enough to stand."""
+
+    kept: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """What is the same for each try of one task."""
@@ -92,8 +98,8 @@ class Request:
             if timer is not None:
                 timer.cancel()
 
-    def _late(self) -> ModelStalled:
-        return ModelStalled(
+    def _late(self) -> OutOfTime:
+        return OutOfTime(
             f"{self.model.name} was not done within the time that this question has.",
             "Take a smaller model with /model, or raise the seconds in [budget].",
         )

@@ -11,6 +11,7 @@ from typing import Literal
 from engine.facts import Evidence, ObjectRef
 
 ClaimKind = Literal["object", "number", "image", "command", "quotation", "citation"]
+CLAIMS: tuple[ClaimKind, ...] = ("object", "number", "image", "command", "quotation", "citation")
 MARK = "(not in the evidence)"
 STRUCK = "(a command that nobody checked was left out)"
 
@@ -24,7 +25,7 @@ _BLOCK = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
 _CODE = re.compile(r"`([^`\n]+)`")
 _QUOTE = re.compile(r"\"([^\"\n]{3,400})\"|“([^”\n]{3,400})”")
 _CITATION = re.compile(r"\[([ED]\d+)\]")
-_COMMAND = re.compile(r"(?<![\w/-])(?:kubectl|helm|oc)\s+[^\n`]+")
+COMMAND = re.compile(r"(?<![\w/-])(?:kubectl|helm|oc)\s+[^\n`]+")
 _IMAGE = re.compile(
     r"(?<![\w./-])(?:(?:[a-z0-9-]+\.)+[a-z]+(?::\d+)?/[\w./-]*\w(?::[\w.-]*\w|@sha256:[0-9a-f]+)?"
     r"|(?:[\w-]+/)+[\w.-]*\w:[\w.-]*\w|[a-z][a-z0-9-]*:(?:v?\d[\w.-]*\w|v?\d|latest))"
@@ -44,6 +45,7 @@ _PLAIN_WORDS = frozenset(
     "is in of the a an and or that this with without to for from by on at it its which has have had was were are be been can cannot "
     "does do did not will would should could where when because so as but if then than itself selector quota also named called".split()
 )
+_STAND_IN = re.compile(r"(?:my|your|example|some)-[a-z-]+$")
 _TERMS = frozenset({"utf-8", "x86-64", "sha-256", "arm-64", "base-64", "http-2", "tls-1", "ipv-4", "ipv-6", "layer-4", "layer-7"})
 _NAMESPACE_FLAGS = ("-n", "--namespace", "--context")
 _GOING_ON = frozenset("and to then which so or because again after until for shows if".split())
@@ -73,6 +75,15 @@ class Grounded:
     text: str
     flagged: tuple[Flag, ...] = ()
 
+    @property
+    def changed(self) -> str:
+        """What was corrected, as a sentence; "" where nothing was."""
+        marked = [f.text for f in self.flagged if f.kind != "command"]
+        struck = sum(f.kind == "command" for f in self.flagged)
+        parts = [f"marked as not in the evidence: {', '.join(marked[:6])}"] if marked else []
+        parts += [f"{struck} command{'' if struck == 1 else 's'} that nobody checked left out"] if struck else []
+        return f"Corrected after it was written: {'; '.join(parts)}." if parts else ""
+
 
 @dataclass(frozen=True, slots=True)
 class _Claim:
@@ -84,18 +95,25 @@ class _Claim:
 
 
 def ground(
-    text: str, evidence: Sequence[Evidence], known_objects: Iterable[ObjectRef] = (), commands: Iterable[str] = (), *, trusted: str = ""
+    text: str,
+    evidence: Sequence[Evidence],
+    known_objects: Iterable[ObjectRef] = (),
+    commands: Iterable[str] = (),
+    *,
+    trusted: str = "",
+    kinds: Sequence[ClaimKind] = CLAIMS,
 ) -> Grounded:
     """Look up what an answer claims. `trusted` is text of our own making (the result, the question, cited passages); it counts as seen.
 
     Each claim is marked once, where it first stands; a command is struck wherever it stands, since somebody might copy it.
-    General words are no claims; names, numbers and quotations are.
+    General words are no claims; names, numbers and quotations are. `kinds` narrows what is looked up, since an explanation has numbers
+    of its own; names that only stand for one (`my-pod`) are never claims.
     """
     seen = _Seen(evidence, known_objects, commands, trusted)
     flags: list[Flag] = []
     changes: list[tuple[int, int, str]] = []
     for claim in sorted(_claims(text), key=lambda c: c.start):
-        if seen.has(claim):
+        if claim.kind not in kinds or _STAND_IN.match(claim.text) or seen.has(claim):
             continue
         flag = Flag(claim.kind, claim.text)
         if claim.kind == "command":
@@ -128,7 +146,7 @@ class _Seen:
         self._text = _plain("\n".join(pieces))
         self._numbers = set(_DIGITS.findall(self._text))
         self._commands = [_tokens(c) for c in known]
-        self._commands += [_tokens(_command_in(m.group())) for m in _COMMAND.finditer("\n".join(pieces))]
+        self._commands += [_tokens(command_in(m.group())) for m in COMMAND.finditer("\n".join(pieces))]
 
     def has(self, claim: _Claim) -> bool:
         match claim.kind:
@@ -179,8 +197,8 @@ def _claims(text: str) -> Iterator[_Claim]:
         words = match.group(1) or match.group(2)
         if free(match.start(), match.end()):
             yield _Claim("quotation", words, match.start(), match.end())
-    for match in _COMMAND.finditer(text):
-        command = _command_in(match.group())
+    for match in COMMAND.finditer(text):
+        command = command_in(match.group())
         end = match.start() + len(command)
         if free(match.start(), end):
             yield _Claim("command", command, match.start(), end)
@@ -213,7 +231,7 @@ def _in_block(block: re.Match[str]) -> Iterator[_Claim]:
     at = block.start(2)
     for line in block.group(2).splitlines(keepends=True):
         bare = line.strip().removeprefix("$ ")
-        if _COMMAND.match(bare):
+        if COMMAND.match(bare):
             yield _Claim("command", bare, at, at + len(line.rstrip("\n")), in_block=True)
         at += len(line)
 
@@ -221,7 +239,7 @@ def _in_block(block: re.Match[str]) -> Iterator[_Claim]:
 def _kind_of(code: str) -> ClaimKind | None:
     """What a stretch of inline code claims; None for a general word such as a field or a kind."""
     word = code.strip()
-    if _COMMAND.match(word):
+    if COMMAND.match(word):
         return "command"
     if _IMAGE.fullmatch(word):
         return "image"
@@ -237,7 +255,7 @@ def _bare(code: str, kind: ClaimKind) -> str:
     return match.group(1) if match else code.strip()
 
 
-def _command_in(line: str) -> str:
+def command_in(line: str) -> str:
     """The command at the beginning of a line, without a remark behind it."""
     return re.split(r"\s{2,}|\s[(#]", line)[0].rstrip(" .,;:)")
 

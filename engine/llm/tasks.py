@@ -6,13 +6,14 @@ A budget, a fence and a deadline belong to one question and are passed to each o
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from engine.cancel import CancelToken
 from engine.facts import Evidence, Tier
-from engine.llm.asking import Request, unusable
+from engine.llm.asking import OutOfTime, Request, unusable
 from engine.llm.budget import Budget, estimator_of, window_of
 from engine.llm.cutting import cut, fit_evidence, fit_passages
 from engine.llm.fence import Fence
@@ -289,6 +290,11 @@ def write(
         reason = unfit(text, about=about, query=query)
         if reason:
             raise unusable(model, reason)
+    except OutOfTime as error:
+        best = _sentences(text) if shown else ""
+        error.kept = bool(best) and not unfit(best, about=about, query=query)
+        _tell(on_problem, error)
+        return f"{best} …" if error.kept else None
     except ModelError as error:
         _tell(on_problem, error)
         return None
@@ -297,6 +303,14 @@ def write(
     if not shown:
         on_text(text)
     return text.strip()
+
+
+def _sentences(text: str) -> str:
+    """The whole sentences at the beginning of a text, outside of a code block that is still open; "" where there is none."""
+    if text.count("```") % 2:
+        text = text[: text.rindex("```")]
+    ends = [m.end() for m in re.finditer(r"[.!?](?:\s*\[[ED]\d+\])*(?=\s|$)", text)]
+    return text[: ends[-1]].strip() if ends else ""
 
 
 def _decide(
