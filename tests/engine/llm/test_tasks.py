@@ -13,7 +13,7 @@ from fakes.scripted import Counts, Cut, Endless, Fail, Recorded, Say, Wait
 
 from engine.cancel import Cancelled, CancelToken
 from engine.facts import Evidence
-from engine.llm.asking import Unusable
+from engine.llm.asking import OutOfTime, Unusable
 from engine.llm.budget import Budget, BudgetSpent
 from engine.llm.ollama import OllamaModel
 from engine.llm.prompts.shapes import ReadPlan
@@ -199,7 +199,7 @@ class ByHand:
         self.cancelled = True
 
 
-def test_at_the_end_of_a_questions_time_the_model_is_given_up(connect, monkeypatch):
+def test_at_the_end_of_a_questions_time_whole_sentences_stand_and_it_is_said(connect, monkeypatch):
     monkeypatch.setattr("engine.llm.asking.threading.Timer", ByHand)
     monkeypatch.setattr(ByHand, "started", [])
     problems: list[ModelError] = []
@@ -210,14 +210,29 @@ def test_at_the_end_of_a_questions_time_the_model_is_given_up(connect, monkeypat
             timer = ByHand.started[0]
             timer.ring(*timer.args)
 
-        assert worded(model, ring, on_problem=problems.append, deadline=time.monotonic() + 60) is None
+        text = worded(model, ring, on_problem=problems.append, deadline=time.monotonic() + 60)
+        assert text == "Root cause: Deployment/checkout-api in shop starts without STRIPE_API_KEY and exits with code 1. [E1] …"
         assert server.chats[0].gone.wait(5)
         assert ByHand.started[0].cancelled
         assert 50 < ByHand.started[0].seconds <= 60
         assert classify(model, "the thing", on_problem=problems.append, deadline=time.monotonic() - 1) is None
         assert len(server.chats) == 1, "what comes too late is not even sent"
-    assert [type(p) for p in problems] == [ModelStalled] * 2
+    assert [(type(p), p.kept) for p in problems] == [(OutOfTime, True), (OutOfTime, False)]
     assert "[budget]" in problems[0].remedy
+
+
+@pytest.mark.parametrize("said", ["Root cause: Deployment/checkout-api in", "Bananas are yellow. The moon is made of cheese. It is so. "])
+def test_what_is_no_sentence_or_beside_the_point_does_not_stand_when_time_is_up(connect, monkeypatch, said):
+    monkeypatch.setattr("engine.llm.asking.threading.Timer", ByHand)
+    monkeypatch.setattr(ByHand, "started", [])
+    problems: list[ModelError] = []
+    with OllamaServer([Say(said * 2), Wait()]) as server:
+
+        def ring(_: str) -> None:
+            ByHand.started[0].ring(*ByHand.started[0].args)
+
+        assert worded(connect(server), ring, on_problem=problems.append, deadline=time.monotonic() + 60) is None
+    assert [(type(p), p.kept) for p in problems] == [(OutOfTime, False)]
 
 
 def test_no_server_means_none_and_the_way_to_start_one(connect):
