@@ -29,7 +29,8 @@ def session(host: str, *, save: bool = False, **model: Any) -> Iterator[Agent]:
     agent = Agent(dataclasses.replace(Settings(), model=section, budget=patient), Opening(demo=True), save=save)
     agent.start()
     try:
-        agent.model_health()
+        while agent.status.model_state == "unknown":
+            agent.model_health()
         yield agent
     finally:
         agent.close()
