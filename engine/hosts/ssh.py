@@ -104,6 +104,6 @@ def problem(stderr: str, target: str) -> tuple[str, str]:
     for pattern, words, fix in _PROBLEMS:
         if re.search(pattern, stderr, re.IGNORECASE):
             line = next(line for line in stderr.splitlines() if re.search(pattern, line, re.IGNORECASE))
-            return f"{words} (ssh: {' '.join(line.split())[:200]})", fix.format(host=host, target=target)
+            return f"{words} (ssh: {' '.join(line.split()).removeprefix('ssh: ')[:200]})", fix.format(host=host, target=target)
     said = " ".join(stderr.split())[-200:]
     return (f"ssh failed: {said}" if said else "ssh ended without a word"), f"Try it by hand: ssh {target} true"
