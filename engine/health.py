@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engine.cluster.access import NEVER
+from engine.cluster.access import NEVER, Access
 from engine.commands.programs import CREDENTIAL_NAMES, CREDENTIAL_PREFIXES, FALLBACK_PATH, environment
 from engine.resources import state_folder
 
@@ -31,26 +31,25 @@ class Check:
 
 def check_all(agent: Agent) -> list[Check]:
     """All checks, in the order a new user mends them; blocks for a few seconds at most."""
-    looks: tuple[Callable[[Agent], Check | None], ...] = (
+    looks: tuple[Callable[[Agent], Check | list[Check] | None], ...] = (
         _config,
         _kubectl,
         _cluster,
         _versions,
         _permissions,
-        _identity,
         _model,
         _index,
         _folders,
     )
-    checks = []
+    checks: list[Check] = []
     for look in looks:
         try:
-            found = look(agent)
+            found: Check | list[Check] | None = look(agent)
         except Exception as error:  # noqa: BLE001 — a check that breaks is itself a finding
             name = look.__name__.strip("_")
             found = Check(name, False, f"could not be checked: {error}", "report this with the command that you ran", needed=False)
         if found is not None:
-            checks.append(found)
+            checks += found if isinstance(found, list) else [found]
     return checks
 
 
@@ -131,10 +130,16 @@ def _versions(agent: Agent) -> Check | None:
     return Check("versions", False, detail, fix, needed=False)
 
 
-def _permissions(agent: Agent) -> Check:
+def _permissions(agent: Agent) -> list[Check]:
+    """What may not be read, by kind; and a warning about an identity that may do everything."""
     if agent.status.cluster_state != "ok":
-        return Check("permissions", False, "unknown, since the cluster is not reachable", "mend the cluster first", needed=False)
+        return [Check("permissions", False, "unknown, since the cluster is not reachable", "mend the cluster first", needed=False)]
     found = agent.cluster.access(agent.status.namespace)
+    rights = _rights(agent, found)
+    return [rights, _unlimited(agent)] if found.unlimited else [rights]
+
+
+def _rights(agent: Agent, found: Access) -> Check:
     missing = [name for name in found.missing if name not in NEVER]
     # Without Secrets only their certificates and missing keys go unseen, and not being able to read them is worth that.
     left_out = "; Secrets may not be listed, which is fine" if len(missing) < len(found.missing) else ""
@@ -149,9 +154,7 @@ def _permissions(agent: Agent) -> Check:
     return Check("permissions", True, f"all kinds that the analyzers read can be listed{left_out}")
 
 
-def _identity(agent: Agent) -> Check | None:
-    if agent.status.cluster_state != "ok" or agent.status.recording or not agent.cluster.access("").unlimited:
-        return None
+def _unlimited(agent: Agent) -> Check:
     return Check(
         "identity",
         False,
