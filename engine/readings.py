@@ -190,8 +190,8 @@ def _breakdown(kind: KindWord, objects: Sequence[Obj], q: Question) -> str:
     return ": " + ", ".join(f"{count} {state}" for state, count in states.most_common())
 
 
-def _no_namespace(q: Question) -> Reading | None:
-    """A namespace that is named as such and is not there."""
+def no_namespace(q: Question) -> Reading | None:
+    """What is said of a namespace that is named as such and is not there; None where none is, or it is there."""
     named = re.search(r"(?:\bnamespace|\bns|(?:^|\s)-n)[ =]+[\"'`]?([a-z0-9][-a-z0-9]*)", q.text, re.I)
     if named is None or named.group(1).lower() in _NO_NAMES:
         return None
@@ -243,7 +243,7 @@ def _other_kind(q: Question) -> Reading | None:
 
 
 _BEFORE: tuple[tuple[str, Callable[[Question], Reading | None]], ...] = (
-    (r"\b(?:namespace|ns)[ =]|(?:^|\s)-n[ =]", _no_namespace),
+    (r"\b(?:namespace|ns)[ =]|(?:^|\s)-n[ =]", no_namespace),
     (r"\bkubectl\s+(?:get|describe|logs|top|version|explain|events|api-resources|cluster-info|rollout (?:status|history))\b", _literal),
 )
 _SHAPES: tuple[tuple[str, Callable[[Question], Reading | None]], ...] = (

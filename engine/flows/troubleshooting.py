@@ -12,7 +12,7 @@ from engine.answer import troubleshooting_answer, with_class
 from engine.casebook import Case
 from engine.cluster.source import ClusterError
 from engine.events import AnswerFinished, FindingsFound, Notice
-from engine.facts import Answer, Finding, ObjectRef, RootCause, Steering
+from engine.facts import Answer, Choice, Finding, ObjectRef, RootCause, Steering
 from engine.flows.inquiry import Inquiry
 from engine.flows.knowledge import Knowledge, recall, retrieve
 from engine.flows.node_host import with_hosts
@@ -22,6 +22,8 @@ from engine.flows.tools import Emit, Tools, step
 from engine.flows.which import which
 from engine.flows.words import word_diagnosis
 from engine.investigation import Investigation
+from engine.question import Question
+from engine.readings import no_namespace
 from engine.run import FlowError
 
 
@@ -74,6 +76,7 @@ def troubleshooting(query: str, tools: Tools, emit: Emit, said: tuple[Steering, 
 def _analyze(query: str, tools: Tools, emit: Emit) -> _Seen:
     with step(tools, emit, "read the cluster and analyze", "cluster") as note:
         try:
+            tools = _in_a_known_namespace(query, tools, emit)
             seen = _diagnose(query, tools, tools.place.namespace)
             seen = _look_elsewhere(query, emit, seen)
             seen = _among_namesakes(query, emit, seen)
@@ -83,6 +86,20 @@ def _analyze(query: str, tools: Tools, emit: Emit) -> _Seen:
     diagnosis = with_hosts(seen.diagnosis, seen.tools, emit)
     emit(FindingsFound(findings=diagnosis.findings, scanned=diagnosis.scanned, errors=diagnosis.unknown))
     return dataclasses.replace(seen, diagnosis=diagnosis)
+
+
+def _in_a_known_namespace(query: str, tools: Tools, emit: Emit) -> Tools:
+    """A namespace that the question names and that is not there is told; of similar ones the person may choose."""
+    missing = no_namespace(Question(query, tools.source, tools.place.namespace, tools.token))
+    if missing is None:
+        return tools
+    said = missing.missing.partition(" Did you mean")[0]
+    picked = tools.choose(f"{said} Which is meant?", [Choice(name, name) for name in missing.near]) if missing.near else ""
+    if not picked:
+        emit(Notice(level="warning", text=f"{missing.missing} Looking at {tools.place.namespace or 'all namespaces'}."))
+        return tools
+    place = dataclasses.replace(tools.place, namespace=picked)
+    return dataclasses.replace(tools, place=place, desk=tools.desk.at(place))
 
 
 def _diagnose(query: str, tools: Tools, namespace: str) -> _Seen:

@@ -6,12 +6,24 @@ import dataclasses
 from collections.abc import Iterator
 
 import pytest
+from fakes.ollama_server import OllamaServer
+from fakes.scripted import Say, Wait
 
 from engine.agent import Agent, Busy, NothingToSteer
 from engine.casebook import spelt_out
 from engine.cluster.connect import Opening
-from engine.config import ClusterSettings, KubectlSettings, ModelSection, Settings
-from engine.events import AnswerFinished, CommandProposed, Event, EvidenceAdded, HypothesisUpdated, Notice, Steered
+from engine.config import BudgetSettings, ClusterSettings, KubectlSettings, ModelSection, Settings
+from engine.events import (
+    AnswerFinished,
+    ChoiceRequested,
+    CommandProposed,
+    Event,
+    EvidenceAdded,
+    HypothesisUpdated,
+    Notice,
+    Steered,
+    TokensStreamed,
+)
 from engine.facts import Answer, Hypothesis, ObjectRef, Steering
 from engine.run import Run
 from engine.session import read
@@ -199,3 +211,46 @@ def test_steering_another_kind_of_question_is_refused(agent: Agent) -> None:
             with pytest.raises(Busy):
                 agent.steer(Steering("pin", hypothesis="H1"))
             run.cancel()
+
+
+def test_when_the_time_is_up_the_best_answer_so_far_is_given_and_says_so(agent: Agent) -> None:
+    agent.settings = dataclasses.replace(SETTINGS, budget=BudgetSettings(troubleshooting_seconds=0.01))
+    events = told(agent.ask(QUESTION))
+    answer = answer_of(events)
+    assert commands(events) == []
+    assert "STRIPE_API_KEY" in answer.root_causes[0].summary
+    assert "Time is up (0 s" in answer.text
+
+
+def test_a_namespace_that_is_not_there_is_chosen_or_told(agent: Agent) -> None:
+    query = "why is checkout-api in namespace shopp restarting?"
+    nobody = []
+    for event in (run := agent.ask(query)).events():
+        nobody.append(event)
+        if isinstance(event, ChoiceRequested):
+            assert [choice.id for choice in event.request.choices] == ["shop"]
+            run.pick(event.request.id, "")
+    assert any("There is no namespace “shopp”. Did you mean shop? Looking at shop." in e.text for e in nobody if isinstance(e, Notice))
+
+
+@pytest.mark.kubectl
+def test_what_is_said_while_the_model_words_the_answer_is_heard_before_it_is_given() -> None:
+    gate = Wait()
+    words = "The container checkout-api exits since the environment variable STRIPE_API_KEY is not set [E1]. " * 2
+    with OllamaServer((Say(words), gate), default=(Say(words),)) as server:
+        settings = dataclasses.replace(SETTINGS, model=ModelSection(host=server.url), kubectl=KubectlSettings())
+        agent = Agent(settings, Opening(demo=True), save=False)
+        agent.start()
+        try:
+            run = agent.ask(QUESTION)
+            events = []
+            for event in run.events():
+                events.append(event)
+                if isinstance(event, TokensStreamed) and not gate.gate.is_set():
+                    assert agent.steer(Steering("refute", hypothesis="H1", text="we set it")) is run
+                    gate.gate.set()
+        finally:
+            agent.close()
+    (answer,) = [e.answer for e in events if isinstance(e, AnswerFinished)]
+    assert answer.root_causes == ()
+    assert last_words(events)["H1"].status == "refuted"
