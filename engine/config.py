@@ -153,7 +153,7 @@ class ApiSettings:
 class UiSettings:
     """[ui]"""
 
-    theme: Literal["dark", "light", "contrast"] = "dark"
+    theme: Literal["dark", "light", "contrast", "colorblind"] = "dark"
     mouse: bool = True
 
 

@@ -113,6 +113,9 @@ ACTIONS: tuple[Action, ...] = (
         slash=("export",),
         argument="[FILE.md|.json|.txt]",
     ),
+    Action(
+        "setup", "First steps", "What was found of cluster, kubectl and model; download a model, open the demo", "setup", slash=("setup",)
+    ),
     Action("health", "Health", "Cluster, kubectl, model, index and permissions, each with the way to mend it", "health", slash=("health",)),
     Action(
         "host",
@@ -173,10 +176,32 @@ ACTIONS: tuple[Action, ...] = (
     ),
     Action("maximise", "Maximise pane", "Give the whole width to the focused pane, and back", "maximise", "f4"),
     Action("panes", "Hide panes", "Hide or show the right column", "toggle_panes", "f3"),
-    Action("theme", "Next theme", "Dark, light, high contrast", "next_theme", slash=("theme",), argument="[dark|light|contrast]"),
+    Action("grow", "Enlarge pane", "Give the focused pane more room", "grow(1)", "plus,ctrl+down", "+"),
+    Action("shrink", "Shrink pane", "Give the focused pane less room", "grow(-1)", "underscore,ctrl+up", "_"),
+    Action(
+        "divider-right", "Widen the chat", "Move the line between chat and right column; the mouse drags it", "divider(1)", "ctrl+right"
+    ),
+    Action(
+        "divider-left", "Narrow the chat", "Move the line between chat and right column; the mouse drags it", "divider(-1)", "ctrl+left"
+    ),
+    Action(
+        "theme",
+        "Next theme",
+        "Dark, light, high contrast, colour-blind safe",
+        "next_theme",
+        slash=("theme",),
+        argument="[dark|light|contrast|colorblind]",
+    ),
     Action("mouse", "Mouse", "Let go of the mouse, so that the terminal itself selects text; and back", "toggle_mouse"),
     Action("copy-answer", "Copy last answer", "Copy the last answer as text", "copy_answer"),
     Action("copy-command", "Copy last command", "Copy the last command that ran", "copy_command"),
+    Action(
+        "history-search",
+        "Search past questions",
+        "What was asked before, in earlier sessions too; enter brings it into the prompt",
+        "search_history",
+        "ctrl+t",
+    ),
     Action("resend", "Edit last question", "Bring the last question back into the prompt; enter sends it again", "edit_last", "ctrl+r"),
     Action("bar", "Command bar", "Type a command such as :ns, :ctx, :nodes, :events, :q", "command_bar", "colon", ":", palette=False),
     # panes
@@ -434,13 +459,24 @@ def key_text(action: Action) -> str:
 
 def key_name(key: str) -> str:
     """Textual's name of a key as people write it."""
-    return {"question_mark": "?", "slash": "/", "colon": ":"}.get(key, key.replace("ctrl+", "^"))
+    return {"question_mark": "?", "slash": "/", "colon": ":", "plus": "+", "underscore": "_"}.get(key, key.replace("ctrl+", "^"))
+
+
+ARROWS = frozenset({"ctrl+left", "ctrl+right", "ctrl+up", "ctrl+down"})
+"""Keys that move in the prompt while it has the focus."""
 
 
 def bindings(where: Where, *, priority: bool = False) -> list[Binding]:
     """Textual bindings of the actions that belong to a place and have an action to run; a key that types a character never has priority."""
     return [
-        Binding(key, action.run, action.title, show=False, priority=priority and key.startswith(("ctrl+", "f")), id=action.id)
+        Binding(
+            key,
+            action.run,
+            action.title,
+            show=False,
+            priority=priority and key.startswith(("ctrl+", "f")) and key not in ARROWS,
+            id=action.id,
+        )
         for action in ACTIONS
         for key in action.keys.split(",")
         if action.where == where and action.keys and action.run

@@ -17,7 +17,8 @@ from textual.widgets import Static
 from tui.actions import bindings, footer, use_keys
 from tui.first_frame import FirstFrame
 from tui.session_app import SessionApp
-from tui.theme import THEMES
+from tui.text import cut, one_line, seconds
+from tui.theme import THEMES, for_few_colours
 from tui.widgets.key_bar import KeyBar
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from tui.panes.timeline import TimelinePane
     from tui.run_view import RunView
     from tui.widgets.block import Block
+    from tui.widgets.completions import Completions
     from tui.widgets.prompt import Prompt
 
 ESC_WITHIN = 3.0
@@ -48,7 +50,8 @@ def _palette() -> type[Provider]:
 class K8sAgentApp(SessionApp):
     """The full-screen session. `agent` is one, or makes one once the first frame is painted. `clock` counts seconds; `folder` is where
     history and saved outputs go (None: beside the session's transcripts, nowhere when those are not kept). `moving=False` stops spinner
-    and blinking; `frame` is the least time in seconds between two paints of what came in.
+    and blinking; `frame` is the least time in seconds between two paints of what came in; `few_colours` says that
+    the terminal has 256 of them.
     """
 
     TITLE = "K8sAgent"
@@ -68,6 +71,7 @@ class K8sAgentApp(SessionApp):
         folder: Path | None = None,
         moving: bool = True,
         frame: float | None = None,
+        few_colours: bool = False,
     ) -> None:
         super().__init__(agent, settings, clock, folder, frame)
         self.set_keymap(use_keys(settings.keys, settings.origins))
@@ -78,7 +82,7 @@ class K8sAgentApp(SessionApp):
         self._unsubscribe: Callable[[], None] = lambda: None
         self._escaped = float("-inf")
         for theme in THEMES.values():
-            self.register_theme(theme)
+            self.register_theme(for_few_colours(theme) if few_colours else theme)
         self.theme = THEMES[settings.ui.theme].name
 
     # what stands where
@@ -110,6 +114,7 @@ class K8sAgentApp(SessionApp):
             await screen.query_one("#first").remove()
             await screen.mount(self.workspace, after=self.header)
             await screen.query_one("#prompt-row").mount(self.prompt)
+            await screen.mount(self.completions)
         self.ready = True
         self._fit(self.size.width, self.size.height)
         screen.set_focus(self.prompt)
@@ -157,12 +162,24 @@ class K8sAgentApp(SessionApp):
 
     def _beat(self) -> None:
         """What really moves: the running step's spinner and its seconds."""
+        self.say_what_runs()
         view = self.current
         if view is not None and view.running and not self.asking:
             self.workspace.timeline.beat += 1
             now = self.clock()
             self.workspace.timeline.show(view, now)
             self.workspace.chat.update(view.id, now)
+
+    def say_what_runs(self) -> None:
+        """What is under way and for how long, at the end of the footer."""
+        running = self.running
+        words = ""
+        if running:
+            view = running[-1]
+            step = view.step
+            words = view.waits_for or (one_line(step.title) if step else one_line(view.query))
+            words = f"{cut(words, 30)} · {seconds(view.elapsed(self.clock()))} s" + (f" · {len(running)} run" if len(running) > 1 else "")
+        self.query_one("#footer", KeyBar).say(words)
 
     # approvals
 
@@ -286,9 +303,17 @@ class K8sAgentApp(SessionApp):
         self.background.run(
             "names",
             lambda: self.agent.cluster.names(prefix),
-            lambda names: self.prompt.offer(f"@{prefix}", [f"@{n} " for n in names[:20]]),
-            self.tell_error,
+            lambda names: self.prompt.choices_for(f"@{prefix}", [(f"@{n} ", "") for n in names[:20] if n != prefix]),
+            lambda _: None,
         )
+
+    def on_prompt_offers(self, event: Prompt.Offers) -> None:
+        row = self.screen_stack[0].query_one("#prompt-row")
+        self.completions.show(event.choices, event.marked, row.size.height + row.styles.gutter.height + 1)
+
+    def on_completions_taken(self, event: Completions.Taken) -> None:
+        self.prompt.take(event.index)
+        self.prompt.focus()
 
     def on_block_asked(self, event: Block.Asked) -> None:
         self.action_block(event.what, event.text)
@@ -344,6 +369,10 @@ DIALOG_BLOCKS = frozenset(
         "edit_last",
         "command_bar",
         "peel",
+        "grow",
+        "divider",
+        "setup",
+        "search_history",
         "next_mode",
         "undo",
         "grants",

@@ -79,6 +79,7 @@ class Inbox:
             app.workspace.chat.update(view.id, now)
         if app.current is not None and app.current.id in touched:
             app.workspace.timeline.show(app.current, now)
+        app.say_what_runs()
         app.ask_next()
         return taken
 

@@ -12,7 +12,7 @@ from tui.text import one_line, plain
 if TYPE_CHECKING:
     from engine.llm.provider import ModelInfo
     from engine.models import Switched
-    from tui.widgets.flow import Para
+    from tui.screens.picker import Choice
 
 STATE_WORDS = {
     "ok": "answers",
@@ -21,6 +21,15 @@ STATE_WORDS = {
     "off": "is switched off",
     "asks": "is on another machine and waits for your yes",
 }
+
+
+def _choice(info: ModelInfo, current: str) -> Choice:
+    from engine.models import model_line
+    from tui.screens.picker import Choice
+
+    mine = info.name == current
+    about = one_line(model_line(info)).removeprefix(one_line(info.name)).strip(" ,;:—-")
+    return Choice(info.name, info.name, ("●", "$good") if mine else ("·", "$quiet"), f"{'now  ' if mine else ''}{about}")
 
 
 class ModelApp(AskingApp):
@@ -35,35 +44,24 @@ class ModelApp(AskingApp):
         self.with_argument["context"] = self._context_word
 
     def action_model(self) -> None:
-        """Say which model answers and which others the server has."""
-        from tui.screens.dialog import Reader
+        """Pick one of the server's models; it answers from the next question on."""
+        from tui.screens.picker import Picker
 
-        page = Reader(Content("model").stylize("bold $strong"), self._model_paras([], "looking …"))
-        self.push_screen(page)
+        status = self.agent.status
+        words = f"{one_line(status.model) or 'none'} {STATE_WORDS[status.model_state]}; /model pull NAME downloads one"
+        picker = Picker("model", words)
+
+        def picked(name: str | None) -> None:
+            if name is not None and name != status.model:
+                self._model_word(name)
+
+        self.push_screen(picker, picked)
         self.background.run(
             "models",
             self.agent.models,
-            lambda found: page.show(self._model_paras(found, "")),
-            lambda error: page.show(self._model_paras([], "")) if page.is_attached else None,
+            lambda found: picker.show([_choice(info, status.model) for info in found]),
+            lambda error: picker.fail(one_line(f"{error} {getattr(error, 'remedy', '')} Without a model the analyzers answer.")),
         )
-
-    def _model_paras(self, found: list[ModelInfo], note: str) -> list[Para]:
-        from engine.models import model_line
-        from tui.widgets.flow import Para, blank
-
-        status = self.agent.status
-        head = f"{plain(status.model) or 'the model'} {STATE_WORDS[status.model_state]}"
-        paras = [Para(Content(head).stylize("$strong"))]
-        if status.model_note or note:
-            paras.append(Para(Content(one_line(note or status.model_note)).stylize("$quiet")))
-        if found:
-            paras.append(blank())
-        for info in found:
-            mine = info.name == status.model
-            lead = Content("● " if mine else "  ").stylize("$good")
-            paras.append(Para(Content(one_line(model_line(info))).stylize("$strong" if mine else "$quiet"), lead))
-        hint = "/model NAME takes another one, /model pull NAME downloads one. Without a model the analyzers answer; /health helps to mend."
-        return [*paras, blank(), Para(Content(hint).stylize("$quiet"))]
 
     def action_tokens(self) -> None:
         """Say what stands in the model's window and what it cost."""

@@ -13,6 +13,9 @@ from tui.model_app import ModelApp
 from tui.text import one_line, plain
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from engine.cluster.source import ContextInfo
     from tui.screens.docs import Trail
     from tui.widgets.flow import Para
 
@@ -23,6 +26,9 @@ class PagesApp(ModelApp):
     def __init__(self) -> None:
         super().__init__()
         self.docs_trail: Trail | None = None
+        self.wants_demo = False
+        """Whether the session ends in order to begin again on the recorded cluster."""
+        self.setup_offered = False
         self.with_argument["docs"] = self._docs
 
     def action_help(self) -> None:
@@ -39,6 +45,54 @@ class PagesApp(ModelApp):
         page = health_screen()
         self.push_screen(page)
         self.background.run("health", self.agent.health, lambda checks: page.show(health_paras(checks)), self.tell_error)
+
+    def action_setup(self) -> None:
+        """Open the first-run page and fill it once the checks are done."""
+        from tui.screens.setup import SetupScreen, Wish
+
+        if self.screen.is_modal:
+            return
+        model = self.agent.status.model
+        page = SetupScreen(model)
+
+        def wished(what: Wish | None) -> None:
+            match what:
+                case "demo":
+                    self.wants_demo = True
+                    self.exit()
+                case "pull":
+                    self.send(f"/model pull {model}")
+                case "context":
+                    self.call_later(self.run_action, "pick_context")
+                case "again":
+                    self.call_later(self.run_action, "setup")
+
+        self.push_screen(page, wished)
+        self.background.run("health", self.agent.health, page.show, self.tell_error)
+
+    def offer_setup(self) -> None:
+        """Open the first-run page by itself when there is no context to go to: nothing else would help."""
+
+        def known(contexts: Sequence[ContextInfo]) -> None:
+            if not contexts and self.workspace.chat.empty and not self.prompt.text:
+                self.action_setup()
+
+        if not self.setup_offered:
+            self.setup_offered = True
+            self.background.run("contexts at first", self.agent.cluster.contexts, known, lambda _: known(()))
+
+    def action_search_history(self) -> None:
+        """Search what was asked before, in this session and earlier ones; enter brings it into the prompt."""
+        from tui.screens.picker import Choice, Picker
+
+        entries = list(dict.fromkeys(reversed(self.prompt.past.entries)))
+        choices = [Choice(str(number), one_line(entry)) for number, entry in enumerate(entries)]
+
+        def picked(number: str | None) -> None:
+            if number is not None:
+                self.prompt.put(entries[int(number)])
+
+        self.push_screen(Picker("asked before", "the newest first", choices), picked)
 
     def action_docs(self) -> None:
         self.read_docs(None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from engine.facts import Finding
@@ -22,7 +22,8 @@ Lists = tuple["Sequence[WorkloadRow]", "Sequence[NodeRow]", "Sequence[EventRow]"
 class ClusterReading:
     """One pull at a time for rows and one for findings; results for a place that was left meanwhile are thrown away."""
 
-    def __init__(self, agent: Agent, background: Background, workspace: Workspace) -> None:
+    def __init__(self, agent: Agent, background: Background, workspace: Workspace, nowhere: Callable[[], None] = lambda: None) -> None:
+        """`nowhere` is called when the cluster cannot be reached."""
         self._agent = agent
         self._background = background
         self._workspace = workspace
@@ -30,6 +31,7 @@ class ClusterReading:
         self._rows: ClusterRows | None = None
         self._findings: Sequence[Finding] | None = None
         self._began = False
+        self._nowhere = nowhere
 
     def begin(self) -> None:
         """The engine was started: read as soon as the cluster is there."""
@@ -47,6 +49,7 @@ class ClusterReading:
         self.welcome()
         if status.cluster_state == "unreachable":
             self._workspace.cluster.fail(status.cluster_note)
+            self._nowhere()
         elif status.cluster_state == "ok":
             self.pull()
 

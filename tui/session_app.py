@@ -20,12 +20,14 @@ if TYPE_CHECKING:
     from engine.events import Event
     from engine.facts import ObjectRef
     from tui.bridge import Bridge
+    from tui.widgets.completions import Completions
 
 
 class SessionApp(SessionsApp):
     """The actions of the table by their Textual names, and the state that they share."""
 
     bridge: Bridge
+    completions: Completions
 
     def __init__(
         self,
@@ -54,6 +56,7 @@ class SessionApp(SessionsApp):
         from tui.bridge import FRAME, Bridge
         from tui.reading import ClusterReading
         from tui.recent import RecentPlaces
+        from tui.widgets.completions import Completions
         from tui.widgets.prompt import History, Prompt
         from tui.workspace import Workspace
 
@@ -67,7 +70,8 @@ class SessionApp(SessionsApp):
         self.workspace = Workspace()
         self.workspace.output.folder = self.folder
         self.prompt = Prompt(History(self.folder / "history.jsonl" if self.folder else None, self.settings.session.history), id="prompt")
-        self.reading = ClusterReading(agent, self.background, self.workspace)
+        self.completions = Completions()
+        self.reading = ClusterReading(agent, self.background, self.workspace, self.offer_setup)
         self.places = RecentPlaces(self.folder / "namespaces.json" if self.folder else None)
         self.recent = self.places.of(agent.status.context)
 
@@ -97,6 +101,14 @@ class SessionApp(SessionsApp):
         self.workspace.alone = not self.workspace.alone
         if self.workspace.alone and self.workspace.pane_of(self.focused) != "chat":
             self.prompt.focus()
+
+    def action_grow(self, step: int) -> None:
+        """More or less room for the focused pane."""
+        self.workspace.grow(self.workspace.pane_of(self.focused) or "chat", step)
+
+    def action_divider(self, step: int) -> None:
+        """The line between chat and right column."""
+        self.workspace.move_divider(step)
 
     def action_command_bar(self) -> None:
         self.prompt.put(":")

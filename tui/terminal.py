@@ -38,6 +38,11 @@ def _colours(env: Mapping[str, str]) -> str:
     return "256 colours" if "256color" in env.get("TERM", "") else "16 colours"
 
 
+def few_colours(env: Mapping[str, str] | None = None) -> bool:
+    """Whether the terminal has 256 colours or fewer, as Textual will find."""
+    return _colours(os.environ if env is None else env) != "16 million colours"
+
+
 def _clipboard(env: Mapping[str, str]) -> str:
     """Copying goes through the terminal (OSC 52), which some refuse until they are told."""
     if env.get("TMUX"):

@@ -1,4 +1,4 @@
-"""The themes: dark, light, high contrast. Colour means one thing each, and widgets name the meaning, never the colour.
+"""The themes: dark, light, high contrast, colour-blind safe. Colour means one thing each, and widgets name the meaning, never the colour.
 
 `error` broken or destroys · `warning` waits, changes or names the culprit · `success` fine or read-only · `primary` a place to go ·
 `$quiet` what can be skipped on the first reading · `$plane` the slightly lighter ground of title rows and the prompt.
@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING
 
 from textual.theme import Theme
@@ -144,4 +145,48 @@ CONTRAST = Theme(
     },
 )
 
-THEMES: dict[str, Theme] = {"dark": DARK, "light": LIGHT, "contrast": CONTRAST}
+COLORBLIND = Theme(
+    name="k8sagent-colorblind",
+    primary="#b7a6f0",
+    secondary="#9ad7f2",
+    accent="#9ad7f2",
+    warning="#f5e56b",
+    error="#ff9f40",
+    success="#5ab4f5",
+    foreground="#d6dbe6",
+    background="#0f1218",
+    surface="#141820",
+    panel="#161b24",
+    dark=True,
+    variables={
+        **DARK.variables,
+        "quiet": "#8b95a8",
+        "cursor-row": "#2b3350",
+        "good": "#5ab4f5",
+        "bad": "#ff9f40",
+        "wait": "#f5e56b",
+        "place": "#b7a6f0",
+        "you": "#9ad7f2",
+        "on-badge": "#0f1218",
+        "border": "#b7a6f0",
+        "input-selection-background": "#b7a6f0 35%",
+        "block-cursor-background": "#b7a6f0",
+        "block-cursor-foreground": "#0f1218",
+        "scrollbar-background": "#0f1218",
+        "scrollbar-active": "#b7a6f0",
+        "scrollbar-corner-color": "#0f1218",
+        "link-color": "#b7a6f0",
+        "link-background-hover": "#b7a6f0 25%",
+    },
+)
+
+THEMES: dict[str, Theme] = {"dark": DARK, "light": LIGHT, "contrast": CONTRAST, "colorblind": COLORBLIND}
+FEW = {"plane": "#262626", "code": "#303030", "line": "#444444"}
+"""In 256 colours the dark planes would be black on black; these are grey there."""
+
+
+def for_few_colours(theme: Theme) -> Theme:
+    """A theme as a terminal of 256 colours shows it best."""
+    if not theme.dark or theme is CONTRAST:
+        return theme
+    return dataclasses.replace(theme, surface="#1c1c1c", panel="#262626", variables={**theme.variables, **FEW})

@@ -3,16 +3,44 @@
 from __future__ import annotations
 
 from textual.containers import Horizontal, Vertical
+from textual.events import MouseDown, MouseMove
+from textual.message import Message
 from textual.reactive import reactive
 from textual.widget import Widget
 
 from tui.actions import PANES, Where
-from tui.first_frame import LEAST_WIDTH
+from tui.first_frame import CHAT_SHARE, LEAST_WIDTH
 from tui.panes.chat import ChatPane
 from tui.panes.cluster import ClusterPane
 from tui.panes.output import OutputPane
 from tui.panes.timeline import TimelinePane
 from tui.widgets.title_bar import TitleBar
+
+LEAST_SHARE = 25
+"""Percent of the width that chat and right column keep at least."""
+
+
+class RightColumn(Vertical):
+    """The three panes at the right; its left border is the divider, which the mouse drags."""
+
+    class Dragged(Message):
+        """The divider is to stand at this column of the screen."""
+
+        def __init__(self, x: int) -> None:
+            super().__init__()
+            self.x = x
+
+    def on_mouse_down(self, event: MouseDown) -> None:
+        if event.x == 0:
+            self.capture_mouse()
+            event.stop()
+
+    def on_mouse_move(self, event: MouseMove) -> None:
+        if self.app.mouse_captured is self:
+            self.post_message(self.Dragged(event.screen_x))
+
+    def on_mouse_up(self) -> None:
+        self.release_mouse()
 
 
 class Workspace(Vertical):
@@ -53,9 +81,11 @@ class Workspace(Vertical):
         self.timeline = TimelinePane(id="timeline", classes="pane")
         self.output = OutputPane(id="output", classes="pane")
         self._tabs = TitleBar("", id="tabs")
+        self._share = CHAT_SHARE
+        self._heights: dict[Where, int] = {"cluster": 10, "timeline": 10, "output": 10}
 
     def compose(self) -> list[Widget]:
-        return [self._tabs, Horizontal(self.chat, Vertical(self.cluster, self.timeline, self.output, id="right"), id="columns")]
+        return [self._tabs, Horizontal(self.chat, RightColumn(self.cluster, self.timeline, self.output, id="right"), id="columns")]
 
     def on_mount(self) -> None:
         """Start with the chat shown."""
@@ -112,6 +142,30 @@ class Workspace(Vertical):
             case _:
                 pass
         target.focus()
+
+    # sizes
+
+    def on_right_column_dragged(self, event: RightColumn.Dragged) -> None:
+        event.stop()
+        self._divide(round(event.x * 100 / max(self.size.width, 1)))
+
+    def move_divider(self, step: int) -> None:
+        """Give the chat more of the width (or less), in steps of 4 %."""
+        self._divide(self._share + step * 4)
+
+    def _divide(self, share: int) -> None:
+        self._share = min(max(share, LEAST_SHARE), 100 - LEAST_SHARE)
+        self.query_one("#chat").styles.width = f"{self._share}fr"
+        self.query_one("#right").styles.width = f"{100 - self._share}fr"
+
+    def grow(self, pane: Where, step: int) -> None:
+        """Give a pane more room (or less): the chat in its width, the others in their height."""
+        if pane not in self._heights:
+            self.move_divider(step)
+            return
+        self._heights[pane] = min(max(self._heights[pane] + step * 3, 3), 40)
+        for name, height in self._heights.items():
+            self.query_one(f"#{name}").styles.height = f"{height}fr"
 
     def pane_of(self, widget: Widget | None) -> Where | None:
         """Which pane a widget belongs to."""

@@ -38,15 +38,26 @@ def interactive(args: argparse.Namespace) -> int:
             complain(str(error))
             return USAGE
     from tui.app import K8sAgentApp
+    from tui.guard import drop_broken_mouse_reports, standard_error_kept
+    from tui.terminal import few_colours
 
-    app = K8sAgentApp(agent, settings)
-    killed = _leave_when_killed(app)
-    app.run(mouse=settings.ui.mouse)
-    if killed:
-        raise Terminated(killed[0])
-    if app.problem:
-        complain(app.problem)
-    return app.return_code or OK
+    drop_broken_mouse_reports()
+    while True:
+        app = K8sAgentApp(agent, settings, few_colours=few_colours())
+        killed = _leave_when_killed(app)
+        with standard_error_kept() as told:
+            app.run(mouse=settings.ui.mouse)
+        if told:
+            complain("while the screen stood, this was printed:\n  " + "\n  ".join(told))
+        if killed:
+            raise Terminated(killed[0])
+        if app.problem:
+            complain(app.problem)
+        if not app.wants_demo:
+            return app.return_code or OK
+        args.demo, args.snapshot, args.resume = True, None, ""
+        args.context = args.namespace = None
+        settings = settings_of(args)
 
 
 def _leave_when_killed(app: K8sAgentApp) -> list[int]:

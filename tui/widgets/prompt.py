@@ -14,7 +14,7 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import TextArea
 
-from tui.actions import SLASH
+from tui.actions import CLUSTER_WORDS, SLASH
 from tui.text import plain_lines
 
 HISTORY_KEPT = 500
@@ -93,6 +93,14 @@ class Prompt(TextArea):
             super().__init__()
             self.prefix = prefix
 
+    class Offers(Message):
+        """What the word under the cursor may become, with a word on each; the marked one is what tab takes."""
+
+        def __init__(self, choices: list[tuple[str, str]], marked: int) -> None:
+            super().__init__()
+            self.choices = choices
+            self.marked = marked
+
     class Typed(Message):
         """A key was pressed here; dialogs wait until typing pauses."""
 
@@ -110,8 +118,9 @@ class Prompt(TextArea):
         self._at = 0
         self._draft = ""
         self._folded: dict[str, str] = {}
-        self._choices: list[str] = []
-        self._choice = -1
+        self._choices: list[tuple[str, str]] = []
+        self._choice = 0
+        self._taken = self._taking = False
         self._word = (0, 0)
         self.digits: Callable[[int], bool] = lambda digit: False
         """Asked first when a digit is typed into the empty prompt; True when the digit meant something else than text."""
@@ -125,6 +134,10 @@ class Prompt(TextArea):
             event.prevent_default()
             self._send()
             return
+        if event.key in ("up", "down", "escape") and self._choose(event.key):
+            event.stop()
+            event.prevent_default()
+            return
         if event.key in ("up", "down") and self._recall(event.key):
             event.stop()
             event.prevent_default()
@@ -133,8 +146,9 @@ class Prompt(TextArea):
             event.stop()
             event.prevent_default()
             return
-        if event.key != "tab":
-            self._choices = []
+        if event.key != "tab" and self._taken:
+            self._choices, self._taken = [], False
+            self.post_message(self.Offers([], 0))
         await super()._on_key(event)
 
     async def _on_paste(self, event: events.Paste) -> None:
@@ -210,34 +224,73 @@ class Prompt(TextArea):
 
     # completion
 
-    def action_complete(self, step: int) -> None:
-        """Complete the word under the cursor, or take the next of several choices; without such a word, the next pane."""
-        if self._choices:
-            self._take((self._choice + step) % len(self._choices))
-            return
+    def _word_here(self) -> str:
+        """The word before the cursor that can be completed: a /command at the very beginning, or an @mention."""
         row, column = self.cursor_location
         before = self.document[row][:column]
         start = max(before.rfind(" "), before.rfind("\n")) + 1
         word = before[start:]
-        if word.startswith("/") and row == 0 and start == 0:
-            self.offer(word, [f"/{name} " for name in sorted(SLASH) if name.startswith(word[1:])])
-        elif word.startswith("@"):
+        return word if word.startswith("@") or (word.startswith(("/", ":")) and row == 0 and start == 0) else ""
+
+    def look(self) -> None:
+        """Say what the word under the cursor may become."""
+        word = self._word_here()
+        if word.startswith(("/", ":")):
+            words = sorted(name for name in (*SLASH, *(CLUSTER_WORDS if word[0] == ":" else ())) if name.startswith(word[1:]))
+            exact = len(words) == 1 and words[0] == word[1:]
+            self.choices_for(word, [] if exact else [(f"{word[0]}{name} ", _about(name)) for name in words])
+        elif word:
             self.post_message(self.Wanted(word[1:]))
         else:
-            self.screen.focus_next()
+            self.choices_for("", [])
 
-    def offer(self, word: str, choices: list[str]) -> None:
-        """Take the first of the choices for the word before the cursor, if it still stands there."""
-        row, column = self.cursor_location
-        if not choices or not self.document[row][:column].endswith(word):
+    def choices_for(self, word: str, choices: list[tuple[str, str]]) -> None:
+        """Take choices for a word, if it still stands before the cursor."""
+        if word != self._word_here():
             return
-        self._choices = choices
+        row, column = self.cursor_location
+        self._choices, self._choice, self._taken = choices, 0, False
         self._word = (row, column - len(word))
-        self._take(0)
-        if len(choices) == 1:
+        self.post_message(self.Offers(choices, 0))
+
+    def action_complete(self, step: int) -> None:
+        """Take the marked choice, and the next ones when pressed again; without choices, the next pane."""
+        if not self._choices:
+            if not self._word_here():
+                self.screen.focus_next()
+            return
+        self.take((self._choice + step) % len(self._choices) if self._taken else self._choice)
+
+    def take(self, index: int) -> None:
+        """Put a choice in place of the word."""
+        if not 0 <= index < len(self._choices):
+            return
+        self._choice, self._taken, self._taking = index, True, True
+        self.replace(self._choices[index][0], self._word, self.cursor_location)
+        self.post_message(self.Offers([], index))
+        if len(self._choices) == 1:
             self._choices = []
 
-    def _take(self, index: int) -> None:
-        self._choice = index
-        row, column = self.cursor_location
-        self.replace(self._choices[index], self._word, (row, column))
+    def on_text_area_changed(self) -> None:
+        """What is typed narrows the choices; what was taken leaves them."""
+        if self._taking:
+            self._taking = False
+        else:
+            self.look()
+
+    def _choose(self, key: str) -> bool:
+        """Up and down move among choices that are offered; esc puts them away."""
+        if not self._choices or self._taken:
+            return False
+        if key == "escape":
+            self._choices = []
+            self.post_message(self.Offers([], 0))
+            return True
+        self._choice = (self._choice + (1 if key == "down" else -1)) % len(self._choices)
+        self.post_message(self.Offers(self._choices, self._choice))
+        return True
+
+
+def _about(word: str) -> str:
+    action = SLASH.get(word)
+    return f"{action.argument}  {action.help}".strip() if action is not None else f"the {CLUSTER_WORDS[word]} of the cluster pane"
