@@ -149,7 +149,7 @@ def _throttled(view: ClusterView, pod: Obj, container: Container, share: float |
 def _silent(problem: str) -> Finding:
     return Finding(
         code="PrometheusUnavailable",
-        severity="info",
+        severity="warning",
         object=ObjectRef("Cluster"),
         summary=f"nothing is known of memory trends and throttling: {problem}",
         evidence=(Evidence("[prometheus] url", problem),),

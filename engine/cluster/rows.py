@@ -404,10 +404,18 @@ def _event_time(event: Mapping[str, Any]) -> datetime | None:
 
 
 def _key(item: Mapping[str, Any]) -> tuple[str, str, str]:
+    metadata = item.get("metadata")
+    if type(metadata) is dict:  # nearly always, and asked of every object in every turn
+        kind, namespace, name = item.get("kind"), metadata.get("namespace", ""), metadata.get("name")
+        if type(kind) is type(namespace) is type(name) is str:
+            return kind, namespace, name
     return text_at(item, "kind"), text_at(item, "metadata", "namespace"), text_at(item, "metadata", "name")
 
 
 def _controller(item: Mapping[str, Any]) -> tuple[str, str, str] | None:
+    metadata = item.get("metadata")
+    if type(metadata) is dict and "ownerReferences" not in metadata:
+        return None
     owners = maps_at(item, "metadata", "ownerReferences")
     for owner in [o for o in owners if o.get("controller") is True] or owners[:1]:
         return text_at(owner, "kind"), text_at(item, "metadata", "namespace"), text_at(owner, "name")

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
+
+_SERVER = re.compile(r"^the API server \S+ \(context [^)]*\) ")
 
 WatchState = Literal["starting", "live", "reconnecting", "stale", "forbidden"]
 """`starting`: the first list is on its way. `live`: changes arrive. `reconnecting`: the connection was lost, another try follows.
@@ -33,9 +36,9 @@ def trouble_of(watchings: Iterable[Watching]) -> str:
     lost = [w for w in watched if w.state in ("reconnecting", "stale")]
     if lost:
         longest = max(lost, key=lambda w: w.since)
-        if len(lost) == len(watched) > 1:
-            return f"the cluster is not live for {_span(longest.since)}: {longest.note}"
-        return f"{_names(lost)} not live for {_span(longest.since)}: {longest.note}"
+        reason = _SERVER.sub("", longest.note)  # the header has little room, and says at its left which cluster it is
+        what = "the cluster is" if len(lost) == len(watched) > 1 else _names(lost)
+        return f"{what} not live for {_span(longest.since)}: {reason}"
     refused = [w for w in watched if w.state == "forbidden"]
     return f"may not list {_names(refused)}" if refused else ""
 

@@ -61,8 +61,9 @@ def measured(command: list[str], **options: Any) -> tuple[float, float, float]:
     """Wall seconds, CPU seconds and the most memory (MB) of a command whose output is thrown away."""
     began = time.perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **options)
-    _, _, usage = os.wait4(process.pid, 0)
+    _, status, usage = os.wait4(process.pid, 0)
     wall = time.perf_counter() - began
+    assert os.waitstatus_to_exitcode(status) in (0, 1), f"{command[:4]} failed"  # 1: findings
     return wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
 
 

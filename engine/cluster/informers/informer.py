@@ -15,8 +15,10 @@ from engine.cluster.informers.store import Store
 from engine.cluster.objects import text_at
 from engine.cluster.source import ClusterError, Forbidden, NotFound, RawObjects, Unauthenticated, WatchEvent
 from engine.cluster.watching import Watching, WatchState
-from engine.cluster.wire import Gone, Refused, Stalled, Throttled
+from engine.cluster.wire import Gone, Refused, ServerFailed, Stalled, Throttled
 
+_SUSPICIOUS = 3
+"""After so many failures of a server that answers, the version to resume from may be the reason."""
 _INITIAL_END = "k8s.io/initial-events-end"
 
 
@@ -252,6 +254,8 @@ class Informer:
                 self._lost("reconnecting", error)
                 return max(error.seconds, self._backoff())
             case _:
+                if isinstance(error, ServerFailed) and self._failures >= _SUSPICIOUS:
+                    self._version = ""  # a server restored from an older state has not reached this version yet
                 if self._state != "live" or self._failures:  # a single cut is everyday life, and resumed before anybody could read of it
                     self._lost("reconnecting", error)
                 return self._backoff()

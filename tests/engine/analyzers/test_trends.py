@@ -93,7 +93,7 @@ def test_throttling_is_told_from_a_quarter_of_the_time_on() -> None:
 
 def test_a_prometheus_that_does_not_answer_is_one_finding() -> None:
     [found] = look(problem="Prometheus at http://x gave no answer within 5 s; check that it is well")
-    assert (found.code, found.severity) == ("PrometheusUnavailable", "info")
+    assert (found.code, found.severity) == ("PrometheusUnavailable", "warning")
     assert "gave no answer within 5 s" in found.summary
 
 

@@ -17,7 +17,7 @@ from fakes.kube_server import KubeServer, Reply, Seen, in_turn, page, refusal
 
 from engine.cancel import Cancelled, CancelToken
 from engine.cluster.live import Gone, LiveCluster
-from engine.cluster.source import ClusterError, Forbidden, NotFound, Unreachable
+from engine.cluster.source import ClusterError, Forbidden, NotFound, Unauthenticated, Unreachable
 
 PODS = "/api/v1/namespaces/shop/pods"
 LOG = "/api/v1/namespaces/shop/pods/a/log"
@@ -417,6 +417,30 @@ def test_a_credential_plugin_gives_the_token_and_is_asked_again_after_a_401(serv
     assert cluster.server_version() == "v1"
     assert cluster.server_version() == "v1"
     assert [s.headers["authorization"] for s in server.seen] == ["Bearer me-now-1", "Bearer me-now-2", "Bearer me-now-2"]
+
+
+def test_a_watch_whose_credentials_are_refused_has_new_ones_when_it_is_made_again(server: KubeServer, tmp_path: Path) -> None:
+    user = plugin(tmp_path, COUNTING.replace("EXPIRES", "None"))
+    cluster = LiveCluster.open(kubeconfig=server.kubeconfig(tmp_path / "config", user=user))
+    server.routes[PODS] = lambda s: (
+        Reply(chunks=[change("ADDED", "a", "8")]) if s.headers["authorization"] == "Bearer me-now-2" else refusal(401, "Unauthorized")
+    )
+    for _ in range(3):  # many watches are refused at once; the plugin runs once for all of them
+        try:
+            found = list(cluster.changes("pods", "shop", resource_version="7", cancel=CancelToken()))
+        except Unauthenticated as error:
+            assert "log in again" in str(error)
+    assert names([event.object for event in found]) == ["a"]
+    assert (tmp_path / "bin" / "count").read_text() == "2"
+
+
+def test_how_many_there_are_costs_one_object(server: KubeServer, cluster: LiveCluster) -> None:
+    listed = {"metadata": {"remainingItemCount": 4711}, "items": [{"metadata": {"name": "a"}}]}
+    server.routes["/api/v1/pods"] = in_turn(Reply(listed), page("a", "b"))
+    assert cluster.count("pods") == 4712
+    asked = server.asked("/api/v1/pods")[0]
+    assert asked.query == {"limit": "1"}
+    assert "PartialObjectMetadataList" in asked.headers["accept"]
 
 
 def test_an_expired_credential_is_renewed_before_it_is_used(server: KubeServer, tmp_path: Path) -> None:

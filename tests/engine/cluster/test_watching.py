@@ -11,8 +11,11 @@ def test_nothing_is_said_while_all_is_live_or_has_just_begun() -> None:
 
 
 def test_a_lost_connection_is_told_with_how_long_it_is_gone_and_why() -> None:
-    lost = [Watching("pods", "reconnecting", 12, "nothing listens there"), Watching("deployments.apps", "live", 400)]
-    assert trouble_of(lost) == "pods not live for 12 s: nothing listens there"
+    lost = [
+        Watching("pods", "reconnecting", 12, "the API server https://a:1 (context x) refused the connection"),
+        Watching("deployments.apps", "live", 400),
+    ]
+    assert trouble_of(lost) == "pods not live for 12 s: refused the connection"
 
 
 def test_many_lost_kinds_make_one_sentence_and_the_longest_gone_gives_the_reason() -> None:

@@ -12,7 +12,7 @@ from engine.cancel import CancelToken
 from engine.cluster.decode import Form
 from engine.cluster.informers.informer import Clock, Informer, Pacing
 from engine.cluster.source import Forbidden, NotFound, Unauthenticated, Unreachable, WatchEvent
-from engine.cluster.wire import Gone, Refused, Stalled, Throttled
+from engine.cluster.wire import Gone, Refused, ServerFailed, Stalled, Throttled
 
 Raw = dict[str, Any]
 END = "end of the script"
@@ -223,6 +223,13 @@ def test_a_version_that_is_too_old_lists_anew_and_shows_what_is_there_now() -> N
     assert done.names == ["b", "c"]
     assert done.script.asked[2:] == ["watch 7", "list", "watch 50"]
     assert (done.states, done.waits) == (["live"], []), "at once, and nobody needs to be told"
+
+
+def test_a_server_that_fails_from_one_version_again_and_again_is_listed_anew() -> None:
+    no = ServerFailed("504: Too large resource version")
+    done = play(Listed([pod("a")], "700"), no, no, no, no, Listed([pod("b")], "9"))
+    assert done.script.asked[-2:] == ["list", "watch 9"]
+    assert done.names == ["b"]
 
 
 def test_a_server_that_always_says_gone_is_not_asked_in_a_tight_loop() -> None:
