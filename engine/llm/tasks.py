@@ -34,6 +34,7 @@ HELD_CHARS = 40
 _QUERY_TOKENS = 400
 _EVIDENCE_TOKENS = 2500
 _PAGE_TOKENS = 350
+_LIST_TOKENS = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +74,12 @@ def plan_reads(
     on_problem: OnProblem | None = None,
 ) -> ReadPlan | None:
     """The read command that answers a query, as slots that all come from the catalogue; None where no read answers it."""
+    count = estimator_of(model).text
     lists = {
         "reads": (*catalogue.reads, NO_READ),
         "kinds": ("", *catalogue.kinds),
-        "names": ("", *catalogue.names[:40]),
-        "namespaces": ("", "*", *catalogue.namespaces[:60]),
+        "names": ("", *_fitting(catalogue.names[:40], _LIST_TOKENS, count)),
+        "namespaces": ("", "*", *_fitting(catalogue.namespaces[:60], _LIST_TOKENS, count)),
     }
     text = "\n".join(f"{title}: {', '.join(w for w in words if w)}" for title, words in lists.items())
     messages = prompt("plan", fence, catalogue=text, query=_short(model, query))
@@ -352,6 +354,17 @@ def _room(model: ChatModel, task: str, budget: Budget | None) -> int:
 
 def _short(model: ChatModel, text: str) -> str:
     return cut(text.strip(), _QUERY_TOKENS, estimator_of(model).text)
+
+
+def _fitting(words: Sequence[str], tokens: int, count: Callable[[str], int]) -> list[str]:
+    """The first words that fit; none is cut, since a name is right as a whole alone."""
+    kept: list[str] = []
+    for word in words:
+        tokens -= count(word) + 1
+        if tokens < 0:
+            break
+        kept.append(word)
+    return kept
 
 
 def _one_line(text: str) -> str:
