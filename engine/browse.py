@@ -124,8 +124,8 @@ class ClusterBrowser:
     def nodes(self) -> list[NodeRow]:
         """All nodes, trouble first."""
         connection = self._opened()
-        if lookout := self._look(connection):
-            return lookout.nodes(self._place)
+        if (lookout := self._look(connection)) and (rows := lookout.nodes()) is not None:
+            return rows
         lister = Lister(connection)
         return node_rows(lister.rows("nodes", None), now=connection.source.now(), usage=by_node(lister.usage("nodes", "")))
 

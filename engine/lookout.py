@@ -71,8 +71,12 @@ class Lookout:
         self._cost = time.thread_time() - began
         return rows
 
-    def nodes(self, namespace: str) -> list[NodeRow]:
-        """Rows of all nodes, beside what is watched of the namespace."""
+    def nodes(self) -> list[NodeRow] | None:
+        """Rows of all nodes; None where nothing is watched yet, since which namespace to watch is said by its workloads."""
+        with self._lock:
+            if not self._holds:
+                return None
+            namespace = self._scope or ""
         return node_rows(self._lists(namespace, ("nodes",))["nodes"], self._source.now(), by_node(self._usage.get("nodes", ())))
 
     def events(self, namespace: str) -> list[EventRow]:
@@ -132,12 +136,12 @@ class Lookout:
         """Watch this namespace; what was watched before is let go."""
         scope = namespace or None
         with self._lock:
-            if self._holds and self._scope == scope:
+            if self._fits(scope):
                 return self._holds
         overview = self._is_large(scope)
         with self._lock:
             self._token.check()
-            if self._holds and self._scope == scope:
+            if self._fits(scope):
                 return self._holds
             old, recheck = self._holds, self._recheck
             self._scope, self._overview, self._pods, self._usage = scope, overview, PodRows(), {}
@@ -155,6 +159,11 @@ class Lookout:
         if recheck is not None:
             recheck.close()
         return holds
+
+    def _fits(self, scope: Scope) -> bool:
+        """Whether this scope is watched, and in the right form: whole objects of too many pods would take too much memory."""
+        outgrown = bool(self._holds) and not self._overview and len(self._holds["pods"].informer.store) > 2 * OVERVIEW
+        return bool(self._holds) and self._scope == scope and not outgrown
 
     def _is_large(self, scope: Scope) -> bool:
         try:

@@ -173,6 +173,22 @@ def test_a_large_namespace_is_shown_from_the_servers_tables(
     assert agent.cluster.findings("shop")
 
 
+def test_a_namespace_that_grows_large_is_shown_from_tables_from_then_on(agent: Agent, monkeypatch: pytest.MonkeyPatch) -> None:
+    def notes() -> set[str]:
+        return {p.note for r in agent.cluster.workloads("shop") for p in r.pods if p.trouble == "broken"}
+
+    whole = notes()
+    monkeypatch.setattr(engine.lookout, "OVERVIEW", 1)
+    table = notes()
+    assert whole != table
+    assert any(note.startswith("restarted") for note in table)
+
+
+def test_a_look_at_the_nodes_alone_watches_no_namespace(agent: Agent) -> None:
+    assert agent.cluster.nodes()
+    assert agent.cluster.watching() == []
+
+
 def test_a_recording_is_not_watched() -> None:
     with Agent_on_recording() as recorded:
         recorded.cluster.workloads("shop")
