@@ -38,7 +38,7 @@ class AskingApp(PlaceApp):
             "refute": lambda words: self._steer_by_word("refute", words),
             "retry": lambda words: self._steer_by_word("retry", words),
             "hypothesis": lambda words: self.steer(Steering("hypothesis", text=words)),
-            "evidence-add": lambda words: self.steer(Steering("evidence", text=words, source="you")),
+            "evidence-add": self._give_evidence,
         }
 
     def send(self, text: str) -> None:
@@ -126,6 +126,13 @@ class AskingApp(PlaceApp):
             )
         else:
             self.background.run(f"steer {steering}", lambda: self.agent.steer(steering), self._begun, self.tell_error)
+        return True
+
+    def _give_evidence(self, words: str) -> bool:
+        """A text, or the file that it names, which is read off the screen's thread."""
+        from engine.steering import evidence
+
+        self.background.run(f"evidence {words[:40]}", lambda: self.agent.steer(evidence(words)), self._begun, self.tell_error)
         return True
 
     def _steer_by_word(self, kind: SteeringKind, words: str) -> bool:

@@ -9,6 +9,7 @@ from engine.facts import Evidence, Steering
 from engine.flows.inquiry import Inquiry
 from engine.flows.suspecting import from_evidence, from_person
 from engine.flows.tools import Emit, Tools, step
+from engine.investigation import YOU
 
 _SHOWN_LINES = 12
 
@@ -50,7 +51,8 @@ def carry_out(said: Steering, diagnosis: Diagnosis, inquiry: Inquiry, tools: Too
 
 def _read(said: Steering, diagnosis: Diagnosis, inquiry: Inquiry, tools: Tools, emit: Emit) -> None:
     """Evidence that a person gave: kept with its source, judged against every live hypothesis, and read for causes of its own."""
-    text, source = tools.redact(said.text), tools.redact(said.source or "pasted by you")
+    # A bare "you" marks what a person says against a hypothesis, so that a retry can take it back; a text is something else.
+    text, source = tools.redact(said.text), tools.redact("pasted by you" if said.source in ("", YOU) else said.source)
     if not text.strip():
         emit(Notice(level="warning", text=f"There is nothing to read in {source}."))
         return

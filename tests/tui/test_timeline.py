@@ -89,7 +89,7 @@ def test_the_words_steer_too_and_a_pasted_log_is_evidence() -> None:
         Steering("refute", "H2", "no such thing"),
         Steering("retry", "H1"),
         Steering("hypothesis", text="DNS is slow"),
-        Steering("evidence", text="line 1\nline 2", source="you"),
+        Steering("evidence", text="line 1\nline 2", source="pasted by you"),
     ]
 
 
