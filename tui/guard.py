@@ -48,6 +48,7 @@ def drop_broken_mouse_reports() -> None:
         """The parser of the terminal's input, without what is no report."""
 
         def feed(self, data):  # type: ignore[no-untyped-def]
-            return super().feed(NOT_A_NUMBER.sub("", data) if "NaN" in data else data)
+            kept = NOT_A_NUMBER.sub("", data) if "NaN" in data else data
+            return super().feed(kept) if kept or not data else iter(())  # an empty text means the end of the input
 
     linux_driver.XTermParser = Parser  # type: ignore[attr-defined]

@@ -323,6 +323,7 @@ def test_mouse_reports_that_are_none_are_not_typed(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(linux_driver, "XTermParser", XTermParser)
     drop_broken_mouse_reports()
     parser = linux_driver.XTermParser()  # type: ignore[attr-defined]
+    assert list(parser.feed(report)) == [], "alone it is no end of the input"
     keys = [event.key for event in parser.feed(f"a{report}b NaN") if isinstance(event, Key)]
     assert keys == ["a", "b", "space", "N", "a", "N"], "the word itself can be typed"
     assert not NOT_A_NUMBER.search("\x1b[<35;10;5M"), "real reports stay"
