@@ -87,6 +87,8 @@ class Agent:
         self.redactor = Redactor()
         self.memory = Memory()
         self._lock = threading.RLock()
+        # A lock of its own: a Run tells its events under its own lock, and is steered under ours.
+        self._listening = threading.Lock()
         self._listeners: list[Listener] = []
         self._cluster = ClusterDoor(settings, self._cluster_opened, self.redactor.text)
         self._runs: dict[str, Run] = {}
@@ -159,11 +161,11 @@ class Agent:
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
         """Hear every event of all Runs and those outside of Runs; returns a function that unsubscribes."""
-        with self._lock:
+        with self._listening:
             self._listeners.append(listener)
 
         def forget() -> None:
-            with self._lock:
+            with self._listening:
                 if listener in self._listeners:
                     self._listeners.remove(listener)
 
@@ -527,7 +529,7 @@ class Agent:
         self.cluster_changed()
 
     def _tell(self, event: Event) -> None:
-        with self._lock:
+        with self._listening:
             listeners = list(self._listeners)
         for listener in listeners:
             listener(event)

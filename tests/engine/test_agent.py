@@ -467,3 +467,14 @@ def test_no_session_is_taken_up_while_something_runs(agent: Agent) -> None:
         agent.resume_session(agent.session_id)
     run.cancel()
     assert run.wait(5)
+
+
+def test_steering_and_telling_never_wait_for_each_other(agent: Agent) -> None:
+    """A Run tells its events under its own lock and `steer` takes the session's first: the one may not need the other's."""
+    heard = threading.Event()
+    agent.subscribe(lambda event: heard.set() if isinstance(event, Notice) else None)
+    telling = agent._begin(lambda run: (run.emit(Notice(level="info", text="still working")), "answered")[1])
+    with agent._lock:  # as `steer` holds it while it waits for the Run's own
+        telling.start()
+        assert heard.wait(5), "the Run's thread waits for a lock that the steering thread holds: both hang for ever"
+    assert telling.wait(5)
