@@ -154,6 +154,18 @@ def test_a_bad_model_ends_in_the_deterministic_answer_with_a_note(agent: Agent, 
     assert "kubectl delete ns shop" not in json.dumps(answer.to_dict())
 
 
+def test_a_model_that_talks_nonsense_changes_no_root_cause(agent: Agent, server: OllamaServer) -> None:
+    server.default = '{"choice": "7"} Bananas are yellow and the moon is made of cheese.'
+    try:
+        for query in ("why is orders-db pending?", "what is wrong?"):
+            with_it = answer_of(asked(agent, server, query)).root_causes
+            without = answer_of(list(agent.ask(query, model=False).events())).root_causes
+            assert [(c.code, c.object, c.summary) for c in with_it] == [(c.code, c.object, c.summary) for c in without]
+            assert with_it
+    finally:
+        server.default = "ok"
+
+
 def test_a_model_that_is_too_slow_leaves_what_it_wrote_or_the_composed_answer(
     agent: Agent, server: OllamaServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
