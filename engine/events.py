@@ -277,6 +277,10 @@ def to_json(event: Event) -> dict[str, Any]:
     return {"event": type(event).__name__, **msgspec.to_builtins(event)}
 
 
+_LAST_MOMENT = 253_402_300_799.0
+"""The end of the year 9999, in Unix seconds."""
+
+
 def from_json(data: dict[str, Any]) -> Event:
     """The event of a JSON form; raises ValueError for an unknown event or a field of a wrong type."""
     import msgspec
@@ -287,6 +291,9 @@ def from_json(data: dict[str, Any]) -> Event:
     if cls is None:
         raise ValueError(f"unknown event {name!r}")
     try:
-        return msgspec.convert(body, cls)
+        event = msgspec.convert(body, cls)
     except msgspec.ValidationError as error:
         raise ValueError(f"{name}: {error}") from error
+    if not 0 <= event.at <= _LAST_MOMENT:  # no calendar shows it, nor what is no number
+        raise ValueError(f"{name}: {event.at} is no moment")
+    return event

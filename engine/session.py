@@ -147,7 +147,7 @@ def read(path: Path) -> Iterator[Event]:
                             raise SessionError(f"{path}: written by another version ({row['schema']}, not {SCHEMA})")
                         continue
                     yield from_json(row)
-                except (ValueError, TypeError, AttributeError):
+                except (ValueError, TypeError, AttributeError, RecursionError):
                     continue
     except OSError as error:
         raise SessionError(f"{path}: cannot be read: {error}") from error
@@ -272,7 +272,7 @@ def _row_of(path: Path) -> SessionRow:
                 continue
             try:
                 event = from_json(json.loads(line))
-            except (ValueError, TypeError):
+            except (ValueError, TypeError, RecursionError):
                 continue
             if isinstance(event, QueryReceived):
                 asked.append(event)

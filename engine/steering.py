@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import stat
@@ -12,6 +13,8 @@ from engine.facts import Steering
 WORDS = ("pin", "unpin", "refute", "retry", "hypothesis", "evidence")
 MOST_BYTES = 256 * 1024
 """So much of a file is read: a quarter from its head, the rest from its end."""
+_NO_FILE = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG)
+"""What the system says of words that name no file."""
 _PATH = re.compile(r"^(?:~?/|\.{1,2}/)\S+$|^[\w.-]+\.(?:log|txt|json|ya?ml|out|err)$")
 
 
@@ -41,17 +44,21 @@ def evidence(words: str, base: Path | None = None) -> Steering:
     """Evidence of a person's own: the content of the regular file that they name, else the words themselves. Raises SteeringError."""
     if not words.strip():
         raise SteeringError("give a file or a text, as in: /evidence ./app.log")
-    if "\n" in words or len(words) > 4096:
-        return Steering("evidence", text=words, source="pasted by you")
-    path = (base or Path.cwd()) / Path(words.strip()).expanduser()
+    pasted = Steering("evidence", text=words, source="pasted by you")
+    if "\n" in words or "\0" in words or len(words) > 4096:
+        return pasted
+    try:
+        path = (base or Path.cwd()) / Path(words.strip()).expanduser()
+    except RuntimeError:  # "~100 errors a second": a tilde, and no user of that name
+        return pasted
     try:
         return Steering("evidence", text=_content(path), source=f"file {path.name}")
-    except FileNotFoundError as error:
-        if _PATH.match(words.strip()):
-            raise SteeringError(f"{path}: no such file") from error
     except (OSError, ValueError) as error:
+        if isinstance(error, OSError) and error.errno in _NO_FILE:
+            if _PATH.match(words.strip()):
+                raise SteeringError(f"{path}: no such file") from error
+            return pasted
         raise SteeringError(f"{path}: cannot be read as a log: {getattr(error, 'strerror', None) or error}") from error
-    return Steering("evidence", text=words, source="pasted by you")
 
 
 def _content(path: Path) -> str:

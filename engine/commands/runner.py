@@ -209,7 +209,9 @@ class _Pipeline:
     def __enter__(self) -> _Pipeline:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: object = None, *_: object) -> None:
+        if kind is not None:  # whoever takes the output failed: nobody would ever end what still runs
+            self.kill()
         for process in self.processes:
             for pipe in (process.stdout, process.stderr):
                 if pipe is not None and not pipe.closed:

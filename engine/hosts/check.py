@@ -99,16 +99,20 @@ class HostReport:
 def check_host(bundle: Bundle) -> HostReport:
     """Run every analyzer over a bundle; the same bundle always gives the same report."""
     findings: dict[str, Finding] = {}
+    puzzled: list[str] = []
     for analyzer in ANALYZERS:
-        for finding in analyzer(bundle):
-            findings.setdefault(finding.id, finding)
+        try:
+            for finding in analyzer(bundle):
+                findings.setdefault(finding.id, finding)
+        except Exception as error:  # noqa: BLE001 — whatever a host prints, it may not take away what the others say
+            puzzled.append(f"{bundle.host}: what it said of its {analyzer.__name__} was not judged ({type(error).__name__})")
     seen = sum(reply.state == "seen" for reply in bundle.replies.values())
     return HostReport(
         host=bundle.host,
         findings=_ordered(_explained(tuple(findings.values()))),
         seen=seen,
         asked=len(bundle.replies),
-        unseen=tuple(not_judged(bundle)),
+        unseen=(*not_judged(bundle), *puzzled),
         reached=not bundle.problem,
         seconds=bundle.seconds,
     )

@@ -59,8 +59,18 @@ def node_hosts(nodes: Iterable[Obj], settings: HostSettings) -> dict[str, Host]:
     found: dict[str, Host] = {}
     for node in nodes:
         address = addresses_of(node).get(settings.node_address, "") if settings.node_address != "name" else ""
-        found[node.name] = Host(node.name, with_user(address or node.name, settings), node=True)
+        target = _node_target(settings.node_address, address) if address else node.name
+        found[node.name] = Host(node.name, with_user(target, settings), node=True)
     return found
+
+
+def _node_target(kind: str, address: str) -> str:
+    """The address that a node tells of itself; one that is more than that is spelt so that `check_target` refuses it.
+
+    A node may choose neither the user (`root@…`) nor, by a name where an address belongs, an alias of ssh's config.
+    """
+    plain = _address(address) if kind.endswith("IP") else _HOST.fullmatch(address)
+    return address if plain or address.startswith("-") else f"{kind} {address}".replace("@", " at ")
 
 
 def addresses_of(node: Obj) -> Mapping[str, str]:

@@ -9,6 +9,7 @@ no output can guess, so that what a host prints is never taken for the end of a 
 from __future__ import annotations
 
 import codecs
+import re
 import secrets
 import shlex
 import time
@@ -18,6 +19,7 @@ from engine.hosts.bundle import Reply
 from engine.hosts.probes import Probe
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_CODE = re.compile(r"\d{1,3}", re.ASCII)
 KEEP = 512 * 1024
 """Bytes that are kept of one reply, from its beginning."""
 
@@ -89,7 +91,7 @@ class ReplyReader:
             match words:
                 case ["begin", key]:
                     self._key, self._body, self._size, self._dropped = key, [], 0, 0
-                case ["end", key, code] if key == self._key and code.isdigit():
+                case ["end", key, code] if key == self._key and _CODE.fullmatch(code):
                     self._settle(int(code), "")
                 case ["done"]:
                     self.done = True

@@ -202,3 +202,26 @@ def test_a_session_is_deleted_by_its_name_alone(tmp_path: Path) -> None:
             shelf.delete(id)
     shelf.delete("one")
     assert [p.name for p in tmp_path.iterdir()] == ["kept.txt"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"event":"QueryReceived","query":' + "[" * 100_000,
+        "[" * 100_000,
+        '{"event":"QueryReceived","query":"q","context":"c","namespace":"n","run":"r","seq":1,"at":1e300}',
+        '{"event":"QueryReceived","query":"q","context":"c","namespace":"n","run":"r","seq":1,"at":NaN}',
+        '{"event":"QueryReceived","query":"q","context":"c","namespace":"n","run":"r","seq":1,"at":-1}',
+    ],
+    ids=["deep", "deeper", "year-1e292", "no-number", "before-1970"],
+)
+def test_a_line_that_no_session_wrote_is_passed_over(tmp_path: Path, line: str) -> None:
+    session = Session(tmp_path, "one")
+    session.append(asked("why?"))
+    session.close()
+    with (tmp_path / "one.jsonl").open("a") as out:
+        out.write(line + "\n")
+    shelf = SessionShelf(tmp_path)
+    assert [(row.questions, row.started) for row in shelf.list()] == [(("why?",), 1000.0)]
+    assert [type(event).__name__ for event in shelf.events("one")] == ["QueryReceived"]
+    assert "why?" in shelf.export("one")

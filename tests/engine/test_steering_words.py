@@ -46,6 +46,20 @@ def test_a_named_file_is_read_and_its_name_is_the_source(tmp_path: Path) -> None
     assert evidence(str(tmp_path / "app.log")).text == "panic: no\n"
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        "2026-11-27T13:00:00Z ERROR payment/ledger: " + "connection refused by 10.0.0.1 " * 12,
+        "~100 errors a second since the rollout",
+        "app.log/checkout: connection refused",
+        "panic: \0 in the input",
+    ],
+)
+def test_words_that_can_be_no_file_are_evidence_as_they_stand(tmp_path: Path, words: str) -> None:
+    (tmp_path / "app.log").write_text("panic: no\n")
+    assert evidence(words, tmp_path) == Steering("evidence", text=words, source="pasted by you")
+
+
 def test_a_long_file_keeps_its_head_and_its_end(tmp_path: Path) -> None:
     (tmp_path / "app.log").write_text("first\n" + "x" * 3 * MOST_BYTES + "\nlast\n")
     text = evidence("app.log", tmp_path).text

@@ -250,6 +250,25 @@ def test_raw_output_comes_as_bytes_and_nothing_of_it_is_kept(runner: Runner, tmp
     assert (result.stdout, result.stderr, result.bytes) == ("", "err", 9)
 
 
+def test_output_that_nobody_can_take_ends_the_process(runner: Runner, tmp_path: Path) -> None:
+    program(tmp_path, "talk", f"echo $$ >{tmp_path}/pid; echo one; exec sleep 600")
+
+    def refuse(chunk: bytes) -> None:
+        raise RuntimeError(chunk.decode())
+
+    ended = threading.Event()
+
+    def run() -> None:
+        try:
+            runner.run(parse("talk"), raw=refuse, seconds=30)
+        except RuntimeError:
+            ended.set()
+
+    threading.Thread(target=run, daemon=True).start()
+    assert ended.wait(10), "it waits for a process that nobody will ever stop"
+    assert gone([int((tmp_path / "pid").read_text())])
+
+
 def test_the_agent_of_ssh_is_told_to_ssh_alone() -> None:
     ours = {"SSH_AUTH_SOCK": "/run/agent", "SSH_ASKPASS": "/bin/ask", "DISPLAY": ":0"}
     assert environment("ssh", search_path="/bin", kubeconfig=None, source=ours)["SSH_AUTH_SOCK"] == "/run/agent"

@@ -521,3 +521,10 @@ def test_every_code_has_a_runbook_and_what_explains_it_exists() -> None:
     assert len(written) > 50
     assert written - covered - {"CannotSee"} == set()
     assert {*EXPLAINS, *(code for codes in EXPLAINS.values() for code in codes), *(c for codes in LEADS.values() for c in codes)} <= written
+
+
+def test_odd_output_of_one_probe_takes_away_nothing_of_the_others() -> None:
+    changes = {"disks": df(f"/dev/sda9 xfs 100 {'9' * 5000} 1 99% /x"), "routes": ""}
+    report = check_host(bundle(**changes))
+    assert "NoDefaultRoute" in {finding.code for finding in report.findings}
+    assert [sentence for sentence in report.unseen if "disks was not judged" in sentence]

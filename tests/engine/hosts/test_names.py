@@ -6,7 +6,7 @@ import pytest
 
 from engine.cluster.objects import Obj
 from engine.config import HostSettings
-from engine.hosts.names import Host, HostRefused, allowed, check_target
+from engine.hosts.names import Host, HostRefused, allowed, check_target, node_hosts
 
 NODES = [
     Obj(
@@ -63,3 +63,23 @@ def test_an_address_that_a_node_made_up_is_refused() -> None:
     odd = Obj({"metadata": {"name": "w"}, "status": {"addresses": [{"type": "InternalIP", "address": "-oProxyCommand=id"}]}})
     with pytest.raises(HostRefused, match="starts with a dash"):
         allowed(["w"], HostSettings(enabled=True, node_address="InternalIP"), [odd])
+
+
+@pytest.mark.parametrize("user", ["", "core"])
+@pytest.mark.parametrize(
+    ("kind", "address"),
+    [
+        ("InternalIP", "root@10.0.0.9"),
+        ("InternalIP", "prod-db"),
+        ("ExternalIP", "10.0.0.9 -v"),
+        ("Hostname", "root@w1"),
+        ("Hostname", "a@b@w1"),
+    ],
+)
+def test_a_node_chooses_neither_a_user_nor_an_alias(kind: str, address: str, user: str) -> None:
+    odd = Obj({"metadata": {"name": "w"}, "status": {"addresses": [{"type": kind, "address": address}]}})
+    settings = HostSettings(enabled=True, user=user, node_address=kind)  # type: ignore[arg-type]
+    with pytest.raises(HostRefused, match="is not a host"):
+        allowed(["w"], settings, [odd])
+    with pytest.raises(HostRefused, match="is not a host"):
+        check_target(node_hosts([odd], settings)["w"].target)

@@ -103,3 +103,10 @@ def test_this_machine_is_read_without_a_shell_and_without_ssh() -> None:
     assert bundle.local
     assert bundle.replies["os"].text == "Linux"
     assert (bundle.state("gone"), bundle.state("file")) == ("missing", "absent")
+
+
+@pytest.mark.parametrize("code", ["9" * 5000, "²", "-1", "1000"])
+def test_an_exit_code_that_is_none_ends_no_reply(code: str) -> None:
+    reader = ReplyReader("m", str)
+    reader.take(f"\nm begin clock\nnoon\nm end clock {code}\n\nm end clock 0\n".encode())
+    assert reader.replies == {"clock": Reply("noon", 0)}
