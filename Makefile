@@ -10,7 +10,7 @@ empty :=
 space := $(empty) $(empty)
 comma := ,
 
-.PHONY: demo test test-whoosh3 lint bench snapshots schemas clean
+.PHONY: demo test test-whoosh3 lint bench snapshots images schemas clean
 
 demo: $(VENV)/.runtime
 	@$(BIN)/k8sagent --demo
@@ -38,6 +38,11 @@ bench: $(STAMP)
 # Accept changed screens after looking at them in snapshot_report.html.
 snapshots: $(STAMP)
 	$(BIN)/python -m pytest tests/tui --snapshot-update
+
+# Draw the screenshots of README and guide, and the page of keys, from the session itself.
+images: $(STAMP)
+	$(BIN)/python tests/data/make_images.py
+	$(BIN)/python tests/data/make_keys.py
 
 # Publish the JSON Schemas again after the shape of a document changed.
 schemas: $(STAMP)

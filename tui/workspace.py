@@ -127,8 +127,10 @@ class Workspace(Vertical):
         if self.alone and name != "chat" and not self.single:
             self.alone = False
         self._apply()
-        if focus:
-            self.call_after_refresh(self._focus, name)
+        if focus and self.single:
+            self.call_after_refresh(self._focus, name)  # it must be displayed first
+        elif focus:
+            self._focus(name)
 
     def _focus(self, name: Where) -> None:
         target: Widget = self.chat
@@ -174,6 +176,18 @@ class Workspace(Vertical):
                 return next(name for name in PANES if name == widget.id)
             widget = widget.parent if isinstance(widget.parent, Widget) else None
         return None
+
+    def on_descendant_focus(self) -> None:
+        self._show_keys()
+
+    def on_descendant_blur(self) -> None:
+        self._show_keys()
+
+    def _show_keys(self) -> None:
+        """The pane with the focus shows its keys."""
+        active = self.pane_of(self.screen.focused)
+        for name in PANES:
+            self.query_one(f"#{name}").set_class(name == active, "-active")
 
     def on_title_bar_picked(self, event: TitleBar.Picked) -> None:
         """A tab of the narrow layout was clicked."""

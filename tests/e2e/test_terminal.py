@@ -1,4 +1,4 @@
-"""The whole thing in a real pseudo-terminal: start the demo, ask, open evidence, reject, approve, switch the namespace, quit."""
+"""A session in a real pseudo-terminal: the demo, the namespace by keys, a question, its evidence, no, yes, an export, the end."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ class Terminal:
             pass
         return "\n".join(self.screen.display)
 
-    def until(self, text: str, *, press: str = "") -> str:
-        """Look until a text is on the screen, pressing a key before each look where one is given."""
+    def until(self, text: str, *, press: str = "", gone: bool = False) -> str:
+        """Look until a text is on the screen (or gone from it), pressing a key before each look where one is given."""
         end = time.monotonic() + PATIENCE
         while True:
             shown = self.look(0.2 if press else 0.1)
-            if text in shown:
+            if (text in shown) is not gone:
                 return shown
             if not self.child.isalive() and time.monotonic() > end - PATIENCE + 1:
                 pytest.fail(f"the program ended before {text!r} was shown:\n{shown}")
@@ -53,9 +53,22 @@ class Terminal:
         self.child.send(text)
 
 
+def left_behind(session: int) -> list[str]:
+    """Command lines of processes that still belong to a terminal's session."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+            if int(fields[3]) == session and fields[0] != "Z":
+                found.append((stat.parent / "cmdline").read_text(encoding="utf-8", errors="replace").replace("\0", " "))
+        except (OSError, IndexError, ValueError):
+            continue
+    return found
+
+
 @pytest.fixture
 def terminal() -> Iterator[Terminal]:
-    made = Terminal([sys.executable, "-m", "tui.cli", "--demo", "-n", "shop"], 120, 40)
+    made = Terminal([sys.executable, "-m", "tui.cli", "--demo", "-n", "orders"], 120, 40)
     yield made
     made.child.close(force=True)
 
@@ -63,13 +76,31 @@ def terminal() -> Iterator[Terminal]:
 @pytest.mark.terminal
 @pytest.mark.kubectl
 @pytest.mark.timeout(400)
-def test_a_first_session(terminal: Terminal) -> None:
+def test_a_first_session(terminal: Terminal, tmp_path: Path) -> None:
     terminal.until("cluster v1.36")
+    terminal.until("orders-web")
+    terminal.type("\x0e")  # ctrl+n
+    terminal.until("all namespaces")
+    terminal.type("shop")
+    terminal.until("type to filter", gone=True)
+    terminal.type("\r")
     terminal.until("checkout-api")
+
+    terminal.type("\x1b[<NaN;NaN;NaNM")  # what VS Code's terminal sends for a mouse that it has lost
     terminal.type("why is checkout-api restarting?\r")
     shown = terminal.until("STRIPE_API_KEY")
+    assert "you  why is checkout-api restarting?" in shown
     assert "Root cause" in shown
     terminal.until("crash-loop.md")
+
+    terminal.type("\x0f")  # ctrl+o: from the prompt to the chat
+    terminal.until("] [ links")
+    terminal.type("]\r")  # enter on the first citation opens its evidence
+    terminal.until("esc close")
+    terminal.type("\x1b")
+    terminal.until("esc close", gone=True)
+    terminal.type("\x1b")  # and from the chat back to the prompt
+    terminal.until("] [ links", gone=True)
 
     terminal.type("scale deployment cart-api in shop to 3\r")
     shown = terminal.until("run once")
@@ -83,14 +114,18 @@ def test_a_first_session(terminal: Terminal) -> None:
     terminal.until("--replicas=4")
     terminal.until("4 of them ready", press="y")
 
-    terminal.type("\x0e")  # ctrl+n
-    terminal.until("all namespaces")
-    terminal.type("orders")
-    terminal.until("orders")
-    terminal.type("\r")
-    terminal.until("orders-web")
+    report = tmp_path / "report.md"
+    terminal.type("\x15")  # ctrl+u: a y that came after the dialog stands in the prompt
+    terminal.type(f"/export {report}\r")
+    terminal.until("written to")
+    written = report.read_text(encoding="utf-8")
+    assert "### Timeline" in written
+    assert "asked to approve" in written
+    assert "answer: reject" in written
+    assert "answer: approve" in written
 
     terminal.type("\x11")  # ctrl+q
     terminal.child.expect(pexpect.EOF, timeout=PATIENCE)
     terminal.child.close()
     assert terminal.child.exitstatus == 0
+    assert left_behind(terminal.child.pid) == [], "no process of the session outlives it"

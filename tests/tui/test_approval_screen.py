@@ -450,3 +450,23 @@ def test_streaming_goes_on_below_the_dialog() -> None:
 
     drive(story, agent, clock=clock)
     assert ask.decisions == [Decision("reject")]
+
+
+def test_a_key_pressed_twice_in_one_breath_answers_once() -> None:
+    agent, clock = shop(), Clock()
+    ask = Ask(stories.a_scale())
+    agent.scripts["change it"] = [ask]
+
+    async def story(d: Driver) -> None:
+        await d.ask("change it")
+        clock.advance(1.1)
+        d.app.ask_next()
+        await d.until(lambda: isinstance(d.app.screen, ApprovalScreen))
+        await d.settle()
+        clock.advance(0.6)
+        d._send(["y", "y", "y"])
+        await d.ended()
+        assert d.app.is_running
+
+    drive(story, agent, clock=clock)
+    assert [decision.kind for decision in ask.decisions] == ["approve"]

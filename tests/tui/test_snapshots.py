@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 from driving import Clock, Driver, an_app
 from fakes import stories
-from fakes.agent import Ask, Gate, ScriptedAgent, a_status, shop
+from fakes.agent import Ask, Gate, Pick, ScriptedAgent, a_status, shop
 from textual.pilot import Pilot
 
-from engine.facts import ApprovalRequest, DryRun, Verdict
+from engine.facts import ApprovalRequest, Choice, ChoiceRequest, DryRun, Verdict
 from tui.screens.approval import ApprovalScreen
+from tui.screens.choice import ChoiceScreen
 
 SIZES = [(80, 24), (120, 40), (200, 60)]
 Story = Callable[[Driver, Clock], Awaitable[None]]
@@ -49,6 +50,37 @@ async def picking(d: Driver, clock: Clock) -> None:
 
 async def helped(d: Driver, clock: Clock) -> None:
     await d.press("ctrl+o", "ctrl+o", "f1")
+
+
+async def chose(d: Driver, clock: Clock) -> None:
+    await d.ask("which?")
+    clock.advance(1.1)
+    d.app.ask_next()
+    await d.until(lambda: isinstance(d.app.screen, ChoiceScreen))
+
+
+async def set_up(d: Driver, clock: Clock) -> None:
+    await d.ask("/setup")
+
+
+async def completing(d: Driver, clock: Clock) -> None:
+    await d.type("/mo")
+
+
+async def reading(d: Driver, clock: Clock) -> None:
+    await answered(d, clock)
+    d.app.workspace.show("chat")
+    await d.settle()
+    await d.press("right_square_bracket", "right_square_bracket")
+
+
+async def unfolded(d: Driver, clock: Clock) -> None:
+    await answered(d, clock)
+    rows = d.app.workspace.timeline.list
+    d.app.workspace.show("timeline")
+    await d.settle()
+    rows.move_to([row.key for row in rows.rows].index("hypothesis/H1"))
+    await d.press("space")
 
 
 def protected() -> ApprovalRequest:
@@ -90,10 +122,18 @@ REQUESTS: dict[str, Callable[[], ApprovalRequest]] = {
 }
 
 
+WHICH = ChoiceRequest(
+    "q1",
+    "Which api is meant?",
+    (Choice("a", "Deployment api", "shop, 0/2 ready"), Choice("b", "StatefulSet api", "payments, 3/3 ready"), Choice("c", "all of them")),
+)
+
+
 def an_agent(view: str) -> ScriptedAgent:
     agent = shop()
     agent.scripts["customers get 502 from orders-web, why?"] = [*stories.until_testing(), Gate()]
     agent.scripts["why does orders-web answer 502?"] = [*stories.until_testing(), *stories.until_answer()]
+    agent.scripts["which?"] = [Pick(WHICH)]
     agent.scripts["change it"] = [Ask(REQUESTS.get(view, stories.a_scale)())]
     if view in ("destroy", "protected"):
         agent.status = a_status(context="prod-eu", namespace="shop", protected=True, recording=False)
@@ -109,6 +149,7 @@ VIEWS: dict[str, Story] = {
     "namespaces": picking,
     "help": helped,
 }
+OTHERS: dict[str, Story] = {"choice": chose, "setup": set_up, "completing": completing, "reading": reading, "unfolded": unfolded}
 
 
 def shown(snap_compare: Any, view: str, size: tuple[int, int], theme: str = "dark") -> bool:
@@ -117,7 +158,7 @@ def shown(snap_compare: Any, view: str, size: tuple[int, int], theme: str = "dar
     async def before(pilot: Pilot[None]) -> None:
         driver = Driver(pilot.app, pilot)  # type: ignore[arg-type]
         await driver.settle()
-        await VIEWS.get(view, asked)(driver, clock)
+        await {**VIEWS, **OTHERS}.get(view, asked)(driver, clock)
         await driver.settle()
 
     return bool(snap_compare(an_app(an_agent(view), clock, theme=theme), terminal_size=size, run_before=before))
@@ -134,7 +175,23 @@ def test_an_approval_says_on_a_small_screen_what_will_happen(snap_compare: Any, 
     assert shown(snap_compare, view, (80, 24))
 
 
-@pytest.mark.parametrize("theme", ["light", "contrast"])
+@pytest.mark.parametrize(
+    ("view", "size"),
+    [
+        ("choice", (80, 24)),
+        ("setup", (80, 24)),
+        ("completing", (80, 24)),
+        ("reading", (120, 40)),
+        ("unfolded", (120, 40)),
+        ("choice", (200, 60)),
+    ],
+    ids=str,
+)
+def test_what_is_opened_by_keys(snap_compare: Any, view: str, size: tuple[int, int]) -> None:
+    assert shown(snap_compare, view, size)
+
+
+@pytest.mark.parametrize("theme", ["light", "contrast", "colorblind"])
 def test_the_other_themes(snap_compare: Any, theme: str) -> None:
     assert shown(snap_compare, "answer", (120, 40), theme)
 

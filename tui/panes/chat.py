@@ -177,7 +177,6 @@ class ChatPane(VerticalScroll):
     ChatPane { scrollbar-size-vertical: 1; scrollbar-gutter: stable; overflow-x: hidden; padding: 1 0 0 0;
         & > #welcome { padding: 0 2 1 2; }
         & > .keys { dock: bottom; }
-        &:focus > .keys { display: block; }
     }
     """
 
