@@ -10,28 +10,26 @@ import dataclasses
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from engine.browse import ClusterBrowser
-from engine.casebook import CaseBook
-from engine.cluster.connect import Connection, Opening, recording_title
+from engine.cluster.connect import Connection, Opening
 from engine.config import Settings
 from engine.consent import HostConsent
 from engine.docs import DocsDesk
-from engine.doors import ClusterDoor
 from engine.embedding import OllamaEmbedding
-from engine.events import ClusterChanged, ContextChanged, Event, ModelChanged, QueryReceived
+from engine.events import ClusterChanged, ContextChanged, Event, ModelChanged
 from engine.facts import Mode, Steering
-from engine.incidents import IncidentShelf, incidents_folder, of_events
-from engine.memory import Memory
-from engine.models import ModelDoor, ModelState, Switched
-from engine.place import Place, is_protected
+from engine.keeping import Keeping
+from engine.listeners import Listener, Listeners
+from engine.models import ModelDoor, Switched
+from engine.place import Place
 from engine.resources import state_folder
 from engine.run import Run
 from engine.scrub import scrub
-from engine.session import Session, SessionError, SessionShelf, sessions_folder
+from engine.standing import MODES, Standing, Status
+from engine.typed import CommandDesk
 
 if TYPE_CHECKING:
     from engine.commands.desk import Grants
@@ -40,8 +38,7 @@ if TYPE_CHECKING:
     from engine.health import Check
     from engine.llm.provider import ChatModel, ModelHealth, ModelInfo
 
-Listener = Callable[[Event], None]
-MODES: dict[str, Mode] = {"ask": "asks before changes", "read-only": "read-only", "suggest-only": "suggest-only"}
+__all__ = ["MODES", "Agent", "Busy", "Listener", "NothingToSteer", "Status"]
 
 
 class Busy(Exception):
@@ -50,30 +47,6 @@ class Busy(Exception):
 
 class NothingToSteer(Exception):
     """There is no investigation that could be steered."""
-
-
-@dataclass(frozen=True, slots=True)
-class Status:
-    """Where the session stands, as the header shows it; taking one never blocks."""
-
-    context: str
-    namespace: str
-    mode: Mode
-    protected: bool
-    writable: bool
-    recording: bool
-    cluster_state: Literal["connecting", "ok", "unreachable"]
-    cluster_version: str
-    cluster_note: str
-    """Why the cluster cannot be reached; while it can, what keeps its rows from being current."""
-    model: str
-    model_state: ModelState
-    model_note: str
-    docs: int
-    run: str
-    model_host: str = ""
-    """The machine that the model is on; "" for this one."""
-    model_loading: bool = False
 
 
 class Agent:
@@ -85,58 +58,36 @@ class Agent:
         self.settings = settings
         self.opening = opening or Opening()
         self.redactor = Redactor()
-        self.memory = Memory()
         self._lock = threading.RLock()
-        # A lock of its own: a Run tells its events under its own lock, and is steered under ours.
-        self._listening = threading.Lock()
-        self._listeners: list[Listener] = []
-        self._cluster = ClusterDoor(settings, self._cluster_opened, self.redactor.text)
+        self._heard = Listeners()
         self._runs: dict[str, Run] = {}
         self._current: Run | None = None
-        self._count = 0
         self._closed = False
-        self._grants: Grants | None = None
-        folder = sessions_folder() if save and settings.session.save else None
-        self.sessions = SessionShelf(folder)
-        consent = HostConsent(settings.model.allow_remote, state_folder() / "model-hosts.json" if folder is not None else None)
-        self._model = ModelDoor(settings.model, consent, self._tell_model)
-        self._notes: list[str] = []
-        """What the next question has to say beside its answer."""
-        self._active_at = time.time()
-        self._session = self._open_session(session_id)
-        self.replayed: tuple[Event, ...] = ()
-        """The events of the session that is gone on with, as they were when it was taken up."""
-        self._records: Records | None = None
-        context = settings.cluster.context
-        if self.opening.recorded and not context:
-            context = recording_title(self.opening)
-        self._place = Place(
-            context=context, namespace=settings.cluster.namespace, mode=self._first_mode(context), recording=self.opening.recorded
-        )
+        self._kept = Keeping(settings.session, save=save, session_id=session_id)
+        self.sessions, self.incidents = self._kept.sessions, self._kept.incidents
+        self.cases, self.memory = self._kept.cases, self._kept.memory
+        self._standing = Standing(settings, self.opening, self.redactor.text, self._tell_place, self.cluster_changed)
+        self._cluster = self._standing.door
         self.cluster = ClusterBrowser(
             self._cluster.for_browsing, self.opening, settings.cluster.kubeconfig, self.redactor.text, self._rows_moved
         )
-        self.incidents = IncidentShelf(incidents_folder() if folder is not None else None)
-        self.cases = CaseBook()
-        if session_id and folder is not None:
-            self._take_up()
+        consent = HostConsent(settings.model.allow_remote, state_folder() / "model-hosts.json" if self._kept.saves else None)
+        self._model = ModelDoor(settings.model, consent, self._tell_model)
         self._embedding = OllamaEmbedding(settings, consent)
         self.docs = DocsDesk(
             settings.index.docs, on_change=self._tell_place, incidents=self.incidents.folder, embedder=self._embedding.embedder
         )
-        from engine.typed import CommandDesk
-
         self.commands = CommandDesk(self._begin_typed)
 
     # -- life ---------------------------------------------------------------------------------------------------------
 
     def start(self) -> None:
         """Begin to open cluster, documentation and model; returns at once."""
-        self._open_cluster()
+        self._standing.open()
         threading.Thread(target=self.docs.open, name="engine-docs", daemon=True).start()
         self._model.open()
-        if self.sessions.folder is not None:
-            threading.Thread(target=self._prune, name="engine-prune", daemon=True).start()
+        if self._kept.saves:
+            threading.Thread(target=self._kept.prune, name="engine-prune", daemon=True).start()
 
     def close(self) -> None:
         """Stop what runs, then let go of model, documentation and cluster; at most about a second."""
@@ -155,34 +106,24 @@ class Agent:
         self.docs.close()
         self.cluster.leave()
         self._cluster.close()
-        if self._records is not None:
-            self._records.close()
-        self._session.close()
+        self._kept.close()
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
         """Hear every event of all Runs and those outside of Runs; returns a function that unsubscribes."""
-        with self._listening:
-            self._listeners.append(listener)
-
-        def forget() -> None:
-            with self._listening:
-                if listener in self._listeners:
-                    self._listeners.remove(listener)
-
-        return forget
+        return self._heard.subscribe(listener)
 
     # -- where the session stands ---------------------------------------------------------------------------------------
 
     @property
     def status(self) -> Status:
         """Where the session stands; never blocks."""
-        place, connection = self._place, self._cluster.connection
+        place = self._standing.place
         return Status(
             context=place.context,
             namespace=place.namespace,
             mode=place.mode,
             protected=place.protected,
-            writable=connection.writable if connection else self.opening.demo or self.opening.writable,
+            writable=self._standing.writable,
             recording=place.recording,
             cluster_state=self._cluster.state,
             cluster_version=self._cluster.version,
@@ -199,62 +140,50 @@ class Agent:
     @property
     def place(self) -> Place:
         """The place that the next Run is pinned to."""
-        return self._place
+        return self._standing.place
 
     @property
     def grants(self) -> Grants:
         """The exact commands allowed for this session."""
-        from engine.commands.desk import Grants
-
-        if self._grants is None:
-            self._grants = Grants()
-        return self._grants
+        return self._kept.grants
 
     @property
     def records(self) -> Records:
         """Audit, saved objects and copied manifests of this session."""
-        from engine.commands.records import Records
-
-        with self._lock:
-            if self._records is None:
-                keep = self.sessions.folder is not None
-                self._records = Records(state_folder() if keep else None, self._session.id)
-            return self._records
+        return self._kept.records
 
     @property
     def session_id(self) -> str:
         """The id of the transcript being written."""
-        return self._session.id
+        return self._kept.id
+
+    @property
+    def replayed(self) -> tuple[Event, ...]:
+        """The events of the session that is gone on with, as they were when it was taken up."""
+        return self._kept.replayed
 
     def switch_namespace(self, namespace: str) -> None:
         """Work in another namespace from the next question on; "" = all."""
-        self._place = dataclasses.replace(self._place, namespace=namespace)
-        self._tell_place()
+        self._standing.in_namespace(namespace)
 
     def switch_context(self, context: str) -> None:
         """Open another context; the old cluster is let go, the Run in progress (if any) is stopped."""
-        if context == self._place.context and self._cluster.connection is not None:
+        if context == self.place.context and self._cluster.connection is not None:
             return
         if self._current is not None and not self._current.finished:
             self._current.cancel(f"switched to context {context}")
             self._current.wait(1.0)
-        stays = self.opening.recorded and context == recording_title(self.opening)
-        namespace = self.settings.cluster.namespace if stays else ""
-        self._place = Place(context=context, namespace=namespace, mode=self._first_mode(context, recorded=stays), recording=stays)
-        self._tell_place()
+        self._standing.in_context(context)
         self.cluster.leave()
-        self._open_cluster()
+        self._standing.open()
 
     def set_mode(self, mode: Mode) -> None:
         """Change what may be changed, for this session and context; a read-only recording stays read-only."""
-        if mode == "asks before changes" and self._place.recording and not self.status.writable:
-            mode = "read-only"
-        self._place = dataclasses.replace(self._place, mode=mode)
-        self._tell_place()
+        self._standing.in_mode(mode)
 
     def new_session(self) -> None:
         """Start a new transcript and forget what was allowed for the old one."""
-        self._turn_to("")
+        self._kept.turn_to("")
 
     def resume_session(self, id: str) -> None:
         """Go on with a saved session: its events stand in `replayed`, and further ones are appended to it. Raises Busy, SessionError.
@@ -264,35 +193,9 @@ class Agent:
         with self._lock:
             if any(not run.finished for run in self._runs.values()):
                 raise Busy("something is still running: stop it with esc esc, or wait for its end")
-        found = self.sessions.find(id).stem
-        if found != self._session.id:
-            self._turn_to(found)
-        self._take_up()
-        place = next((e for e in reversed(self.replayed) if isinstance(e, QueryReceived) and e.context), None)
-        if place is not None and place.context == self._place.context:
-            self.switch_namespace(place.namespace)
-
-    def _turn_to(self, id: str) -> None:
-        with self._lock:
-            self._session.close()
-            self._session = self._open_session(id)
-            self.replayed, self._count = (), 0
-            self._grants = None
-            records, self._records = self._records, None
-        self.incidents.clear()
-        self.cases.clear()
-        self.memory.clear()
-        if records is not None:
-            records.close()
-
-    def _take_up(self) -> None:
-        """Read what the session holds, count on from its last Run, and know what it was about."""
-        self.replayed = self.sessions.events(self._session.id)
-        numbers = [int(end) for event in self.replayed if (end := event.run.rpartition("-")[2]).isdecimal()]
-        self._count = max(numbers, default=0)
-        self.incidents.latest = of_events(self.replayed)
-        for event in self.replayed:
-            self.cases.heard(event)
+        latest = self._kept.resume(id)
+        if latest is not None and latest.context == self.place.context:
+            self.switch_namespace(latest.namespace)
 
     # -- questions ------------------------------------------------------------------------------------------------------
 
@@ -306,9 +209,9 @@ class Agent:
         with self._lock:
             if not beside and self._current is not None and not self._current.finished:
                 raise Busy("a question is still being worked on: stop it with esc esc, or wait for its end")
-            self._begin_anew_after_a_pause()
-            place, notes = self._place, tuple(self._notes)
-            self._notes.clear()
+            if all(run.finished for run in self._runs.values()):
+                self._kept.begin_anew_after_a_pause()
+            place, notes = self.place, self._kept.take_notes()
             if namespace:
                 place = dataclasses.replace(place, namespace=namespace)
 
@@ -322,24 +225,6 @@ class Agent:
                 self._current = run
         return run.start()
 
-    def _begin_anew_after_a_pause(self) -> None:
-        """After `[session] timeout_seconds` in which nothing was asked or typed, what was allowed and meant is stale: a new session."""
-        limit, idle = self.settings.session.timeout_seconds, time.time() - self._active_at
-        if self._count and 0 < limit < idle and all(run.finished for run in self._runs.values()):
-            self.new_session()
-            minutes = round(idle / 60)
-            self._notes.append(f"After {minutes} minutes without a question this is a new session; what was allowed before no longer is.")
-
-    def _open_session(self, id: str = "") -> Session:
-        """The transcript; a new one that cannot be written is done without, since an answer matters more."""
-        try:
-            return Session(self.sessions.folder, id)
-        except SessionError as error:
-            if id:
-                raise
-            self._notes.append(f"This session is not saved, and changes are refused, since nothing could be recorded: {error}")
-            return Session(None)
-
     def steer(self, steering: Steering) -> Run:
         """Say something into the investigation under way, or go on with the latest one in a Run of its own; the Run that heard it.
 
@@ -348,7 +233,7 @@ class Agent:
         from engine.flows.dispatch import go_on
 
         with self._lock:
-            current, case, place = self._current, self.cases.latest, self._place
+            current, case, place = self._current, self.cases.latest, self.place
             if current is not None and not current.finished:
                 if self.cases.investigating != current.id:
                     raise Busy("the question being worked on is no investigation: wait for its end, or stop it with esc esc")
@@ -376,14 +261,14 @@ class Agent:
         """Look at hosts: this machine, those that `[hosts]` names, or nodes of the cluster (`nodes`: all of them); ends with an answer."""
         from engine.flows.hosts import check_hosts
 
-        place = self._place
+        place = self.place
         return self._begin(lambda run: check_hosts(self, run, place, names, nodes=nodes)).start()
 
     def undo(self) -> Run:
         """Propose the way back of the latest change; asks like any other command."""
         from engine.flows.dispatch import undo_latest
 
-        place = self._place
+        place = self.place
         return self._begin(lambda run: undo_latest(self, run, place)).start()
 
     def draft_runbook(self) -> Run:
@@ -391,30 +276,24 @@ class Agent:
         from engine.config import user_config_path
         from engine.flows.runbook import write_runbook
 
-        place, incident = self._place, self.incidents.latest
+        place, incident = self.place, self.incidents.latest
         folders, config = self.settings.index.docs, user_config_path()
         return self._begin(lambda run: write_runbook(run, place, incident, folders, config, self.docs.read)).start()
 
     def _begin_typed(self, text: str) -> Run:
         from engine.flows.dispatch import run_typed
 
-        place = self._place
+        place = self.place
         return self._begin(lambda run: run_typed(self, run, place, text)).start()
 
     def _begin(self, work: Callable[[Run], str]) -> Run:
         with self._lock:
             if self._closed:
                 raise Busy("the session is closed")
-            self._count += 1
-            self._active_at = time.time()
-            run = Run(f"{self._session.id}-{self._count}", work, scrub=lambda event: scrub(event, self.redactor.text))
+            run = Run(self._kept.next_run(), work, scrub=lambda event: scrub(event, self.redactor.text))
             self._runs = {id: r for id, r in self._runs.items() if not r.finished} | {run.id: run}
-            session = self._session
-        run.subscribe(session.append)
-        run.subscribe(self.incidents.heard)
-        run.subscribe(self.cases.heard)
-        run.subscribe(self.memory.heard)
-        run.subscribe(self._tell)
+            self._kept.follow(run)
+        run.subscribe(self._heard.tell)
         return run
 
     # -- what the flows need ----------------------------------------------------------------------------------------------
@@ -435,10 +314,7 @@ class Agent:
 
     def cluster_changed(self) -> None:
         """Tell the screen that rows are to be pulled again."""
-        self._tell(ClusterChanged(revision=self.cluster.changed()))
-
-    def _rows_moved(self) -> None:
-        self._tell(ClusterChanged(revision=self.cluster.moved()))
+        self._heard.tell(ClusterChanged(revision=self.cluster.changed()))
 
     # -- health -----------------------------------------------------------------------------------------------------------
 
@@ -491,52 +367,12 @@ class Agent:
 
     # -- inside -----------------------------------------------------------------------------------------------------------
 
-    def _first_mode(self, context: str, *, recorded: bool | None = None) -> Mode:
-        is_recording = self.opening.recorded if recorded is None else recorded
-        if is_recording:
-            return MODES[self.settings.policy.mode] if self.opening.demo or self.opening.writable else "read-only"
-        policy = self.settings.policy
-        if is_protected(context, (*policy.protected_contexts, *policy.read_only_contexts)):
-            return "read-only"
-        return MODES[policy.mode]
-
-    def _prune(self) -> None:
-        """Delete what is older than the settings say."""
-        self.sessions.prune(self.settings.session.keep_days)
-        self.incidents.prune(self.settings.session.keep_incidents_days)
-        self.records.purge(self.settings.session.keep_undo_days)
-
-    def _open_cluster(self) -> None:
-        place = self._place
-        self._cluster.open(self.opening if place.recording else Opening(), "" if place.recording else place.context)
-
-    def _cluster_opened(self, connection: Connection | None) -> None:
-        """Called on the opening thread: the place becomes what was really opened."""
-        if connection is not None:
-            with self._lock:
-                info, place = connection.source.context, self._place
-                name = place.context or info.name
-                self._place = dataclasses.replace(
-                    place,
-                    context=name,
-                    namespace=place.namespace or ("" if connection.recorded else info.namespace or "default"),
-                    server=info.server,
-                    user=info.user,
-                    mode=place.mode if place.context else self._first_mode(name),
-                    protected=not connection.recorded and is_protected(name, self.settings.policy.protected_contexts),
-                )
-        self._tell_place()
-        self.cluster_changed()
-
-    def _tell(self, event: Event) -> None:
-        with self._listening:
-            listeners = list(self._listeners)
-        for listener in listeners:
-            listener(event)
-
     def _tell_model(self) -> None:
         model = self._model
-        self._tell(ModelChanged(name=model.name, state=model.state, note=model.note, host=model.host))
+        self._heard.tell(ModelChanged(name=model.name, state=model.state, note=model.note, host=model.host))
 
     def _tell_place(self) -> None:
-        self._tell(ContextChanged(context=self._place.context, namespace=self._place.namespace, mode=self._place.mode))
+        self._heard.tell(ContextChanged(context=self.place.context, namespace=self.place.namespace, mode=self.place.mode))
+
+    def _rows_moved(self) -> None:
+        self._heard.tell(ClusterChanged(revision=self.cluster.moved()))
