@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from engine.cluster.access import NEVER, Access
 from engine.commands.programs import CREDENTIAL_NAMES, CREDENTIAL_PREFIXES, FALLBACK_PATH, environment
 from engine.resources import state_folder
+from engine.scrub import clean
 
 if TYPE_CHECKING:
     from engine.agent import Agent
@@ -30,7 +31,7 @@ class Check:
 
 
 def check_all(agent: Agent) -> list[Check]:
-    """All checks, in the order a new user mends them; blocks for a few seconds at most."""
+    """All checks, in the order a new user mends them, plain and redacted; blocks for a few seconds at most."""
     looks: tuple[Callable[[Agent], Check | list[Check] | None], ...] = (
         _config,
         _kubectl,
@@ -50,7 +51,7 @@ def check_all(agent: Agent) -> list[Check]:
             found = Check(name, False, f"could not be checked: {error}", "report this with the command that you ran", needed=False)
         if found is not None:
             checks += found if isinstance(found, list) else [found]
-    return checks
+    return [clean(check, agent.redactor.text) for check in checks]
 
 
 def _config(agent: Agent) -> Check:

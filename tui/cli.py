@@ -135,9 +135,12 @@ def _close_quietly() -> None:
 def _tell_defect(error: Exception) -> None:
     import traceback
 
+    from engine.escapes import strip_escapes
+
     frames = traceback.extract_tb(error.__traceback__)
     where = f" ({frames[-1].filename}:{frames[-1].lineno})" if frames else ""
-    sys.stderr.write(f"k8sagent: this should not have happened: {type(error).__name__}: {error}{where}; please report it\n")
+    said = f"this should not have happened: {type(error).__name__}: {error}{where}; please report it"
+    sys.stderr.write(f"k8sagent: {strip_escapes(said)}\n")
 
 
 if __name__ == "__main__":

@@ -131,3 +131,13 @@ def test_no_check_waits_on_a_pipe(tmp_path: Path) -> None:
     slow.chmod(0o755)
     with checked(dataclasses.replace(SETTINGS, kubectl=KubectlSettings(path=str(slow))), Opening(demo=True)) as checks:
         assert not checks["kubectl"].ok
+
+
+def test_what_a_server_says_of_itself_is_plain_and_redacted(monkeypatch: pytest.MonkeyPatch) -> None:
+    said = "refused: password=hunter2hunter2\x1b]0;owned\x07"
+    monkeypatch.setattr("engine.health._model", lambda agent: Check("model", False, said, said, needed=False))
+    with checked(SETTINGS, Opening(demo=True)) as checks:
+        for text in (checks["model"].detail, checks["model"].fix):
+            assert text.startswith("refused: password=")
+            assert "hunter2" not in text
+            assert text.isprintable()

@@ -49,7 +49,7 @@ def test_a_named_file_is_read_and_its_name_is_the_source(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     "words",
     [
-        "2026-11-27T13:00:00Z ERROR payment/ledger: " + "connection refused by 10.0.0.1 " * 12,
+        "2026-11-27T13:00:00Z ERROR ledger: " + "connection refused by 10.0.0.1 " * 12,
         "~100 errors a second since the rollout",
         "app.log/checkout: connection refused",
         "panic: \0 in the input",

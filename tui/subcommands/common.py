@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from typing import Any
 from engine.agent import Agent
 from engine.cluster.connect import Opening
 from engine.config import Settings, load
+from engine.escapes import strip_escapes
 
 FLAGS = {
     "cluster.kubeconfig": "--kubeconfig",
@@ -67,9 +69,18 @@ def agent_with(
         agent.close()
 
 
+_COLOURS = {"red": "31", "amber": "33", "green": "32", "blue": "34", "grey": "90", "bold": "1"}
+_OURS = re.compile(rf"(\x1b\[(?:0|{'|'.join(_COLOURS.values())})m)")
+
+
+def literal(text: str) -> str:
+    """Text for a terminal: our colours stay, every other escape and control goes, since names, answers and errors come from outside."""
+    return "".join(part if n % 2 else strip_escapes(part) for n, part in enumerate(_OURS.split(text)))
+
+
 def say(text: str) -> None:
     """A line to standard output."""
-    sys.stdout.write(text.rstrip("\n") + "\n")
+    sys.stdout.write(literal(text).rstrip("\n") + "\n")
 
 
 def say_json(value: Any) -> None:
@@ -79,13 +90,13 @@ def say_json(value: Any) -> None:
 
 def complain(text: str) -> None:
     """A line to standard error."""
-    sys.stderr.write(f"k8sagent: {text.rstrip()}\n")
+    sys.stderr.write(f"k8sagent: {literal(text).rstrip()}\n")
 
 
 def progress(text: str) -> None:
     """A passing line to standard error, only where a person watches."""
     if sys.stderr.isatty():
-        sys.stderr.write(f"  {text}\n")
+        sys.stderr.write(f"  {literal(text)}\n")
         sys.stderr.flush()
 
 
@@ -95,5 +106,4 @@ def painted(text: str, colour: str) -> str:
 
     if not sys.stdout.isatty() or os.environ.get("NO_COLOR"):
         return text
-    codes = {"red": "31", "amber": "33", "green": "32", "blue": "34", "grey": "90", "bold": "1"}
-    return f"\x1b[{codes[colour]}m{text}\x1b[0m"
+    return f"\x1b[{_COLOURS[colour]}m{text}\x1b[0m"

@@ -8,6 +8,7 @@ import sys
 from engine.cancel import Cancelled, CancelToken
 from engine.commands.programs import find_kubectl
 from engine.config import ConfigError, Settings, user_config_path
+from engine.escapes import strip_escapes
 from engine.setup import Hands, Step, install_completion, role, shell_of, steps
 from tui.cli import FAILED, INTERRUPTED, OK
 from tui.subcommands.common import complain, painted, say, settings_of
@@ -60,7 +61,7 @@ def _yes(text: str) -> bool:
 def _progress(status: str, completed: int, total: int) -> None:
     if sys.stderr.isatty():
         share = f" {completed / 1e9:.1f} of {total / 1e9:.1f} GB ({100 * completed // total}%)" if total else ""
-        sys.stderr.write(f"\r\x1b[K  {status[:40]}{share}")
+        sys.stderr.write(f"\r\x1b[K  {strip_escapes(status)[:40]}{share}")
         sys.stderr.flush()
 
 
