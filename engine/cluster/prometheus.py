@@ -8,7 +8,8 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -63,7 +64,11 @@ class Prometheus:
         self._timeout = timeout
         self._now = now
         self._lock = threading.Lock()
+        """Held while trends are asked for, so that two who want them ask once."""
+        self._connecting = threading.Lock()
         self._client: Any = None
+        self._asking = 0
+        self._closed = False
         self._kept: dict[str | None, tuple[float, Trends]] = {}
 
     def trends(self, namespace: str | None) -> Trends:
@@ -82,11 +87,16 @@ class Prometheus:
         return [Usage(*place, cpu=cpu.get(place, 0.0), memory=memory.get(place, 0.0)) for place in sorted(cpu.keys() | memory.keys())]
 
     def close(self) -> None:
-        """Let go of the connection."""
-        with self._lock:
-            client, self._client = self._client, None
-        if client is not None:
-            client.close()
+        """Let go of the connection; returns at once, also while a slow server is being asked."""
+        with self._connecting:
+            self._closed = True
+            self._let_go()
+
+    def _let_go(self) -> None:
+        """Close the connection once it is left and nobody reads from it any more."""
+        if self._closed and self._client is not None and not self._asking:
+            self._client.close()
+            self._client = None
 
     def _ask(self, namespace: str | None) -> Trends:
         try:
@@ -115,10 +125,8 @@ class Prometheus:
 
         headers = {"Accept": "application/json", **({"Authorization": f"Bearer {self._token}"} if self._token else {})}
         try:
-            if self._client is None:
-                self._client = httpx.Client(verify=self._verify, timeout=self._timeout, follow_redirects=False)
             deadline = time.monotonic() + 2 * self._timeout
-            with self._client.stream("GET", f"{self.url}/api/v1/{what}", params=query, headers=headers) as response:
+            with self._held() as client, client.stream("GET", f"{self.url}/api/v1/{what}", params=query, headers=headers) as response:
                 body = bytearray()
                 for chunk in response.iter_bytes():
                     body += chunk
@@ -133,6 +141,25 @@ class Prometheus:
             said = " ".join(str(error).split())[:160]
             hint = "check the certificate, or set verify = false" if "CERTIFICATE" in said.upper() else "check [prometheus] url"
             raise self._down(f"cannot be reached ({said}); {hint}") from error
+
+    @contextmanager
+    def _held(self) -> Iterator[Any]:
+        """The connection, which stays open until this is left."""
+        import httpx
+
+        with self._connecting:
+            if self._closed:
+                raise self._down("is not asked any more")
+            if self._client is None:
+                self._client = httpx.Client(verify=self._verify, timeout=self._timeout, follow_redirects=False)
+            self._asking += 1
+            client = self._client
+        try:
+            yield client
+        finally:
+            with self._connecting:
+                self._asking -= 1
+                self._let_go()
 
     def _read(self, status: int, body: bytes) -> Any:
         import msgspec

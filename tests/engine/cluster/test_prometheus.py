@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -21,6 +22,11 @@ NOW = 1_700_000_000.0
 def server() -> Iterator[PrometheusServer]:
     with PrometheusServer() as running:
         yield running
+
+
+def until(what: Callable[[], bool]) -> bool:
+    """Whether it comes true in time."""
+    return any(what() or threading.Event().wait(0.01) for _ in range(2000))
 
 
 def asked(server: PrometheusServer, **settings: Any) -> Prometheus:
@@ -111,3 +117,21 @@ def test_no_name_gets_out_of_its_quotes(name: str) -> None:
         assert inside[position] != '"'
         position += 2 if inside[position] == "\\" else 1
     assert position == len(inside), "no backslash is left over to take the closing quote with it"
+
+
+def test_leaving_does_not_wait_for_a_slow_server(server: PrometheusServer) -> None:
+    server.slow.set()
+    prometheus = asked(server)
+    found: list[str] = []
+    asking = threading.Thread(target=lambda: found.append(prometheus.trends("shop").problem), daemon=True)
+    asking.start()
+    assert until(lambda: bool(server.seen))
+    left = threading.Event()
+    threading.Thread(target=lambda: (prometheus.close(), left.set()), daemon=True).start()
+    assert left.wait(10), "it waits for an answer that nobody wants any more"
+    assert asking.is_alive(), "the server has not answered meanwhile"
+    server.stop.set()
+    asking.join(20)
+    assert len(found) == 1
+    assert "is not asked any more" in prometheus.trends("web").problem
+    assert len(server.seen) == 1, "after leaving nothing more is asked"
