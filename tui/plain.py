@@ -117,7 +117,13 @@ class PlainSession:
         return line.strip() if line else None
 
     def handle(self, line: str) -> None:
-        """Do what a line says."""
+        """Do what a line says; what has to wait for a question that is still ending is told."""
+        try:
+            self._do(line)
+        except Busy as error:
+            tell(str(error))
+
+    def _do(self, line: str) -> None:
         word, _, rest = line.partition(" ")
         rest = rest.strip()
         match word:
@@ -188,7 +194,7 @@ class PlainSession:
     def _steer(self, word: str, rest: str) -> None:
         try:
             self.follow(self.agent.steer(parse(word, rest)))
-        except (SteeringError, NothingToSteer, Busy) as error:
+        except (SteeringError, NothingToSteer) as error:
             tell(str(error))
 
     def _mode(self, word: str) -> None:
