@@ -66,6 +66,18 @@ def test_bash_completes_commands_flags_and_what_only_this_machine_knows(tmp_path
 
 
 @needs_bash
+def test_a_name_is_one_harmless_word_and_never_a_control_character(tmp_path: Path) -> None:
+    names = ["prod$(touch ran)", "prod;touch ran", "prod\\n`touch ran`", "prod\\e]0;x\\a", "prod\\u000btouch", "prod it's"]
+    rows = ", ".join(f'{{name: "{name}", context: {{cluster: c}}}}' for name in names)
+    config = tmp_path / "kubeconfig"
+    config.write_text(KUBECONFIG.replace("{name: prod-eu, context: {cluster: c}}", rows))
+    ask = ASK_BASH.replace('echo "$line => ${COMPREPLY[*]}"', 'for word in "${COMPREPLY[@]}"; do eval "printf \'<%s>\\n\' $word"; done')
+    told = shell("bash", "--norc", "-c", f"cd {tmp_path}; {ask}", text=f"k8sagent check --kubeconfig {config} --context prod\n")
+    assert set(told.splitlines()) == {"<prod$(touch ran)>", "<prod;touch ran>", "<prod it's>", "<prod-us>"}
+    assert not (tmp_path / "ran").exists()
+
+
+@needs_bash
 def test_a_cluster_that_does_not_answer_gives_nothing_and_says_nothing(tmp_path: Path) -> None:
     config = tmp_path / "kubeconfig"
     config.write_text(KUBECONFIG)

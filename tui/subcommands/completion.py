@@ -78,9 +78,18 @@ def _teach(parser: argparse.ArgumentParser) -> None:
             for child in dict.fromkeys(action.choices.values()):
                 _teach(child)
         elif action.dest in words:
-            action.completer = words[action.dest]  # type: ignore[attr-defined]
+            action.completer = _printable(words[action.dest])  # type: ignore[attr-defined]
         elif action.dest in typed:
             action.completer = _nothing  # type: ignore[attr-defined]
+
+
+def _printable(completer: Completer) -> Completer:
+    """The same without names that hold control characters: a shell would show them, and split its list at some of them."""
+
+    def complete(**known: object) -> list[str]:
+        return [name for name in completer(**known) if name.isprintable()]
+
+    return complete
 
 
 def _nothing(**_: object) -> list[str]:
