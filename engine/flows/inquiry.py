@@ -1,8 +1,8 @@
 """The loop of an investigation: which test separates the hypotheses best, what its output says of all of them, and when to stop.
 
 The first test is the one of the leading cause, so that no diagnosis is given untested. After that a test is run only where its outcome
-could change which hypothesis leads; what a person pinned or wants tried again comes before everything else. The same call never runs
-twice, however it is spelt. A test that failed says nothing.
+could change which hypothesis leads; of several of these a model may choose one. What a person pinned or wants tried again comes before
+everything else. The same call never runs twice, however it is spelt. A test that failed says nothing.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from engine.commands.canonical import Key
 from engine.commands.desk import Outcome
 from engine.facts import CommandRecord, Evidence, Hypothesis, Steering
 from engine.flows import without_kubectl
+from engine.flows.choosing import choose, may_choose
 from engine.flows.tools import Emit, Tools, step
 from engine.investigation import AGAIN, ENOUGH, EVENT, LOG, READING, REFUTED, STATE, Investigation, updated
 
@@ -69,6 +70,7 @@ class Inquiry:
         self.records: list[CommandRecord] = []
         self.allowance = tools.settings.budget.commands
         self.out_of_time = False
+        self._model_chooses = True
 
     def run(self, hear: Callable[[Steering], None] = lambda said: None) -> None:
         """Test until one hypothesis is sure enough, the budget is used up, or no test would change anything; `hear` gets the steering."""
@@ -114,8 +116,10 @@ class Inquiry:
                 return own[0]
         if leader is not None and leader.confidence >= ENOUGH:
             return None
-        best = max(checks, key=lambda c: c.gain)
-        return best if best.gain >= WORTH else None
+        worth = sorted((c for c in checks if c.gain >= WORTH), key=lambda c: -c.gain)
+        if len(worth) > 1 and self._model_chooses and may_choose(self._tools):
+            return self._chosen(worth)
+        return worth[0] if worth else None
 
     def catch_up(self, id: str) -> None:
         """Judge what was printed before against a hypothesis that came later."""
@@ -160,21 +164,43 @@ class Inquiry:
                 found[key] = Check(hypothesis.test, key, (id,), self._gain(hypothesis.test, id))
         return list(found.values())
 
+    def _chosen(self, worth: Sequence[Check]) -> Check | None:
+        """The model's pick of the tests that are worth a command, the best first; None where it ends and none could change the leader."""
+        settled = not any(self._decides(check) for check in worth)
+        offered = [(check.command, ", ".join(check.owners)) for check in worth]
+        known = [h for h in self.investigation.ranked if h.status != "refuted"]
+        choice = choose(offered, known, self._tools, self._emit, may_finish=settled)
+        self._model_chooses = choice.heard
+        return None if choice.index is None else worth[choice.index]
+
+    def _decides(self, check: Check) -> bool:
+        """Whether the strongest evidence that a test can bring of its kind would change which hypothesis leads."""
+        strength = LOG if check.command.startswith("kubectl logs") else STATE
+        return any(
+            self._changes(h, STATE if _ABSENT.search(h.statement) else strength)
+            for h in self.investigation.hypotheses.values()
+            if h.status != "refuted" and (h.id in check.owners or self._about(h, check.command))
+        )
+
+    def _changes(self, hypothesis: Hypothesis, strength: float) -> bool:
+        """Whether evidence of a strength, against the leader or for another one, would change the order at the top."""
+        leader = self.leader
+        if leader is None:
+            return True
+        if hypothesis is not leader:
+            return updated(hypothesis.confidence, strength, supports=True) > leader.confidence
+        others = [h.confidence for h in self.investigation.hypotheses.values() if h.status != "refuted" and h is not leader]
+        return updated(hypothesis.confidence, strength, supports=False) <= max(others, default=REFUTED)
+
     def _gain(self, command: str, owner: str) -> float:
         """What a command is expected to change: p(1-p) of each hypothesis that it bears on and that could change the order, by its cost."""
         cost = next((cost for pattern, cost in _COSTS if re.search(pattern, command)), 1.0)
-        leader = self.leader
-        others = [h.confidence for h in self.investigation.hypotheses.values() if h.status != "refuted" and h is not leader]
         total = 0.0
         for hypothesis in self.investigation.hypotheses.values():
             if hypothesis.status == "refuted" or not (hypothesis.id == owner or self._about(hypothesis, command)):
                 continue
             p = hypothesis.confidence
-            if hypothesis is leader:
-                changes = updated(p, STATE, supports=False) <= max(others, default=REFUTED)
-            else:
-                changes = leader is None or updated(p, STATE, supports=True) > leader.confidence
-            total += p * (1 - p) if changes else 0.0
+            total += p * (1 - p) if self._changes(hypothesis, STATE) else 0.0
         return total / cost
 
     def _about(self, hypothesis: Hypothesis, command: str) -> bool:

@@ -2,69 +2,15 @@
 
 from __future__ import annotations
 
-import dataclasses
-from dataclasses import field
-from typing import Any
-
 import pytest
-from fakes.lab import Lab
-from fakes.manifests import NS, crash_loop
+from fakes.inquiries import LOGS, POD, WEB, guess, inquiry
+from fakes.manifests import NS
 
-from engine.cancel import CancelToken
-from engine.commands import canonical
-from engine.commands.canonical import Key
-from engine.commands.desk import Outcome
-from engine.commands.lexer import parse
-from engine.commands.runner import CommandResult
-from engine.config import BudgetSettings, Settings
-from engine.events import Event, StepFinished
-from engine.facts import CommandRecord, Hypothesis, ObjectRef, Steering, Verdict
-from engine.flows.inquiry import Inquiry, alike_line, quoted_line
-from engine.flows.tools import Tools
-from engine.investigation import Investigation
+from engine.events import StepFinished
+from engine.facts import Hypothesis, Steering
+from engine.flows.inquiry import alike_line, quoted_line
 
-WEB = ObjectRef("Deployment", NS, "web")
-POD = f"kubectl describe pod web-5d8-abcde -n {NS}"
-LOGS = f"kubectl logs web-5d8-abcde -n {NS} -c app --tail=60"
 STARTED = "    Container ID:   containerd://067caab\n    Last State:     Terminated\n      Reason:  Error\n      Exit Code:  1\n"
-
-
-@dataclasses.dataclass
-class Desk:
-    """Answers commands from a table; what it lacks fails as kubectl does without permission."""
-
-    outputs: dict[str, str]
-    ran: list[str] = field(default_factory=list)
-
-    def key(self, text: str) -> Key:
-        return canonical.key(parse(text))
-
-    def judge(self, text: str) -> Verdict:
-        return Verdict("read" if not text.startswith("kubectl delete") else "mutate", "rule", "reason")
-
-    def run(self, text: str, **_: Any) -> Outcome:
-        self.ran.append(text)
-        output = self.outputs.get(text)
-        code = 0 if output is not None else 1
-        result = CommandResult(code, output or "", "" if output is not None else "Error from server (Forbidden): no", 0.01, 10)
-        return Outcome("ran", text, self.judge(text), result=result, records=(CommandRecord(text, "read", code, 0.01),))
-
-
-def inquiry(*hypotheses: Hypothesis, outputs: dict[str, str], commands: int = 4, **tools: Any) -> tuple[Inquiry, Desk, list[Event]]:
-    lab = Lab()
-    lab.app("web", crash_loop())
-    told: list[Event] = []
-    desk = Desk(outputs)
-    settings = dataclasses.replace(Settings(), budget=BudgetSettings(commands=commands))
-    made = Tools(place=None, source=None, desk=desk, search=None, token=CancelToken(), redact=str, settings=settings, **tools)  # type: ignore[arg-type]
-    investigation = Investigation(told.append, str)
-    for hypothesis in hypotheses:
-        investigation.propose(hypothesis)
-    return Inquiry(investigation, lab.view(), made, told.append), desk, told
-
-
-def guess(id: str, statement: str, test: str, confidence: float = 0.3, **more: Any) -> Hypothesis:
-    return Hypothesis(id=id, statement=statement, test=test, confidence=confidence, origin="user", object=WEB, **more)
 
 
 def test_one_output_is_judged_against_every_live_hypothesis() -> None:
