@@ -173,6 +173,7 @@ class Agent:
         if self._current is not None and not self._current.finished:
             self._current.cancel(f"switched to context {context}")
             self._current.wait(1.0)
+        self.cases.leave(self.place.context)
         self._standing.in_context(context)
         self.cluster.leave()
         self._standing.open()

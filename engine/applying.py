@@ -31,13 +31,19 @@ class Wanted:
     problem: str = ""
 
 
-def wanted(query: str, case: Case | None) -> Wanted | None:
-    """The remedies that a query asks to apply; None where it asks for something else ("fix it" without a diagnosis is a question)."""
+def wanted(query: str, case: Case | None, context: str = "") -> Wanted | None:
+    """The remedies that a query asks to apply; None where it asks for something else ("fix it" without a diagnosis is a question).
+
+    The fix of one cluster is never offered to another: `context` is where it would be carried out ("" = not known yet).
+    """
     apply = _APPLY.match(query.strip())
     if query.rstrip().endswith("?") or not (apply or _FIX_IT.match(query.strip())):
         return None
     if case is None or case.answer is None:
         return Wanted(problem="There is no diagnosis yet whose fix could be applied: ask what is wrong first.") if apply else None
+    if case.context and context and case.context != context:
+        problem = f"The latest diagnosis was made in context {case.context}, and this is {context}: switch back, or ask what is wrong here."
+        return Wanted(problem=problem)
     changes = [remedy for remedy in case.fix if remedy.risk in ("mutate", "destructive")]
     if not changes:
         return Wanted(problem="The latest diagnosis has no fix that is a command; what it advises is for a person to do.")

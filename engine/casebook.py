@@ -138,6 +138,13 @@ class CaseBook:
         if kept:
             self.objects = kept
 
+    def leave(self, context: str) -> None:
+        """Another cluster is opened: "it" is nothing there, and what was asked before the old one's name was known was asked of it."""
+        with self._lock:
+            self.objects = ()
+            for case in self._open.values():
+                case.context = case.context or context
+
     def clear(self) -> None:
         """Forget everything: a new session."""
         with self._lock:

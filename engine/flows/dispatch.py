@@ -77,7 +77,7 @@ def answer_query(
     for note in notes:
         run.emit(Notice(level="warning", text=note))
     query = agent.redactor.text(query)  # from here on nobody, and no model, sees a secret that was pasted
-    fix = wanted(query, agent.cases.latest if follows else None)
+    fix = wanted(query, agent.cases.latest if follows else None, place.context or agent.place.context)
     query, about = spelt_out(query, agent.cases.objects if follows and fix is None else ())
     if about is not None:
         run.emit(Notice(level="info", text=f"Understood as “{query}”, after {about} in the question before."))

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 import pytest
 
 from engine.agent import Agent
-from engine.applying import blank_in, wanted
-from engine.casebook import Case
+from engine.applying import Wanted, blank_in, wanted
+from engine.casebook import Case, CaseBook
 from engine.cluster.connect import Opening
 from engine.config import BudgetSettings, ModelSection, Settings
-from engine.events import AnswerFinished, ApprovalRequested, ChoiceRequested, CommandStarted, Event, Notice, QueryClassified
+from engine.events import AnswerFinished, ApprovalRequested, ChoiceRequested, CommandStarted, Event, Notice, QueryClassified, QueryReceived
 from engine.facts import Answer, Decision, Remedy
 from engine.run import Run
 
@@ -96,6 +96,41 @@ def test_a_number_counts_the_fixes_as_they_were_shown() -> None:
     assert wanted("apply fix 3", case(ONE, LOOK, OTHER)).remedies == (OTHER,)  # type: ignore[union-attr]
     assert "Fix 2 is no command that changes" in wanted("apply fix 2", case(ONE, LOOK, OTHER)).problem  # type: ignore[union-attr]
     assert wanted("apply the fix", case(ONE, OTHER)).remedies == (ONE, OTHER)  # type: ignore[union-attr]
+
+
+def test_the_fix_of_one_cluster_is_not_offered_to_another() -> None:
+    asked = wanted("apply the fix", case(ONE), "prod-eu")
+    assert asked is not None
+    assert asked.remedies == ()
+    assert "made in context demo, and this is prod-eu: switch back" in asked.problem
+    assert wanted("apply the fix", case(ONE), "demo") == wanted("apply the fix", case(ONE)) != asked
+
+
+def test_after_a_switch_neither_the_fix_nor_what_it_meant_is_carried_over(agent: Agent) -> None:
+    told(agent.ask("why is crm-db in crm down?"))
+    assert agent.cases.objects
+    agent.switch_context("prod-eu")
+    assert agent.cases.objects == ()
+    agent.switch_context("demo")
+    case = agent.cases.latest
+    assert case is not None
+    assert case.context == "demo"
+    agent.cases.leave("demo")
+    asked = wanted("apply the fix", agent.cases.latest, "prod-eu")
+    assert asked is not None
+    assert asked.remedies == ()
+
+
+def test_what_was_asked_before_the_context_was_known_belongs_to_the_one_that_is_left() -> None:
+    book = CaseBook()
+    book.heard(QueryReceived(query="why?", context="", namespace="crm", run="r"))
+    book.heard(QueryClassified(tier="troubleshooting", reason="", run="r"))
+    book.heard(AnswerFinished(answer=Answer("troubleshooting", "text", fix=(ONE,)), run="r"))
+    assert wanted("apply the fix", book.latest, "prod-eu") == Wanted((ONE,))
+    book.leave("prod-eu")
+    asked = wanted("apply the fix", book.latest, "prod-us")
+    assert asked is not None
+    assert "made in context prod-eu" in asked.problem
 
 
 @pytest.mark.parametrize(
