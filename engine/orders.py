@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import shlex
 from collections.abc import Callable, Sequence
 
 from engine.cancel import CancelToken
@@ -17,7 +18,7 @@ from engine.cluster.source import ClusterSource
 from engine.facts import ObjectRef
 from engine.making import autoscale, create, expose, job_from_cron
 from engine.order import EXAMPLES, RESTARTABLE, ROLLED, SCALABLE, Look, Order, Plan, Words, changed_and_rolled_out, gone, one, rolled_out
-from engine.resolve import KIND_OF, KINDS, mentioned_kind, mentioned_number
+from engine.resolve import KIND_OF, KINDS, mentioned_kind, mentioned_number, named
 from engine.tuning import containers_of, environment, pause, resources, which_container
 
 ORDER_VERBS = (
@@ -179,11 +180,16 @@ def _delete_pods(words: Words, refs: Sequence[ObjectRef], verb: str, note: str) 
     return Plan(tuple(orders), note=note)
 
 
+def _listed(words: Words, resource: str) -> list[Obj]:
+    """The objects of a resource that a command can name."""
+    return named(Obj(raw) for raw in words.source.list(resource, words.namespace or None, cancel=words.cancel))
+
+
 def _delete_by_state(words: Words, state: str) -> Plan:
     jobs = bool(re.search(r"\bjobs?\b", words.text, re.I)) and not re.search(r"\bpods?\b", words.text, re.I)
     if jobs:
         return _delete_jobs(words, state)
-    rows = [pod_row(raw, now=words.source.now()) for raw in words.source.list("pods", words.namespace or None, cancel=words.cancel)]
+    rows = [pod_row(pod.raw, now=words.source.now()) for pod in _listed(words, "pods")]
     tests: dict[str, Callable[[str], bool]] = {
         "evicted": lambda s: s == "Evicted",
         "completed": lambda s: s in ("Completed", "Succeeded"),
@@ -205,7 +211,7 @@ def _delete_by_state(words: Words, state: str) -> Plan:
 
 
 def _delete_by_label(words: Words, key: str, value: str) -> Plan:
-    pods = [Obj(raw) for raw in words.source.list("pods", words.namespace or None, cancel=words.cancel)]
+    pods = _listed(words, "pods")
     hit = [pod.ref for pod in pods if pod.labels.get(key) == value]
     where = f"namespace {words.namespace}" if words.namespace else "any namespace"
     if not hit:
@@ -217,7 +223,7 @@ def _delete_by_label(words: Words, key: str, value: str) -> Plan:
 
 def _delete_jobs(words: Words, state: str) -> Plan:
     wanted = "Complete" if state.startswith(("complet", "succeed")) else "Failed"
-    jobs = [Obj(raw) for raw in words.source.list("jobs.batch", words.namespace or None, cancel=words.cancel)]
+    jobs = _listed(words, "jobs.batch")
     hit = [job for job in jobs if job.condition(wanted).get("status") == "True"]
     if not hit:
         return Plan(problem=f"Nothing to delete: no job there is {state}.")
@@ -263,7 +269,7 @@ def _set_image(words: Words) -> Plan:
     if container is None:
         return which_container(ref, found)
     name, old = container.text("name"), container.text("image")
-    command = f"kubectl set image {resource.singular}/{ref.name} {name}={image.group(1)} -n {ref.namespace}"
+    command = f"kubectl set image {resource.singular}/{ref.name} {shlex.quote(name)}={image.group(1)} -n {ref.namespace}"
     said = f"changes the image of {ref} from {old} to {image.group(1)}"
     return Plan((Order(command, said, (ref,), changed_and_rolled_out(words, ref)),), note=plan_.note)
 

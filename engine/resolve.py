@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import itertools
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from engine.cancel import CancelToken
@@ -73,6 +73,7 @@ _VERBS = frozenset(
     "scale restart delete remove cordon uncordon drain roll back rollback undo set image label annotate create suspend resume logs log "
     "status images labels replicas age last lines failing running uses used most memory cpu old many version".split()
 )
+_WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@-]*")
 _NAME = re.compile(r"[a-z0-9](?:[-a-z0-9.]*[a-z0-9])?")
 _SMALL_WORDS = frozenset(
     "a an the in on of for to from with at by and or is are was be it its this that my our all any no not do does did has have i we you me please "
@@ -190,9 +191,17 @@ def resolve(
     return Resolution(named[0] if named else "")
 
 
+def named(objects: Iterable[Obj]) -> list[Obj]:
+    """The objects whose names are one plain word of a command line, as API servers hold them to.
+
+    What else a recording or a lying server calls an object (`x --all`, `x;y`) would become options and commands of their own.
+    """
+    return [obj for obj in objects if _WORD.fullmatch(obj.name) and (not obj.namespace or _WORD.fullmatch(obj.namespace))]
+
+
 def _list(source: ClusterSource, kind: KindWord, namespace: str | None, cancel: CancelToken | None) -> list[Obj]:
     try:
-        return [Obj(raw) for raw in source.list(kind.resource, namespace if kind.namespaced else None, cancel=cancel)]
+        return named(Obj(raw) for raw in source.list(kind.resource, namespace if kind.namespaced else None, cancel=cancel))
     except (Forbidden, NotFound, NotRecorded):
         return []
     except ClusterError:

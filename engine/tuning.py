@@ -45,7 +45,7 @@ def resources(words: Words) -> Plan:
     sides = [side for side in ("request", "limit") if re.search(rf"\b{side}s?\b", words.text, re.I)] or ["limit"]
     flags = " ".join(f"--{side}s={what}={amount.group(1)}" for side in sides)
     before = ", ".join(f"{side} {container.text('resources', f'{side}s', what, default='none')}" for side in sides)
-    resource, name = KIND_OF[ref.kind], container.text("name")
+    resource, name = KIND_OF[ref.kind], shlex.quote(container.text("name"))
     command = f"kubectl set resources {resource.singular} {ref.name} -c {name} {flags} -n {ref.namespace}"
     said = f"sets the {what} {' and '.join(sides)} of {ref} in {ref.namespace} to {amount.group(1)} (before: {before})"
     return Plan((Order(command, said, (ref,), changed_and_rolled_out(words, ref)),), note=plan.note)
@@ -71,7 +71,7 @@ def environment(words: Words) -> Plan:
         return which_container(ref, found)
     told = " ".join([*(shlex.quote(f"{key}={value}") for key, value in pairs), *(f"{key}-" for key in removed)])
     resource = KIND_OF[ref.kind]
-    command = f"kubectl set env {resource.singular}/{ref.name} -c {container.text('name')} {told} -n {ref.namespace}"
+    command = f"kubectl set env {resource.singular}/{ref.name} -c {shlex.quote(container.text('name'))} {told} -n {ref.namespace}"
     names = ", ".join([*(f"sets {key}" for key, _ in pairs), *(f"removes {key}" for key in removed)])
     said = f"{names} in {ref} in {ref.namespace}; its pods are made anew"
     return Plan((Order(command, said, (ref,), changed_and_rolled_out(words, ref)),), note=plan.note)

@@ -1,9 +1,15 @@
 """Orders in plain words: exact commands on objects that exist, or a sentence on what is missing."""
 
+import copy
+from collections.abc import Iterator
+from typing import Any
+
 import pytest
 
 from engine.cluster.snapshot import RecordedCluster
+from engine.cluster.source import RawObject
 from engine.orders import plan
+from engine.readings import read
 
 
 @pytest.mark.parametrize(
@@ -145,3 +151,45 @@ def test_a_chosen_object_settles_what_is_ambiguous(demo: RecordedCluster) -> Non
 def test_a_name_like_others_gives_those_to_choose_from(demo: RecordedCluster) -> None:
     found = plan("restart cart-apo", demo, "shop")
     assert (found.word, found.near) == ("cart-apo", ("cart-api",))
+
+
+class OddNames:
+    """The bundled recording with one more pod, deployment and job of a name that no API server accepts, in trouble."""
+
+    def __init__(self, recorded: RecordedCluster, name: str) -> None:
+        self._recorded, self._name = recorded, name
+
+    def __getattr__(self, attribute: str) -> Any:
+        return getattr(self._recorded, attribute)
+
+    def list(self, resource: str, namespace: str | None = None, **more: Any) -> Iterator[RawObject]:
+        rows = self._recorded.list(resource, namespace, **more)
+        yield from rows
+        if resource in ("pods", "deployments.apps", "jobs.batch") and rows:
+            odd = copy.deepcopy(dict(rows[0]))
+            odd["metadata"] = {"name": self._name, "namespace": "shop", "labels": {"odd": "yes"}}
+            odd["status"] = {"phase": "Failed", "conditions": [{"type": "Failed", "status": "True"}]}
+            yield odd
+
+    def get(self, resource: str, namespace: str, name: str, **more: Any) -> RawObject:
+        return next((o for o in self.list(resource, namespace) if o["metadata"]["name"] == name), None) or self._recorded.get(
+            resource, namespace, name, **more
+        )
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "delete failed pods", "delete pods with label odd=yes", "delete failed jobs", "delete pod evil", "scale evil to 3", "restart evil",
+        "logs of evil", "describe evil", "which image does evil run",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize(
+    "name", ["evil-x --all", "evil-x;kubectl delete ns shop", "--kubeconfig=/tmp/evil", "evil-$(id)", "evil-x\nkubectl"]
+)
+def test_a_name_is_one_word_of_a_command_or_none(demo: RecordedCluster, query: str, name: str) -> None:
+    odd: Any = OddNames(demo, name)
+    commands = [order.command for order in plan(query, odd, "shop").orders]
+    reading = read(query, odd, "shop")
+    commands += reading.commands if reading is not None else ()
+    assert not [command for command in commands if name in command or "evil" in command]
