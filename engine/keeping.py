@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from typing import TYPE_CHECKING
@@ -18,6 +19,9 @@ from engine.session import Session, SessionError, SessionShelf, sessions_folder
 if TYPE_CHECKING:
     from engine.commands.desk import Grants
     from engine.commands.records import Records
+
+_COUNT = re.compile(r"[0-9]{1,9}")
+"""The number that a Run's id ends with."""
 
 
 class Keeping:
@@ -118,7 +122,7 @@ class Keeping:
     def take_up(self) -> None:
         """Read what the session holds, count on from its last Run, and know what it was about."""
         self.replayed = self.sessions.events(self._session.id)
-        numbers = [int(end) for event in self.replayed if (end := event.run.rpartition("-")[2]).isdecimal()]
+        numbers = [int(end) for event in self.replayed if _COUNT.fullmatch(end := event.run.rpartition("-")[2])]
         self._asked = max(numbers, default=0)
         self.incidents.latest = of_events(self.replayed)
         for event in self.replayed:

@@ -24,13 +24,14 @@ from engine.events import (
     FindingsFound,
     Notice,
     QueryClassified,
+    QueryReceived,
     RunCancelled,
     RunFailed,
     RunFinished,
 )
 from engine.facts import Answer, Decision
 from engine.run import Run
-from engine.session import SessionError, read
+from engine.session import Session, SessionError, read
 
 SETTINGS = dataclasses.replace(Settings(), model=ModelSection(provider="none"))
 
@@ -459,6 +460,17 @@ def test_a_saved_session_is_gone_on_with_and_counts_on_from_its_last_question(ag
     assert events[0].run == f"{first}-2", "no two questions share an id"
     with pytest.raises(SessionError):
         agent.resume_session("nowhere")
+
+
+def test_odd_ids_in_a_foreign_transcript_do_not_keep_it_from_being_gone_on_with(agent: Agent) -> None:
+    folder = agent.sessions.folder
+    assert folder is not None
+    foreign = Session(folder, "foreign")
+    for run in ("foreign-2", "foreign-" + "9" * 5000, "foreign-٣", "odd"):
+        foreign.append(QueryReceived(query="why?", context="", namespace="", run=run, seq=1, at=1000.0))
+    foreign.close()
+    agent.resume_session("foreign")
+    assert finish(agent.ask("how do I switch the context?"))[0].run == "foreign-3"
 
 
 def test_no_session_is_taken_up_while_something_runs(agent: Agent) -> None:

@@ -64,7 +64,10 @@ def journal(bundle: Bundle, key: str) -> Iterator[Line]:
         if match is None:
             continue
         day, zone, who, text = match.groups()
-        at = datetime.strptime(day + (zone.replace(":", "") if zone != "Z" else "+0000"), "%Y-%m-%dT%H:%M:%S%z")
+        try:
+            at = datetime.strptime(day + (zone.replace(":", "") if zone != "Z" else "+0000"), "%Y-%m-%dT%H:%M:%S%z")
+        except ValueError:  # a leap second, a clock that was never set
+            at = None
         yield Line(key, raw, text, who.strip(), at)
 
 

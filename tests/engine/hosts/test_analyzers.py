@@ -528,3 +528,11 @@ def test_odd_output_of_one_probe_takes_away_nothing_of_the_others() -> None:
     report = check_host(bundle(**changes))
     assert "NoDefaultRoute" in {finding.code for finding in report.findings}
     assert [sentence for sentence in report.unseen if "disks was not judged" in sentence]
+
+
+@pytest.mark.parametrize("at", ["2026-12-31T23:59:60+0000", "0000-00-00T00:00:00+0000", "2026-11-27T10:00:00+9999"])
+def test_a_line_at_a_time_that_no_calendar_has_takes_away_nothing_of_the_others(at: str) -> None:
+    lines = [kernel_line("something", at=at), kernel_line("EXT4-fs error (device sda9): bad block")]
+    report = check_host(bundle(journal_kernel="\n".join(lines)))
+    assert "FilesystemBroken" in {finding.code for finding in report.findings}
+    assert report.unseen == ()
