@@ -209,6 +209,18 @@ class ClusterBrowser:
         resource = RESOURCE_OF_KIND.get(ref.kind, ref.kind.lower() + "s")
         return self._redact(as_yaml(self._opened().source.get(resource, ref.namespace, ref.name)))
 
+    def logs(self, ref: ObjectRef, previous: bool = False) -> str:
+        """The newest log lines of a pod's containers, redacted; `previous`: of those that ran before."""
+        from engine.detail import logs
+
+        return self._redact(logs(self._opened().source, ref, previous=previous))
+
+    def events_about(self, ref: ObjectRef) -> str:
+        """The events about an object and what it owns, redacted."""
+        from engine.detail import events
+
+        return self._redact(events(self._opened().source, ref))
+
     def names(self, prefix: str, namespace: str = "", limit: int = 30) -> list[str]:
         """Names for completion, as `kind/name`, that begin with or contain the prefix."""
         connection = self._opened()

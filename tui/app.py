@@ -336,7 +336,7 @@ class K8sAgentApp(SessionApp):
         getattr(self, f"action_{name}")(*event.spot.arguments)
 
     def on_cluster_pane_asked(self, event: ClusterPane.Asked) -> None:
-        self.about(event.what, event.ref, event.question)
+        self.about(event.what, event.ref, event.question, event.pod)
 
     def on_timeline_pane_opened(self, event: TimelinePane.Opened) -> None:
         if event.command:

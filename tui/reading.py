@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from engine.facts import Finding
 from tui.background import first_sentence
-from tui.panes.cluster import ClusterRows
+from tui.panes.cluster_rows import ClusterRows
 
 if TYPE_CHECKING:
     from engine.agent import Agent
@@ -69,7 +69,8 @@ class ClusterReading:
     def _take(self, place: tuple[str, str, str], lists: Lists) -> None:
         if place == self._place:
             workloads, nodes, events = lists
-            self._rows = ClusterRows(place[1], workloads, nodes, events, self._findings or ())
+            watching = tuple(self._agent.cluster.watching())
+            self._rows = ClusterRows(place[1], workloads, nodes, events, self._findings or (), watching)
             self._workspace.cluster.show(self._rows)
 
     def _found(self, place: tuple[str, str, str], findings: Sequence[Finding]) -> None:

@@ -131,19 +131,20 @@ class SessionApp(SessionsApp):
         if number.isdigit() and 1 <= int(number) <= len(starts):
             self.send(starts[int(number) - 1])
 
-    def about(self, what: str, ref: ObjectRef, question: str) -> None:
-        """A key on an object of the cluster pane."""
+    def about(self, what: str, ref: ObjectRef, question: str, pod: ObjectRef | None = None) -> None:
+        """A key on an object of the cluster pane; `pod` is whose logs are meant."""
         from tui.screens.details import Details
 
-        place = f" -n {ref.namespace}" if ref.namespace else ""
         match what:
             case "describe" | "yaml":
-                self.push_screen(Details(ref, what, self._read_details, question), lambda asked: self.send(asked) if asked else None)
+                details = Details(ref, what, self._read_details, question, pod)
+                self.push_screen(details, lambda asked: self.send(asked) if asked else None)
             case "logs" | "previous":
-                if ref.kind != "Pod":
-                    self.notify("logs belong to a pod: move to one of the pods below", severity="warning")
+                if pod is None:
+                    self.notify("logs belong to a pod, and there is none here", severity="warning")
                     return
-                self.send(f"!kubectl logs {ref.name}{place} --tail=200" + (" --previous" if what == "previous" else ""))
+                place = f" -n {pod.namespace}" if pod.namespace else ""
+                self.send(f"!kubectl logs {pod.name}{place} --tail=200" + (" --previous" if what == "previous" else ""))
                 self.workspace.show("output", focus=False)
             case "investigate":
                 self.send(question)
@@ -161,8 +162,15 @@ class SessionApp(SessionsApp):
             self.notify(f"there is no recent namespace {number}; ^n picks one")
 
     def _read_details(self, tab: str, ref: ObjectRef, then: Callable[[str], None], failed: Callable[[Exception], None]) -> None:
-        read = self.agent.cluster.describe if tab == "describe" else self.agent.cluster.yaml
-        self.background.run(f"{tab} {ref}", lambda: read(ref), then, failed)
+        cluster = self.agent.cluster
+        reads: dict[str, Callable[[], str]] = {
+            "describe": lambda: cluster.describe(ref),
+            "yaml": lambda: cluster.yaml(ref),
+            "logs": lambda: cluster.logs(ref),
+            "previous": lambda: cluster.logs(ref, previous=True),
+            "events": lambda: cluster.events_about(ref),
+        }
+        self.background.run(f"{tab} {ref}", reads[tab], then, failed)
 
     # session
 

@@ -87,12 +87,15 @@ def cut(text: str, cells: int) -> str:
 
 
 def cut_middle(text: str, cells: int) -> str:
-    """A name cut in its middle, since both of its ends tell."""
+    """A name cut in its middle, since both of its ends tell; a pod's own last part stays whole where there is room for it."""
     if len(text) <= cells and (text.isascii() or cell_len(text) <= cells):
         return text
     if cells <= 1:
         return ELLIPSIS if cells == 1 else ""
     end = (cells - 1) * 2 // 5
+    own = len(text) - text.rfind("-")
+    if text.isascii() and 3 < own <= cells // 2:
+        end = own
     return take(text, cells - 1 - end) + ELLIPSIS + _take_end(text, end)
 
 
@@ -129,6 +132,17 @@ def size(count: int) -> str:
             return f"{count_in:.1f} {unit}"
         count = int(count_in)
     return ""
+
+
+def cores(value: float) -> str:
+    """CPU as kubectl says it: 12m, 250m, 1.5."""
+    return f"{value * 1000:.0f}m" if value < 0.9995 else f"{value:.1f}"
+
+
+def memory(value: float) -> str:
+    """Bytes of memory as kubectl says them: 48Mi, 1.2Gi."""
+    mebibytes = value / 2**20
+    return f"{mebibytes:.0f}Mi" if mebibytes < 1000 else f"{mebibytes / 1024:.1f}Gi"
 
 
 def bar(fraction: float, width: int = 8) -> tuple[str, str]:

@@ -130,6 +130,15 @@ class ScriptedCluster:
         self._read()
         return self.texts.get(("yaml", ref), f"kind: {ref.kind}\nmetadata:\n  name: {ref.name}\n  namespace: {ref.namespace}\n")
 
+    def logs(self, ref: ObjectRef, previous: bool = False) -> str:
+        self._read()
+        tab = "previous" if previous else "logs"
+        return self.texts.get((tab, ref), f"── container app ──\n12:00:01 {tab} of {ref.name}")
+
+    def events_about(self, ref: ObjectRef) -> str:
+        self._read()
+        return self.texts.get(("events", ref), f"   8m  Warning  BackOff  {ref.kind}/{ref.name}  Back-off restarting failed container")
+
     def names(self, prefix: str) -> list[str]:
         self._read()
         return [name for name in self.name_list if name.startswith(prefix)]

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import ClassVar
 
 from textual import on
 from textual.binding import Binding, BindingType
@@ -12,32 +10,20 @@ from textual.containers import Vertical
 from textual.message import Message
 from textual.widget import Widget
 
-from engine.facts import Finding, ObjectRef
+from engine.facts import ObjectRef
 from tui.actions import bindings, footer
-from tui.text import age, cut, one_line, plain
+from tui.panes.cluster_rows import COLUMNS, TABS, ClusterRows, Spot, folded, is_bare, key_of, ref_of, rows_of
+from tui.panes.sieve import Sieve
+from tui.text import count, one_line, plain
 from tui.widgets.filter_bar import FilterBar
 from tui.widgets.key_bar import KeyBar
-from tui.widgets.row_list import Part, Row, RowList
+from tui.widgets.row_list import Part, RowList
 from tui.widgets.title_bar import TitleBar
 
-if TYPE_CHECKING:
-    from engine.cluster.rows import EventRow, NodeRow, PodRow, WorkloadRow
-
-TABS = ("workloads", "nodes", "events", "findings")
-GLYPHS: dict[str, Part] = {"broken": ("✗", "$bad"), "waiting": ("…", "$wait"), "ok": ("●", "$good")}
-SEVERITY_GLYPHS: dict[str, Part] = {"critical": ("✗", "$bad"), "warning": ("!", "$wait"), "info": ("i", "$quiet")}
-LOOKS = {"broken": "$bad", "waiting": "$wait", "ok": ""}
-
-
-@dataclass(frozen=True, slots=True)
-class ClusterRows:
-    """What one pull of the cluster brought; None where that list could not be read."""
-
-    namespace: str
-    workloads: Sequence[WorkloadRow]
-    nodes: Sequence[NodeRow]
-    events: Sequence[EventRow]
-    findings: Sequence[Finding]
+SLIM = 56
+"""Below so many columns the title says its facts by signs alone."""
+RESOURCES = (("pods",), ("nodes",), ("events",), ("pods",))
+"""What each tab cannot do without."""
 
 
 class ClusterPane(Vertical):
@@ -50,28 +36,33 @@ class ClusterPane(Vertical):
     ]
 
     class Asked(Message):
-        """A key on an object: `describe`, `yaml`, `logs`, `previous`, `investigate` or `copy`."""
+        """A key on an object: `describe`, `yaml`, `logs`, `previous`, `investigate` or `copy`. `pod` is whose logs are meant."""
 
-        def __init__(self, what: str, ref: ObjectRef, question: str = "") -> None:
+        def __init__(self, what: str, ref: ObjectRef, question: str = "", pod: ObjectRef | None = None) -> None:
             super().__init__()
             self.what = what
             self.ref = ref
             self.question = question
+            self.pod = pod
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
         self.tab = 0
-        self.needle = ""
         self.rows: ClusterRows | None = None
         self.trouble = ""
+        self._sieve = Sieve()
         self._lost = "unreachable"
-        self._folded: set[str] = set()
+        self._folds: dict[str, bool] = {}
         self._title_bar = TitleBar("cluster")
         self.list = RowList(id="cluster-rows", empty="connecting to the cluster …")
         self._filter = FilterBar()
 
     def compose(self) -> list[Widget]:
         return [self._title_bar, self.list, self._filter, KeyBar(footer("cluster"), classes="-quiet keys")]
+
+    def on_resize(self) -> None:
+        """The title's facts depend on the width."""
+        self._title()
 
     # data in
 
@@ -90,30 +81,46 @@ class ClusterPane(Vertical):
         self._fill()
 
     def _fill(self) -> None:
-        rows = self._rows()
-        shown = [row for row in rows if self._matches(row)]
-        bar = self._filter
-        if self.needle:
-            bar.show_count(f"{sum(r.selectable for r in shown)} of {sum(r.selectable for r in rows)}")
-        if self.trouble and not shown:
-            empty = f"{self.trouble}\n\n/health says how to mend it, ^k picks another context"
-        elif self.rows is None:
-            empty = "connecting to the cluster …"
-        elif self.needle:
-            empty = f"nothing here holds “{plain(self.needle)}”; esc clears the filter"
-        else:
-            empty = self._nothing()
-        self.list.set_rows(shown, empty)
-        self._title_bar.set(self._facts(), TABS, self.tab)
+        shown = rows_of(self.tab, self.rows, self._sieve, self._folds) if self.rows is not None else []
+        if self._sieve and self.rows is not None:
+            every = rows_of(self.tab, self.rows, Sieve(), self._folds)
+            self._filter.show_count(f"{sum(r.selectable for r in shown)} of {sum(r.selectable for r in every)}")
+        self.list.set_rows(shown, self._empty(), COLUMNS[self.tab])
+        self._title()
 
-    def _nothing(self) -> str:
-        place = f"in {self.rows.namespace}" if self.rows and self.rows.namespace else "in any namespace"
+    def _empty(self) -> str:
+        """What an empty list says: what would stand here, and the key that brings it."""
+        if self.trouble:
+            return f"{self.trouble}\n\n/health says how to mend it, ^k picks another context"
+        if self.rows is None:
+            return "connecting to the cluster …"
+        if self._sieve:
+            only = "; nodes and workloads have labels" if self._sieve.by_label and self.tab > 1 else ""
+            return f"nothing here holds “{plain(self._sieve.text)}”{only}; esc clears the filter"
+        state, note = self._watched(RESOURCES[self.tab])
+        if state == "starting":
+            return f"reading {TABS[self.tab]} …"
+        if state == "forbidden":
+            what = RESOURCES[self.tab][0]
+            return (
+                f"may not list {what}: {note or 'the server refuses'}\n\n/health names the missing permission, ^n picks another namespace"
+            )
+        place = f"in {plain(self.rows.namespace)}" if self.rows.namespace else "in any namespace"
         return (
-            f"no workloads {place}; ^n picks another namespace",
+            f"no workloads {place}; ^n picks another namespace, 0 shows all",
             "no nodes can be seen",
-            f"no events {place}",
-            f"nothing is wrong {place}, as far as the analyzers see",
+            f"no events {place}: nothing happened within the last hour or so; ^n picks another namespace, 0 shows all",
+            f"nothing is wrong {place}, as far as the analyzers see; 0 looks at all namespaces",
         )[self.tab]
+
+    def _watched(self, resources: tuple[str, ...]) -> tuple[str, str]:
+        for watching in self.rows.watching if self.rows is not None else ():
+            if watching.resource in resources:
+                return watching.state, one_line(watching.note)
+        return "", ""
+
+    def _title(self) -> None:
+        self._title_bar.set(self._facts(), TABS, self.tab)
 
     def _facts(self) -> list[Part]:
         if self.trouble:
@@ -122,82 +129,33 @@ class ClusterPane(Vertical):
             return []
         pods = [pod for workload in self.rows.workloads for pod in workload.pods]
         failing = sum(pod.trouble == "broken" for pod in pods)
-        facts: list[Part] = [(f"{len(pods)} pod{'' if len(pods) == 1 else 's'}", "$quiet")]
+        if 0 < self.size.width < SLIM:
+            return [(f"✗{failing}", "$bad")] if failing else []
+        facts: list[Part] = [(count(len(pods), "pod"), "$quiet")]
         if failing:
             facts.append((f"{failing} failing", "$bad"))
+        state, _ = self._watched(RESOURCES[self.tab])
+        if state in ("reconnecting", "stale"):
+            facts.append((state, "$wait"))
         return facts
-
-    def _matches(self, row: Row) -> bool:
-        needle = self.needle.lower()
-        if not needle or needle == "!":
-            return True
-        hay = row.search.lower()
-        return needle[1:] not in hay if needle.startswith("!") else needle in hay
-
-    def _rows(self) -> list[Row]:
-        if self.rows is None:
-            return []
-        wide = not self.rows.namespace
-        match self.tab:
-            case 0:
-                return [row for workload in self.rows.workloads for row in self._workload(workload, wide)]
-            case 1:
-                return [_node(node) for node in self.rows.nodes]
-            case 2:
-                return [_event(event, number, wide) for number, event in enumerate(self.rows.events)]
-            case _:
-                return [_finding(finding, wide) for finding in self.rows.findings]
-
-    def _workload(self, workload: WorkloadRow, wide: bool) -> list[Row]:
-        key = f"{workload.kind}/{workload.namespace}/{workload.name}"
-        ref = ObjectRef(workload.kind, workload.namespace, workload.name)
-        name = f"{workload.namespace}/{workload.name}" if wide and workload.namespace else workload.name
-        bare = len(workload.pods) == 1 and workload.kind == "Pod"
-        search = f"{workload.kind} {workload.namespace} {workload.name} {workload.status} {workload.note}"
-        search += "".join(f" {pod.name} {pod.status} {pod.node} {pod.note}" for pod in workload.pods)
-        left: list[Part] = [GLYPHS[workload.trouble], (" ", ""), (plain(name), "$strong" if workload.trouble != "ok" else "")]
-        if workload.note and (not workload.pods or workload.trouble != "ok"):
-            left.append((f"  {one_line(workload.note)}", "$quiet"))
-        rows = [
-            Row(
-                key,
-                tuple(left),
-                _columns(workload.ready, workload.status, workload.trouble, workload.restarts, workload.age),
-                2,
-                search=search,
-                data=ref,
-            )
-        ]
-        if not bare and workload.trouble != "ok" and key not in self._folded:
-            shown = [pod for pod in workload.pods if pod.trouble != "ok"] or list(workload.pods)
-            rows.extend(self._pod(pod, last=number == len(shown) - 1, search=search) for number, pod in enumerate(shown))
-        elif not bare and key in self._folded:
-            rows.extend(self._pod(pod, last=number == len(workload.pods) - 1, search=search) for number, pod in enumerate(workload.pods))
-        return rows
-
-    def _pod(self, pod: PodRow, *, last: bool, search: str) -> Row:
-        left: list[Part] = [("  └ " if last else "  ├ ", "$quiet"), (plain(pod.name), "$quiet")]
-        if pod.note:
-            left.append((f"  {one_line(pod.note)}", LOOKS[pod.trouble] or "$quiet"))
-        columns = _columns(pod.ready, pod.status, pod.trouble, pod.restarts, pod.age)
-        return Row(
-            f"Pod/{pod.namespace}/{pod.name}", tuple(left), columns, 1, search=search, data=ObjectRef("Pod", pod.namespace, pod.name)
-        )
 
     # keys
 
     @property
-    def chosen(self) -> ObjectRef | None:
-        """The object under the cursor."""
+    def spot(self) -> Spot | None:
+        """What stands under the cursor."""
         row = self.list.current
-        return row.data if row is not None and isinstance(row.data, ObjectRef) else None
+        return row.data if row is not None and isinstance(row.data, Spot) else None
 
     def action_tab(self, step: int) -> None:
         self.turn_to(TABS[(self.tab + step) % len(TABS)])
 
-    def turn_to(self, name: str) -> None:
-        """Show a tab by name."""
+    def turn_to(self, name: str, needle: str | None = None) -> None:
+        """Show a tab by name, and what a filter keeps of it."""
         self.tab = TABS.index(name)
+        if needle is not None:
+            self._sieve = Sieve(needle)
+            self._filter.put(needle)
         self._fill()
 
     def action_filter(self) -> None:
@@ -215,24 +173,62 @@ class ClusterPane(Vertical):
     def action_copy_name(self) -> None:
         self._ask("copy")
 
+    def action_copy_namespace(self) -> None:
+        spot = self.spot
+        if spot is not None and spot.ref.namespace:
+            self.post_message(self.Asked("copy", ObjectRef("Namespace", "", spot.ref.namespace)))
+
     def action_recent(self, number: int) -> None:
         self.post_message(self.Asked("recent", ObjectRef("Namespace", "", str(number))))
 
     def action_fold(self) -> None:
-        """Show or hide the pods of the workload under the cursor."""
-        row = self.list.current
-        if row is not None:
-            self._folded ^= {row.key}
-            self._fill()
+        """Show or hide the pods of the workload under the cursor, or of the one that the pod belongs to."""
+        spot = self.spot
+        above = spot.owner or spot.ref if spot is not None else None
+        for workload in self.rows.workloads if self.rows is not None and self.tab == 0 else ():
+            if ref_of(workload) == above and workload.pods and not is_bare(workload):
+                self._folds[key_of(above)] = not folded(workload, self._folds)
+                if spot is not None and spot.owner is not None:
+                    self._move_to(above)
+                self._fill()
+
+    def action_owner(self) -> None:
+        """Go to the workload that the object under the cursor belongs to."""
+        spot = self.spot
+        if spot is None or self.rows is None:
+            return
+        owner = spot.owner or next(
+            (ref_of(w) for w in self.rows.workloads for p in w.pods if ObjectRef("Pod", p.namespace, p.name) == spot.ref), spot.ref
+        )
+        if not any(ref_of(workload) == owner for workload in self.rows.workloads):
+            self.notify(f"no workload is known above {plain(spot.ref.name)}", markup=False)
+            return
+        if self._sieve:
+            self._filter.close()
+            self._sieve = Sieve()
+        self.turn_to("workloads")
+        self._move_to(owner)
+
+    def _move_to(self, ref: ObjectRef) -> None:
+        key = key_of(ref)
+        self.list.move_to(next((number for number, row in enumerate(self.list.rows) if row.key == key), -1))
 
     def close_filter(self) -> bool:
         """Peel the filter off; False when there is none."""
         return self._filter.close()
 
     def _ask(self, what: str) -> None:
-        ref = self.chosen
-        if ref is not None:
-            self.post_message(self.Asked(what, ref, question_about(ref)))
+        spot = self.spot
+        if spot is not None:
+            pod = spot.ref if spot.ref.kind == "Pod" else spot.pod
+            self.post_message(self.Asked(what, spot.ref, question_about(spot.ref), pod))
+
+    @on(RowList.Signed)
+    def _signed(self, event: RowList.Signed) -> None:
+        """A click on the sign before a workload's name folds and unfolds it."""
+        event.stop()
+        if self.spot is not None and self.spot.owner is None:
+            self.action_fold()
 
     @on(RowList.Chosen)
     def _enter(self, event: RowList.Chosen) -> None:
@@ -247,7 +243,7 @@ class ClusterPane(Vertical):
     @on(FilterBar.Changed)
     def _filtered(self, event: FilterBar.Changed) -> None:
         event.stop()
-        self.needle = event.text
+        self._sieve = Sieve(event.text)
         self._fill()
 
     @on(FilterBar.Closed)
@@ -260,51 +256,3 @@ def question_about(ref: ObjectRef) -> str:
     """What `i` asks about an object."""
     where = f" in {ref.namespace}" if ref.namespace else ""
     return f"why is {ref.kind.lower()} {ref.name}{where} in trouble?"
-
-
-def _columns(ready: str, status: str, trouble: str, restarts: int, old: float) -> tuple[Any, ...]:
-    return (
-        (plain(ready), "", ">"),
-        (cut(one_line(status), 16), LOOKS[trouble]),
-        (f"↻{restarts}" if restarts else "", "$wait", ">"),
-        (age(old), "$quiet", ">"),
-    )
-
-
-def _node(node: NodeRow) -> Row:
-    left: list[Part] = [GLYPHS[node.trouble], (" ", ""), (plain(node.name), "$strong" if node.trouble != "ok" else "")]
-    if node.note:
-        left.append((f"  {one_line(node.note)}", "$quiet"))
-    right = (
-        (one_line(node.status)[:30], LOOKS[node.trouble]),
-        (one_line(node.roles)[:16], "$quiet"),
-        (plain(node.version), "$quiet"),
-        (age(node.age), "$quiet", ">"),
-    )
-    search = f"{node.name} {node.status} {node.roles} {node.version} {node.note}"
-    return Row(f"Node/{node.name}", tuple(left), right, 2, search=search, data=ObjectRef("Node", "", node.name))
-
-
-def _event(event: EventRow, number: int, wide: bool) -> Row:
-    glyph: Part = ("!", "$wait") if event.type == "Warning" else ("·", "$quiet")
-    kind, _, name = event.object.partition("/")
-    left: list[Part] = [
-        glyph,
-        (" ", ""),
-        (plain(event.reason), "$wait" if event.type == "Warning" else ""),
-        (f" {plain(event.namespace) + '/' if wide and event.namespace else ''}{plain(name or kind)} ", ""),
-        (one_line(event.message), "$quiet"),
-    ]
-    right = ((f"×{event.count}" if event.count > 1 else "", "$quiet", ">"), (age(event.age), "$quiet", ">"))
-    search = f"{event.namespace} {event.type} {event.reason} {event.object} {event.message}"
-    return Row(
-        f"event/{number}/{event.object}/{event.reason}", tuple(left), right, search=search, data=ObjectRef(kind, event.namespace, name)
-    )
-
-
-def _finding(finding: Finding, wide: bool) -> Row:
-    about = finding.object
-    name = f"{about.namespace}/{about.name}" if wide and about.namespace else about.name
-    left: list[Part] = [SEVERITY_GLYPHS[finding.severity], (" ", ""), (f"{plain(name)} ", "$strong"), (one_line(finding.summary), "$quiet")]
-    search = f"{finding.code} {about} {about.namespace} {finding.summary}"
-    return Row(finding.id, tuple(left), ((plain(finding.code)[:22], "$wait"),), search=search, data=about)

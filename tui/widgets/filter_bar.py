@@ -53,6 +53,12 @@ class FilterBar(Horizontal):
         self.add_class("-open")
         self.query_one(Input).focus()
 
+    def put(self, text: str) -> None:
+        """Show a text as the filter without taking the focus; "" hides the field. Whoever calls this knows it: nothing is told."""
+        with self.prevent(Input.Changed):
+            self.query_one(Input).value = text
+        self.set_class(bool(text), "-open")
+
     def close(self) -> bool:
         """Clear and hide; False when nothing was open."""
         if not self.has_class("-open"):
@@ -73,7 +79,9 @@ class FilterBar(Horizontal):
 
     def action_recall(self) -> None:
         """Bring the last filter back."""
-        self.query_one(Input).value = self._last
+        field = self.query_one(Input)
+        field.value = self._last or field.value
+        field.cursor_position = len(field.value)
 
     @on(Input.Changed)
     def _typed(self, event: Input.Changed) -> None:

@@ -21,21 +21,29 @@ from textual.style import Style
 from textual.visual import RenderOptions
 
 from tui.text import cut, cut_middle, plain_lines
+from tui.widgets.columns import GAP, Column, plan
 
 Part = tuple[str, str]
 """Text (already literal) and a style such as `$bad` or `bold $quiet`."""
+
+
+SIGN_CELLS = 3
+TEXT_WANTED = 48
+"""Cells that a row of running text asks for before the columns beside it."""
+Cell = tuple[str, str] | tuple[str, str, str] | tuple[str, str, str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
     """One row: `left` takes the room that `right` leaves; `cut` names the part of `left` that gives way in its middle (-1: cut at the end).
 
-    Cells of `right` are aligned in columns over all rows; a cell is `(text, style)` or `(text, style, ">")` for numbers.
+    Cells of `right` are aligned in columns over all rows; a cell is `(text, style)`, `(text, style, ">")` for numbers, or
+    `(text, style, "", short)` with what stands there instead where the text does not fit.
     """
 
     key: str
     left: tuple[Part, ...]
-    right: tuple[tuple[str, str] | tuple[str, str, str], ...] = ()
+    right: tuple[Cell, ...] = ()
     cut: int = -1
     selectable: bool = True
     search: str = ""
@@ -91,6 +99,18 @@ class RowList(ScrollView, can_focus=True):
         def control(self) -> RowList:
             return self.rows
 
+    class Signed(Message):
+        """A click on the sign at the beginning of the row under the cursor."""
+
+        def __init__(self, rows: RowList, row: Row) -> None:
+            super().__init__()
+            self.rows = rows
+            self.row = row
+
+        @property
+        def control(self) -> RowList:
+            return self.rows
+
     def __init__(self, *, id: str | None = None, classes: str | None = None, empty: str = "") -> None:
         super().__init__(id=id, classes=classes)
         self.rows: list[Row] = []
@@ -98,20 +118,26 @@ class RowList(ScrollView, can_focus=True):
         self.empty = empty
         self._strips: dict[tuple[int, int, bool], Strip] = {}
         self._widths: list[int] = []
+        self._columns: tuple[Column, ...] = ()
+        self._wanted = 0
         self._ground: RichStyle | None = None
 
-    def set_rows(self, rows: Sequence[Row], empty: str | None = None) -> None:
-        """Show other rows; `empty` is what an empty list says."""
+    def set_rows(self, rows: Sequence[Row], empty: str | None = None, columns: Sequence[Column] = ()) -> None:
+        """Show other rows; `empty` is what an empty list says, `columns` how those at the right give way where room is short."""
         held = self.current.key if self.current else None
-        old, old_widths, old_empty, old_cursor = self.rows, self._widths, self.empty, self.cursor
+        old, was_like = self.rows, (self._widths, self._columns, self._wanted, self.empty, self.cursor)
+        old_cursor = self.cursor
         self.rows = list(rows)
         if empty is not None:
             self.empty = empty
         count = max((len(row.right) for row in self.rows), default=0)
         self._widths = [max((cell_len(row.right[i][0]) for row in self.rows if i < len(row.right)), default=0) for i in range(count)]
+        self._columns = tuple(columns) if len(columns) >= count else ()
+        self._wanted = max((_name_cells(row) for row in self.rows), default=0) if columns else 0
         keys = [row.key for row in self.rows]
         self.cursor = keys.index(held) if held in keys else self._nearest(min(max(old_cursor, 0), len(self.rows) - 1))
-        if old and len(old) == len(self.rows) and (old_widths, old_empty, old_cursor) == (self._widths, self.empty, self.cursor):
+        like = (self._widths, self._columns, self._wanted, self.empty, self.cursor)
+        if old and len(old) == len(self.rows) and was_like == like:
             self._repaint([index for index, (was, row) in enumerate(zip(old, self.rows, strict=True)) if was != row])
             return
         self._strips.clear()
@@ -203,31 +229,38 @@ class RowList(ScrollView, can_focus=True):
         return strip.extend_cell_length(width, style.rich_style).apply_offsets(0, y)
 
     def content_of(self, row: Row, width: int) -> Content:
-        """A row laid out for a width: the first two columns at the right give way last, names are cut in the middle."""
+        """A row laid out for a width; names are cut in the middle."""
         room = width - 2
-        columns = list(range(len(row.right)))
-        widths = list(self._widths)
-        least = min(self.LEAST_LEFT, room // 2)
-        while len(columns) > 2 and room - sum(widths[i] + 2 for i in columns) < least:
-            columns.pop()
-        for i in columns:
-            lacking = least - room + sum(widths[k] + 2 for k in columns)
-            if lacking > 0:
-                widths[i] -= min(lacking, max(widths[i] - self.LEAST_RIGHT, 0))
-        while columns and room - sum(widths[i] + 2 for i in columns) < min(least, 8):
-            columns.pop()
-        while columns and (columns[0] >= len(row.right) or not row.right[columns[0]][0]):
-            columns.pop(0)
-        taken = sum(widths[i] + 2 for i in columns)
+        columns = plan(self._columns, self._widths, self._wanted, room) if self._columns else self._first_two_last(room, len(row.right))
+        while columns and (columns[0][0] >= len(row.right) or not row.right[columns[0][0]][0]):
+            columns = columns[1:]  # what stands empty is room for the name
+        taken = sum(cells + GAP for _, cells in columns)
         left = _fit(row, room - taken)
         parts: list[Part] = [(" ", ""), *left, (" " * (room - taken - sum(cell_len(t) for t, _ in left)), "")]
-        for i in columns:
-            text, look, *side = row.right[i]
-            text = cut(text, widths[i])
-            gap = " " * (widths[i] - cell_len(text))
-            parts.append(("  ", ""))
-            parts.extend([(gap, ""), (text, look)] if side else [(text, look), (gap, "")])
+        for i, cells in columns:
+            text, look, *more = row.right[i] if i < len(row.right) else ("", "")
+            if len(more) > 1 and cell_len(text) > cells:
+                text = more[1]
+            text = cut(text, cells)
+            gap = " " * (cells - cell_len(text))
+            parts.append((" " * GAP, ""))
+            parts.extend([(gap, ""), (text, look)] if more and more[0] else [(text, look), (gap, "")])
         return Content.assemble(*parts, strip_control_codes=False)
+
+    def _first_two_last(self, room: int, count: int) -> list[tuple[int, int]]:
+        """Columns of equal worth: the last goes first, the first two give way last."""
+        columns = list(range(count))
+        widths = list(self._widths)
+        least = min(self.LEAST_LEFT, room // 2)
+        while len(columns) > 2 and room - sum(widths[i] + GAP for i in columns) < least:
+            columns.pop()
+        for i in columns:
+            lacking = least - room + sum(widths[k] + GAP for k in columns)
+            if lacking > 0:
+                widths[i] -= min(lacking, max(widths[i] - self.LEAST_RIGHT, 0))
+        while columns and room - sum(widths[i] + GAP for i in columns) < min(least, 8):
+            columns.pop()
+        return [(i, widths[i]) for i in columns]
 
     # selecting text
 
@@ -277,6 +310,15 @@ class RowList(ScrollView, can_focus=True):
             self.action_choose()
         else:
             self.move_to(index)
+            if event.x < SIGN_CELLS and index == self.cursor and self.current is not None:
+                self.post_message(self.Signed(self, self.current))
+
+
+def _name_cells(row: Row) -> int:
+    """The cells that a row needs at its left: up to its name, or some of a text."""
+    if row.cut >= 0:
+        return sum(cell_len(text) for text, _ in row.left[: row.cut + 1])
+    return min(sum(cell_len(text) for text, _ in row.left), TEXT_WANTED)
 
 
 def _fit(row: Row, room: int) -> list[Part]:
