@@ -375,6 +375,18 @@ ACTIONS: tuple[Action, ...] = (
         palette=False,
     ),
     Action("wrap", "Wrap", "Fold long lines", keys="w", where="output", footer="wrap", palette=False),
+    Action("stamps", "Times", "Show when each line came, and hide it", keys="t", where="output", palette=False),
+    Action("only", "Matches only", "Show only the lines with a match, and all again", "only", "f", where="output", palette=False),
+    Action(
+        "ask-output",
+        "Ask about it",
+        "Ask about the selected lines, or the newest ones; evidence for an investigation under way",
+        "ask",
+        "a",
+        where="output",
+        footer="ask",
+        palette=False,
+    ),
     Action("save", "Save", "Write the lines to a file", "save", "ctrl+s", "^s", "output", footer="save", palette=False),
     Action(
         "session-resume",
@@ -416,7 +428,9 @@ ACTIONS: tuple[Action, ...] = (
 
 BY_ID = {action.id: action for action in ACTIONS}
 REMAPPABLE = tuple(
-    action.id for action in ACTIONS if action.where != "details" and (action.run or action.id in ("newline", "complete", "follow", "wrap"))
+    action.id
+    for action in ACTIONS
+    if action.where != "details" and (action.run or action.id in ("newline", "complete", "follow", "wrap", "stamps"))
 )
 """Actions whose keys `[keys]` in the configuration may change; the others are handled by what is typed into."""
 SLASH = {word: action for action in ACTIONS for word in action.slash}

@@ -9,15 +9,19 @@ from typing import TYPE_CHECKING
 from engine.facts import Steering, SteeringKind
 from tui.actions import CLUSTER_WORDS, SLASH
 from tui.place_app import PlaceApp
-from tui.text import plain, plain_lines
+from tui.text import count, plain, plain_lines
 
 if TYPE_CHECKING:
     from engine.run import Run
     from tui.approvals import ApprovalQueue
+    from tui.panes.output import OutputPane
     from tui.panes.timeline import TimelinePane
     from tui.run_view import RunView
     from tui.widgets.prompt import Prompt
     from tui.workspace import Workspace
+
+ABOUT_LINES = "what is wrong in this output?"
+"""Asked about lines of an output where nothing else is said."""
 
 
 class AskingApp(PlaceApp):
@@ -112,6 +116,24 @@ class AskingApp(PlaceApp):
         self.agent.grants.clear()
         self.notify("nothing is allowed for this session any more", markup=False)
         return True
+
+    # output
+
+    def on_output_pane_offered(self, event: OutputPane.Offered) -> None:
+        """Lines of an output: evidence for the investigation under way, or what a question is about."""
+        lines = count(event.lines.count("\n") + 1, "line")
+        if self.current is not None and self.current.running and self.current.tier == "troubleshooting":
+            self.steer(Steering("evidence", text=event.lines, source=event.title))
+            self.notify(f"{lines} of {event.title} are evidence now", markup=False)
+            return
+        from tui.screens.dialog import Line
+
+        def asked(question: str | None) -> None:
+            if question is not None:
+                text = question or ABOUT_LINES
+                self.launch(text, lambda: self.agent.ask(text, attachment=event.lines))
+
+        self.push_screen(Line(f"Ask about {lines} of {event.title}", "ask", value=ABOUT_LINES, hint="a question"), asked)
 
     # steering
 

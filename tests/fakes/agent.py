@@ -170,6 +170,7 @@ class ScriptedAgent:
     def __init__(self, status: Status | None = None) -> None:
         self.scripts: dict[str, Sequence[Step]] = {}
         self.asked: list[str] = []
+        self.attached: list[str] = []
         self.runs: list[Run] = []
         self.log: list[str] = []
         self.cluster = ScriptedCluster()
@@ -200,10 +201,11 @@ class ScriptedAgent:
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener)
 
-    def ask(self, query: str) -> Run:
+    def ask(self, query: str, *, attachment: str = "") -> Run:
         if self._current is not None and not self._current.finished:
             raise Busy("a question is still being worked on: stop it with esc esc, or wait for its end")
         self.asked.append(query)
+        self.attached.append(attachment)
         self._current = self.play(query, self.scripts.get(query, self.scripts.get("*", ())))
         return self._current
 

@@ -23,6 +23,8 @@ from tui.widgets.log_view import LogView
 from tui.widgets.title_bar import TitleBar
 
 TABS_KEPT = 12
+LINES_ASKED = 200
+"""The newest lines that `a` takes where none are selected."""
 EMPTY = "the output of commands stands here; !kubectl get pods runs one"
 
 
@@ -38,6 +40,14 @@ class OutputPane(Vertical):
             super().__init__()
             self.text = text
 
+    class Offered(Message):
+        """Lines of a command are to be asked about."""
+
+        def __init__(self, lines: str, title: str) -> None:
+            super().__init__()
+            self.lines = lines
+            self.title = title
+
     def __init__(self, *, id: str | None = None, classes: str | None = None, folder: Path | None = None) -> None:
         super().__init__(id=id, classes=classes)
         self.buffers: dict[str, LogBuffer] = {}
@@ -45,6 +55,9 @@ class OutputPane(Vertical):
         self.shown = ""
         self.folder = folder
         self._picked = False
+        self._only: LogBuffer | None = None
+        """The lines with a match, while only they are shown."""
+        self._sifted = 0
         self._title_bar = TitleBar("output")
         self.log_view = LogView(id="log", empty=EMPTY)
         self._filter = FilterBar()
@@ -65,7 +78,7 @@ class OutputPane(Vertical):
         """Open a tab for a command and show it, unless the person reads another."""
         key = f"{event.run}/{event.id}"
         buffer = LogBuffer(one_line(event.command))
-        buffer.extend([f"$ {event.command}"], HEAD)
+        buffer.extend([f"$ {event.command}"], HEAD, event.at)
         self.buffers[key] = buffer
         while len(self.buffers) > TABS_KEPT:
             gone = next(k for k in self.buffers if k != self.shown)
@@ -85,10 +98,21 @@ class OutputPane(Vertical):
             key = f"{event.run}/{event.id}"
             buffer = self.buffers.get(key)
             if buffer is not None:
-                buffer.extend(event.lines, STDERR if event.stream == "stderr" else STDOUT)
+                buffer.extend(event.lines, STDERR if event.stream == "stderr" else STDOUT, event.at)
                 touched.add(key)
         if self.shown in touched:
-            self.log_view.grew()
+            self._grew()
+
+    def _grew(self) -> None:
+        if self._only is not None:
+            self._sift()
+        self.log_view.grew()
+
+    def _sift(self) -> None:
+        buffer = self.buffers[self.shown]
+        if self._only is not None:
+            buffer.sift(self.log_view.needle, self._only, self._sifted)
+        self._sifted = buffer.first + len(buffer)
 
     def finished(self, event: CommandFinished) -> None:
         """Say how a command ended."""
@@ -96,9 +120,9 @@ class OutputPane(Vertical):
         self.endings[key] = event
         buffer = self.buffers.get(key)
         if buffer is not None and event.error:
-            buffer.extend([event.error], STDERR)
+            buffer.extend([event.error], STDERR, event.at)
             if key == self.shown:
-                self.log_view.grew()
+                self._grew()
         self._state()
 
     def dropped(self, command: str, lines: int) -> None:
@@ -114,12 +138,22 @@ class OutputPane(Vertical):
         if key not in self.buffers:
             return
         self.shown = key
-        self.log_view.show(self.buffers[key])
+        self._show()
         self._title()
         self._state()
 
+    def _show(self) -> None:
+        """The whole output, or of it the lines with a match."""
+        buffer = self.buffers[self.shown]
+        if self._only is not None:
+            self._only, self._sifted = LogBuffer(buffer.title), 0
+            self._only.stamps, self._only.wrap = buffer.stamps, buffer.wrap
+            self._sift()
+        self.log_view.show(self._only or buffer)
+
     def clear(self) -> None:
         """Forget all outputs."""
+        self._only = None
         self.buffers.clear()
         self.endings.clear()
         self.shown = ""
@@ -149,6 +183,8 @@ class OutputPane(Vertical):
             parts.append((f" · {seconds(ending.seconds)} s · {size(ending.bytes)}", "$quiet"))
             if ending.truncated:
                 parts.append((" · cut short", "$wait"))
+        if self._only is not None:
+            parts.append((f" · only {len(self._only):,} of {len(self.buffers[self.shown]):,} lines", "$wait"))
         state.update(Content.assemble(" ", *parts, ("   " + self.log_view.state, "$quiet")), layout=False)
 
     @on(LogView.Changed)
@@ -169,6 +205,24 @@ class OutputPane(Vertical):
     def action_search(self) -> None:
         if self.shown:
             self._filter.open()
+
+    def action_only(self) -> None:
+        """Show the lines with a match alone, or all lines again."""
+        if self._only is None and not self.log_view.needle:
+            self.notify("search with / first; f then shows the lines with a match alone")
+            return
+        self._only = LogBuffer() if self._only is None else None
+        if self.shown:
+            self._show()
+            self._state()
+
+    def action_ask(self) -> None:
+        """Ask about the selected lines, or about the newest ones."""
+        lines = self.log_view.selected or "\n".join(self.log_view.buffer.tail(LINES_ASKED))
+        if self.shown and lines.strip():
+            self.post_message(self.Offered(lines, _short(self.buffers[self.shown].title)))
+        else:
+            self.notify("there is no output to ask about yet")
 
     def action_save(self) -> None:
         """Write the lines held to a file that only the user can read."""
@@ -199,6 +253,10 @@ class OutputPane(Vertical):
     @on(FilterBar.Changed)
     def _searched(self, event: FilterBar.Changed) -> None:
         event.stop()
+        if self._only is not None:
+            self._only = LogBuffer() if event.text else None
+            self.log_view.needle = event.text
+            self._show()
         self.log_view.search(event.text)
 
     @on(FilterBar.Closed)

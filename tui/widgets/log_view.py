@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import re
+import time
 from bisect import bisect_right
 from typing import ClassVar
 
@@ -25,6 +26,8 @@ from textual.strip import Strip
 from tui.text import ELLIPSIS, take
 from tui.widgets.log_buffer import HEAD, STDERR, LogBuffer
 
+STAMP = 9
+"""Cells of a line's time."""
 _TROUBLE = re.compile(
     r"\b(Warning|WARN(?:ING)?|ERROR|Error|FATAL|panic|Failed\w*|Unhealthy|BackOff|CrashLoopBackOff|OOMKilled|ImagePullBackOff|ErrImagePull)\b"
 )
@@ -57,6 +60,7 @@ class LogView(ScrollView, can_focus=True):
         Binding("right", "aside(8)", show=False),
         Binding("s", "toggle_follow", show=False, id="follow"),
         Binding("w", "toggle_wrap", show=False, id="wrap"),
+        Binding("t", "toggle_stamps", show=False, id="stamps"),
         Binding("n", "match(1)", show=False, id="log.next"),
         Binding("N,shift+n", "match(-1)", show=False, id="log.previous"),
     ]
@@ -116,13 +120,18 @@ class LogView(ScrollView, can_focus=True):
         self.post_message(self.Changed())
 
     def _resize(self) -> None:
-        width = self.scrollable_content_region.width
+        width = self._text_width
         if self.buffer.wrap and width > 0:
             self._wrap_rows(width)
             self.virtual_size = Size(width, self._rows[-1] if self._rows else 0)
         else:
             self.virtual_size = Size(self.buffer.width + 1, len(self.buffer))
         self._scroll_update(self.virtual_size)
+
+    @property
+    def _text_width(self) -> int:
+        """The cells that lines have, beside the times."""
+        return max(self.scrollable_content_region.width - (STAMP if self.buffer.stamps else 0), 0)
 
     def _wrap_rows(self, width: int) -> None:
         """Row numbers at which each line ends, one after another."""
@@ -162,30 +171,40 @@ class LogView(ScrollView, can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         """One row of the view."""
-        left, top = self.scroll_offset
         width = self.scrollable_content_region.width
         base = self._paint.get("") or self.rich_style
-        row = top + y
+        row = self.scroll_offset.y + y
         if not len(self.buffer):
             lines = Content(self.empty).wrap(max(width - 1, 8))
             text = lines[y].plain if y < len(lines) else ""
             return Strip([Segment(text, base + self._paint.get("head", base))]).adjust_cell_length(width, base)
+        index, offset = row, 0
         if self.buffer.wrap and self._rows:
             index = bisect_right(self._rows, row)
-            if index >= len(self.buffer):
-                return Strip.blank(width, base)
             offset = row - (self._rows[index - 1] if index else 0)
+        if index >= len(self.buffer):
+            return Strip.blank(width, base)
+        strip = self._text_of(index, offset, self._text_width, base)
+        return Strip([self._stamp(index, offset, base), *strip], width) if self.buffer.stamps and width > STAMP else strip
+
+    def _text_of(self, index: int, offset: int, width: int, base: Style) -> Strip:
+        """The part of a line that stands on one row."""
+        if self.buffer.wrap and self._rows:
             start = self._rows_width * offset
             strip = self._line(index, base).crop(start, start + self._rows_width)
             return strip.adjust_cell_length(width, base).apply_offsets(self._char_at(self.buffer[index], start), index)
-        if row >= len(self.buffer):
-            return Strip.blank(width, base)
-        strip = self._line(row, base)
+        left = self.scroll_offset.x
+        strip = self._line(index, base)
         if strip.cell_length > left + width:
             strip = Strip([*strip.crop(left, left + width - 1), Segment(ELLIPSIS, base + self._paint.get("head", base))])
         else:
             strip = strip.crop_extend(left, left + width, base)
-        return strip.apply_offsets(left, row)
+        return strip.apply_offsets(left, index)
+
+    def _stamp(self, index: int, offset: int, base: Style) -> Segment:
+        at = self.buffer.time(index)
+        text = time.strftime("%H:%M:%S ", time.localtime(at)) if at and not offset else " " * STAMP
+        return Segment(text, base + self._paint["head"])
 
     @staticmethod
     def _char_at(line: str, cells: int) -> int:
@@ -286,6 +305,22 @@ class LogView(ScrollView, can_focus=True):
             self.scroll_to(y=self.max_scroll_y, animate=False, force=True)
         self.refresh()
         self.post_message(self.Changed())
+
+    def action_toggle_stamps(self) -> None:
+        """Show when each line came, or hide it."""
+        self.buffer.stamps = not self.buffer.stamps
+        self._rows = []
+        self._resize()
+        if self.buffer.follow:
+            self.scroll_to(y=self.max_scroll_y, animate=False, force=True)
+        self.refresh()
+
+    @property
+    def selected(self) -> str:
+        """The text that the mouse selected here; "" without a selection."""
+        selection = self.text_selection
+        taken = self.get_selection(selection) if selection is not None else None
+        return taken[0] if taken is not None else ""
 
     def on_mouse_scroll_up(self) -> None:
         """The wheel moves three lines and pauses following."""
