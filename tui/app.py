@@ -16,6 +16,7 @@ from textual.widgets import Static
 
 from tui.actions import bindings, footer, use_keys
 from tui.first_frame import FirstFrame
+from tui.screens.session import SessionScreen
 from tui.session_app import SessionApp
 from tui.text import cut, one_line, seconds
 from tui.theme import THEMES, for_few_colours
@@ -86,6 +87,10 @@ class K8sAgentApp(SessionApp):
         self.theme = THEMES[settings.ui.theme].name
 
     # what stands where
+
+    def get_default_screen(self) -> SessionScreen:
+        """The screen below all dialogs."""
+        return SessionScreen(id="_default")
 
     def compose(self) -> list[Widget]:
         """The frame alone: what fills it is imported once the frame is on the screen."""
