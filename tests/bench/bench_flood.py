@@ -89,7 +89,8 @@ async def measure(seconds: float, noisy: bool) -> tuple[list[float], list[float]
     app.handled = []
     app.sent = 0.0
     async with app.run_test(size=(160, 48)) as pilot:
-        await pilot.pause(0.5)
+        while not (app.ready and app.background.idle):
+            await pilot.pause(0.1)
         app.bridge.emit(QueryReceived(run="r", query="flood", context="demo", namespace="shop"))
         app.bridge.emit(StepStarted(run="r", id="s", title="reading logs", kind="kubectl"))
         stop = threading.Event()

@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
+import pytest
+from driving import Driver, drive
 from textual.app import App, ComposeResult
-from textual.geometry import Offset
+from textual.geometry import Offset, Region
 from textual.pilot import Pilot
 from textual.selection import Selection
 
+from engine.events import CommandOutput, CommandStarted
 from tui.theme import DARK
 from tui.widgets.log_buffer import CAPACITY, LogBuffer
 from tui.widgets.log_view import LogView
@@ -234,3 +237,47 @@ def test_each_buffer_is_found_again_where_it_was_left() -> None:
         assert app.lines() == before
 
     in_log(story)
+
+
+def test_rows_made_without_the_cache_are_as_wide_as_the_pane_and_say_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def story(d: Driver) -> None:
+        view = d.app.query_one("#log", LogView)
+        d.app.bridge.emit(CommandStarted(run="r", id="c", command="kubectl logs web"))
+        lines = ("short", "long " * 60, "Warning: x", "\u65e5\u672c wide", "")
+        d.app.bridge.emit(CommandOutput(run="r", id="c", stream="stdout", lines=lines))
+        await d.settle()
+        width, height = view.outer_size
+        rows = view.render_lines(Region(0, 0, width, height))
+        assert [row.cell_length for row in rows] == [width] * height
+        for y, row in enumerate(rows):
+            alone = view.render_lines(Region(0, y, width, 1))[0]
+            assert alone.text == row.text
+            assert [s.style.color for s in alone if s.text.strip()] == [s.style.color for s in row if s.text.strip()]  # type: ignore[union-attr]
+        assert rows[2].text.rstrip().endswith("…")
+        assert any(s.style and s.style.meta.get("offset") for s in view.render_lines(Region(0, 1, width, 1))[0]), "where the mouse looks"
+        narrow = view.render_lines(Region(2, 0, 5, 3))
+        assert [row.text for row in narrow] == [row.text[2:7] for row in rows[:3]]
+
+    drive(story)
+    monkeypatch.setenv("NO_COLOR", "1")
+    drive(story)
+
+
+def test_a_frame_asks_only_the_widgets_and_rows_that_change() -> None:
+    async def story(d: Driver) -> None:
+        asked: list[Region] = []
+        chat = d.app.workspace.cluster.list
+        paint = chat.render_lines
+        chat.render_lines = lambda crop: (asked.append(crop), paint(crop))[1]  # type: ignore[method-assign, func-returns-value]
+        d.app.bridge.emit(CommandStarted(run="r", id="c", command="kubectl logs web"))
+        d.app.workspace.output.started(CommandStarted(run="r", id="d", command="kubectl get pods"))
+        await d.settle()
+        asked.clear()
+        d.app.workspace.output.output([CommandOutput(run="r", id="d", stream="stdout", lines=("a line",))])
+        await d.settle()
+        assert asked == [], "rows above the output are left alone"
+        chat.refresh()
+        await d.settle()
+        assert asked
+
+    drive(story)

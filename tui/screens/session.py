@@ -13,7 +13,7 @@ from textual.strip import Strip
 class NearCompositor(Compositor):
     """Asks of each widget only the rows that a partial update covers.
 
-    Textual 8.2 asks every visible widget for all of its rows whenever one row changes, which is most of a frame's time while output streams.
+    Textual 8.2 asks every visible widget for all of its rows whenever one row changes: most of a frame's time while output streams.
     """
 
     def _get_renders(self, crop: Region | None = None) -> Iterable[tuple[Region, Region, list[Strip]]]:

@@ -26,6 +26,7 @@ from textual.strip import Strip
 from tui.text import ELLIPSIS, take
 from tui.widgets.log_buffer import HEAD, STDERR, LogBuffer
 
+STRIPS_KEPT = 500
 STAMP = 9
 """Cells of a line's time."""
 _TROUBLE = re.compile(
@@ -81,6 +82,7 @@ class LogView(ScrollView, can_focus=True):
         self._rows: list[int] = []
         self._rows_width = 0
         self._paint: dict[str, Style] = {}
+        self._strips: dict[tuple[int, int, int], Strip] = {}
 
     # what is shown
 
@@ -92,6 +94,7 @@ class LogView(ScrollView, can_focus=True):
         self.buffer = buffer
         self._first, self._length, self.new_lines = buffer.first, len(buffer), 0
         self._rows = []
+        self._strips.clear()
         self._search_again()
         self._resize()
         self.scroll_to(0, self.max_scroll_y if buffer.follow else buffer.top, animate=False, force=True)
@@ -154,30 +157,76 @@ class LogView(ScrollView, can_focus=True):
     def notify_style_update(self) -> None:
         """A new theme has other styles."""
         self._paint = {}
+        self._strips.clear()
         super().notify_style_update()
 
     def render_lines(self, crop: Region) -> list[Strip]:
-        """Resolve the styles once a theme; per line it would be a quarter of the frame."""
+        """The rows of the view, made without Textual's cache of styled lines: while output streams each row is new in every frame.
+
+        Styles (and what filters make of them) are resolved once a theme; per line it would be a quarter of the frame.
+        """
         if not self._paint:
-            self._paint = {
-                "": self.rich_style,
-                "select": self.screen.get_component_rich_style("screen--selection"),
-                **{
-                    name: self.get_component_rich_style(f"log--{name}", partial=True)
-                    for name in ("head", "stderr", "trouble", "match", "match-current")
-                },
-            }
-        return super().render_lines(crop)
+            self._paint = self._resolved()
+        base, left = self._paint[""], self.styles.padding.left
+        width = self.outer_size.width
+        rows = [self._row(y, base, left, width, alone=crop.height == 1) for y in crop.line_range]
+        return rows if crop.column_span == (0, width) else [row.crop(*crop.column_span) for row in rows]
+
+    def _resolved(self) -> dict[str, Style]:
+        """The styles by name, as the app's filters (no colour, for one) leave them."""
+        found = {
+            "": self.rich_style,
+            "select": self.screen.get_component_rich_style("screen--selection"),
+            **{
+                name: self.get_component_rich_style(f"log--{name}", partial=True)
+                for name in ("head", "stderr", "trouble", "match", "match-current")
+            },
+        }
+        ground = self.background_colors[1]
+        for line_filter in self.get_line_filters():
+            found = {name: line_filter.apply([Segment("x", style)], ground)[0].style or style for name, style in found.items()}
+        return found
+
+    def _row(self, y: int, base: Style, left: int, width: int, *, alone: bool) -> Strip:
+        """A row with its padding.
+
+        A row asked for `alone` is where the mouse stands: it alone carries the places of its text.
+        """
+        plain = not (alone or self.needle or self.buffer.wrap or self.buffer.stamps or self.scroll_offset.x) and self.text_selection is None
+        index = self.scroll_offset.y + y
+        if plain and index < len(self.buffer) and self.buffer[index].isascii():
+            key = (id(self.buffer), self.buffer.first + index, width)
+            if key not in self._strips:
+                if len(self._strips) > STRIPS_KEPT:
+                    self._strips.clear()
+                self._strips[key] = self._plain_row(index, base, left, width)
+            return self._strips[key]
+        return Strip([Segment(" " * left, base), *self.render_line(y)]).adjust_cell_length(width, base)
+
+    def _plain_row(self, index: int, base: Style, left: int, width: int) -> Strip:
+        """A row of one-cell characters that begins at the line's beginning."""
+        line, room = self.buffer[index], max(self.scrollable_content_region.width, 1)
+        text = line if len(line) <= room else line[: room - 1]
+        style, spans = self._looks(index, text)
+        segments = [Segment(" " * left, base), *(_segments(text, style, spans) if spans else [Segment(text, style)])]
+        rest = room - len(text)
+        if len(line) > room:
+            segments.append(Segment(ELLIPSIS, base + self._paint["head"]))
+            rest -= 1
+        segments.append(Segment(" " * (width - left - room + rest), base))
+        return Strip(segments, width)
 
     def render_line(self, y: int) -> Strip:
         """One row of the view."""
         width = self.scrollable_content_region.width
-        base = self._paint.get("") or self.rich_style
+        if not self._paint:
+            self._paint = self._resolved()
+        base = self._paint[""]
         row = self.scroll_offset.y + y
         if not len(self.buffer):
             lines = Content(self.empty).wrap(max(width - 1, 8))
             text = lines[y].plain if y < len(lines) else ""
-            return Strip([Segment(text, base + self._paint.get("head", base))]).adjust_cell_length(width, base)
+            return Strip([Segment(text, base + self._paint["head"])]).adjust_cell_length(width, base)
         index, offset = row, 0
         if self.buffer.wrap and self._rows:
             index = bisect_right(self._rows, row)
@@ -191,12 +240,12 @@ class LogView(ScrollView, can_focus=True):
         """The part of a line that stands on one row."""
         if self.buffer.wrap and self._rows:
             start = self._rows_width * offset
-            strip = self._line(index, base).crop(start, start + self._rows_width)
+            strip = self._line(index).crop(start, start + self._rows_width)
             return strip.adjust_cell_length(width, base).apply_offsets(self._char_at(self.buffer[index], start), index)
         left = self.scroll_offset.x
-        strip = self._line(index, base)
+        strip = self._line(index)
         if strip.cell_length > left + width:
-            strip = Strip([*strip.crop(left, left + width - 1), Segment(ELLIPSIS, base + self._paint.get("head", base))])
+            strip = Strip([*strip.crop(left, left + width - 1), Segment(ELLIPSIS, base + self._paint["head"])])
         else:
             strip = strip.crop_extend(left, left + width, base)
         return strip.apply_offsets(left, index)
@@ -210,14 +259,16 @@ class LogView(ScrollView, can_focus=True):
     def _char_at(line: str, cells: int) -> int:
         return cells if line.isascii() else len(take(line, cells))
 
-    def _line(self, index: int, base: Style) -> Strip:
-        line = self.buffer[index]
-        mark = self.buffer.mark(index)
-        paint = self._paint
+    def _looks(self, index: int, line: str) -> tuple[Style, list[tuple[int, int, Style]]]:
+        """A line's style, and the words in it that stand out."""
+        mark, paint = self.buffer.mark(index), self._paint
+        base = paint[""]
         style = base + paint["head"] if mark == HEAD else base + paint["stderr"] if mark == STDERR else base
-        spans: list[tuple[int, int, Style]] = []
-        if not mark:
-            spans.extend((m.start(), m.end(), paint["trouble"]) for m in _TROUBLE.finditer(line))
+        return style, [] if mark else [(m.start(), m.end(), paint["trouble"]) for m in _TROUBLE.finditer(line)]
+
+    def _line(self, index: int) -> Strip:
+        line, paint = self.buffer[index], self._paint
+        style, spans = self._looks(index, line)
         if self.needle:
             spans.extend(self._match_spans(line, index))
         selection = self.text_selection
