@@ -34,7 +34,7 @@ _NAMESPACED = (
 )
 _CLUSTER_WIDE = ("Node", "Namespace", "PersistentVolume", "StorageClass", "IngressClass", "PriorityClass", "APIService")
 _TOKEN = re.compile(r"[a-z0-9](?:[-a-z0-9._]*[a-z0-9])?", re.IGNORECASE)
-_COMMON = frozenset(
+COMMON = frozenset(
     "a an and any are as at be by can cannot could do does down error errors ever failing fails fix for from get gets have how i in is it its keep keeps my no not "
     "of off ok on or our out pod pods ready restart restarting running see service services should since started status stuck the then there this to up was we "
     "what when which why will with working wrong namespace deployment cluster node nodes job jobs image volume default system kube app apps api all".split()
@@ -51,13 +51,13 @@ def named_objects(view: ClusterView, query: str) -> list[ObjectRef]:
     for obj, kind in _objects(view):
         name = obj.name.lower()
         ref = ObjectRef(kind, obj.namespace, obj.name)
-        if name in bare and (name not in _COMMON or f"{kind.lower()} {name}" in query.lower()):
+        if name in bare and (name not in COMMON or f"{kind.lower()} {name}" in query.lower()):
             exact.append(ref)
         elif kind == "Ingress" and any(text_at(r, "host").lower() in bare for r in obj.maps("spec", "rules") if text_at(r, "host")):
             exact.append(ref)
         elif kind not in ("ConfigMap", "Secret", "ServiceAccount", "Namespace") and any(
             len(w) >= 4
-            and w not in _COMMON
+            and w not in COMMON
             and (name.startswith(f"{w}-") or (f"{w}s" == name or f"{name}s" == w) or (len(name) >= 4 and w.startswith(f"{name}-")))
             for w in bare
         ):

@@ -13,6 +13,7 @@ from engine.casebook import Case
 from engine.cluster.source import ClusterError
 from engine.events import AnswerFinished, FindingsFound, Notice
 from engine.facts import Answer, Choice, Finding, ObjectRef, RootCause, Steering
+from engine.flows.alike import which_alike
 from engine.flows.inquiry import Inquiry
 from engine.flows.knowledge import Knowledge, recall, retrieve
 from engine.flows.node_host import with_hosts
@@ -80,6 +81,7 @@ def _analyze(query: str, tools: Tools, emit: Emit) -> _Seen:
             seen = _diagnose(query, tools, tools.place.namespace)
             seen = _look_elsewhere(query, emit, seen)
             seen = _among_namesakes(query, emit, seen)
+            seen = _among_the_alike(query, emit, seen)
         except ClusterError as error:
             raise FlowError("cluster", str(error)) from error
         note.detail = f"{sum(seen.diagnosis.scanned.values())} objects, {_count(seen.diagnosis)}"
@@ -140,6 +142,19 @@ def _among_namesakes(query: str, emit: Emit, seen: _Seen) -> _Seen:
     if ref is None:
         return dataclasses.replace(seen, tools=tools)
     return _diagnose(query, tools, ref.namespace)
+
+
+def _among_the_alike(query: str, emit: Emit, seen: _Seen) -> _Seen:
+    """A part of a name that several workloads have, some of them in trouble: the one that is meant is what the cause is looked for of."""
+    if seen.tools.pod:
+        return seen
+    ref, tools = which_alike(query, seen.view, seen.tools, emit)
+    if ref is None:
+        return dataclasses.replace(seen, tools=tools)
+    if ref.namespace != (seen.view.namespace or ""):
+        seen = _diagnose(query, dataclasses.replace(tools, pod=ref.name), ref.namespace)
+        return dataclasses.replace(seen, tools=tools)
+    return _Seen(seen.view, diagnose(seen.view, query, pod=ref.name), tools)
 
 
 def _is_owned(ref: ObjectRef, view: ClusterView) -> bool:
