@@ -95,7 +95,13 @@ def troubleshooting_answer(
         passages=tuple(passages),
         commands=tuple(commands),
         metrics=metrics or {},
+        limits=tuple(limits(notes, unknown)),
     )
+
+
+def limits(notes: Sequence[str], unknown: Sequence[str], gaps: int = 5) -> list[str]:
+    """How far an investigation came: its notes, then the first `gaps` things that could not be seen."""
+    return [*notes, *(f"Not seen: {gap}" for gap in unknown[:gaps])]
 
 
 def diagnosis_text(
@@ -112,7 +118,7 @@ def diagnosis_text(
     """The plain text of a diagnosis; short enough to paste into an incident channel."""
     if not causes:
         lines = [healthy or "No root cause was found."]
-        lines += [*notes, *(f"Not seen: {gap}" for gap in unknown[:5])]
+        lines += limits(notes, unknown)
         return "\n".join(lines)
     first = causes[0]
     lines = [f"Root cause: {first.summary}{_cited(first.evidence)}"]
@@ -126,7 +132,7 @@ def diagnosis_text(
     if others:
         lines += ["", "Also found:"]
         lines += [f"  - {cause.summary}{_cited(cause.evidence[:2])} ({cause.confidence:.2f})" for cause in others]
-    lines += [*notes, *(f"Not seen: {gap}" for gap in unknown[:3])]
+    lines += limits(notes, unknown, 3)
     if passages:
         lines += ["", "See " + "; ".join(f"[{p.id}] {p.citation}" for p in passages)]
     return "\n".join(lines)

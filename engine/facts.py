@@ -233,6 +233,8 @@ class Answer:
     passages: tuple[Passage, ...] = ()
     commands: tuple[CommandRecord, ...] = ()
     metrics: Mapping[str, float | int | str] = field(default_factory=dict)
+    limits: tuple[str, ...] = ()
+    """How far the investigation came: what could not be tested or seen, and that its time was up; a sentence each, in `text`, too."""
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON form; keys and shapes are stable."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from fakes.agent import a_passage
 
 from engine.events import (
@@ -90,6 +92,19 @@ DIAGNOSIS = Answer(
 )
 
 
+CUT_SHORT = dataclasses.replace(
+    DIAGNOSIS,
+    limits=(
+        "H3 could not be tested: you may not list networkpolicies in shop",
+        "Time is up (60 s, [budget] troubleshooting_seconds): this is the best answer so far, not everything was tested.",
+        "Not seen: secrets (forbidden)",
+        "Not seen: the host of node worker-2: ssh to it is not allowed, [hosts] allow",
+        "Not seen: metrics (no metrics-server)",
+    ),
+)
+"""The same diagnosis, by someone who may not see everything."""
+
+
 def command(id: str, text: str, lines: tuple[str, ...], seconds: float = 0.2) -> list[Event]:
     """A read command from proposal to exit."""
     return [
@@ -130,7 +145,7 @@ def until_testing() -> list[Event]:
     ]
 
 
-def until_answer() -> list[Event]:
+def until_answer(answer: Answer = DIAGNOSIS) -> list[Event]:
     """The second half, with the words of a model."""
     return [
         StepFinished(id="s3", seconds=0.2, detail="refuted"),
@@ -139,7 +154,7 @@ def until_answer() -> list[Event]:
         TokensStreamed(text="The claim asks for a class that **does not exist** [E5].\n\n"),
         TokensStreamed(text="- two classes are there [E6]\n- nothing is lost: the claim is empty\n"),
         StepFinished(id="s4", seconds=2.6),
-        AnswerFinished(answer=DIAGNOSIS),
+        AnswerFinished(answer=answer),
     ]
 
 

@@ -135,6 +135,9 @@ def test_a_cluster_that_cannot_be_reached_is_told_with_what_to_do() -> None:
 
 
 def test_an_answer_begins_with_the_root_cause_and_ends_with_its_sources() -> None:
+    agent = shop()
+    agent.scripts["why 502?"] = [*stories.until_testing(), *stories.until_answer(stories.CUT_SHORT)]
+
     async def story(d: Driver) -> None:
         await d.ask("why 502?")
         await d.ended()
@@ -145,13 +148,19 @@ def test_an_answer_begins_with_the_root_cause_and_ends_with_its_sources() -> Non
             "confidence 0.94",
             "Fix",
             "kubectl -n shop delete pvc",
+            "H3 could not be tested",
+            "Time is up",
+            "Not seen: secrets",
+            "and 1 more",
             "from D1 pvc-",
         ]
         assert [text.index(part) for part in order] == sorted(text.index(part) for part in order)
         assert "refuted orders-db out of memory · network policy blocks 5432" in text
         assert "destructive" in text
+        (turn,) = d.app.query(Turn)
+        assert "Not seen: secrets" in turn.plain, "copied, it says no less"
 
-    drive(story, troubled())
+    drive(story, agent)
 
 
 def test_the_answer_is_the_same_whether_it_came_in_one_frame_or_in_many() -> None:

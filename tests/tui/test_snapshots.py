@@ -37,6 +37,13 @@ async def answered(d: Driver, clock: Clock) -> None:
     await d.ended()
 
 
+async def cut_short(d: Driver, clock: Clock) -> None:
+    await d.ask("why, and what was not seen?")
+    await d.ended()
+    d.app.workspace.show("chat")
+    await d.press("G")
+
+
 async def asked(d: Driver, clock: Clock) -> None:
     await d.ask("change it")
     clock.advance(1.1)
@@ -133,6 +140,7 @@ def an_agent(view: str) -> ScriptedAgent:
     agent = shop()
     agent.scripts["customers get 502 from orders-web, why?"] = [*stories.until_testing(), Gate()]
     agent.scripts["why does orders-web answer 502?"] = [*stories.until_testing(), *stories.until_answer()]
+    agent.scripts["why, and what was not seen?"] = [*stories.until_testing(), *stories.until_answer(stories.CUT_SHORT)]
     agent.scripts["which?"] = [Pick(WHICH)]
     agent.scripts["change it"] = [Ask(REQUESTS.get(view, stories.a_scale)())]
     if view in ("destroy", "protected"):
@@ -149,7 +157,14 @@ VIEWS: dict[str, Story] = {
     "namespaces": picking,
     "help": helped,
 }
-OTHERS: dict[str, Story] = {"choice": chose, "setup": set_up, "completing": completing, "reading": reading, "unfolded": unfolded}
+OTHERS: dict[str, Story] = {
+    "choice": chose,
+    "setup": set_up,
+    "completing": completing,
+    "reading": reading,
+    "unfolded": unfolded,
+    "limits": cut_short,
+}
 
 
 def shown(snap_compare: Any, view: str, size: tuple[int, int], theme: str = "dark") -> bool:
@@ -183,6 +198,7 @@ def test_an_approval_says_on_a_small_screen_what_will_happen(snap_compare: Any, 
         ("completing", (80, 24)),
         ("reading", (120, 40)),
         ("unfolded", (120, 40)),
+        ("limits", (80, 24)),
         ("choice", (200, 60)),
     ],
     ids=str,

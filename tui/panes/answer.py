@@ -18,6 +18,7 @@ from tui.widgets.prose import Link, Piece, cited, link_to, pieces, prose
 
 OTHERS_SHOWN = 4
 OTHER_WIDTH = 150
+LIMITS_SHOWN = 4
 OUTCOME_WORDS = {
     "refused": "refused",
     "rejected": "rejected: nothing was run",
@@ -191,6 +192,18 @@ def quote(view: RunView, answer: Answer) -> list[Para]:
     return [blank(), Para(cited(lines[0].rstrip(":"), link, "$quiet"), Content("   ")), *said]
 
 
+def limits(answer: Answer) -> list[Para]:
+    """How far the investigation came, where the text that says it is not shown: `not seen`, `could not be tested`, `time is up`."""
+    if not answer.root_causes or not answer.limits:
+        return []
+    shown = [
+        Para(Content(cut(one_line(line), OTHER_WIDTH)).stylize("$quiet"), Content.assemble((" ~ ", "$quiet")))
+        for line in answer.limits[:LIMITS_SHOWN]
+    ]
+    more = len(answer.limits) - LIMITS_SHOWN
+    return [blank(), *shown, *([Para(Content(f"   and {more} more").stylize("$quiet"))] if more > 0 else [])]
+
+
 def sources(view: RunView, answer: Answer) -> list[Para]:
     """`from D1 pvc-pending.md › StorageClass not found`."""
     if not answer.passages:
@@ -234,4 +247,4 @@ def whole(view: RunView, now: float) -> list[Para]:
             paras.append(fix_text(number, remedy, view))
             if remedy.command:
                 paras.extend(fix_command(remedy, keys=False))
-    return [*paras, *quote(view, answer), *others(view, answer), *sources(view, answer), *notices(view)]
+    return [*paras, *quote(view, answer), *others(view, answer), *limits(answer), *sources(view, answer), *notices(view)]

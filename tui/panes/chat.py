@@ -101,7 +101,13 @@ class Turn(Vertical):
                 rest.append(Flow([shape.fix_text(number, remedy, self.view)]))
                 if remedy.command:
                     rest.append(Block(shape.fix_command(remedy, keys=True), remedy.command, command=remedy.command))
-        if below := [*shape.quote(self.view, answer), *shape.others(self.view, answer), *shape.sources(self.view, answer)]:
+        below = [
+            *shape.quote(self.view, answer),
+            *shape.others(self.view, answer),
+            *shape.limits(answer),
+            *shape.sources(self.view, answer),
+        ]
+        if below:
             rest.append(Flow(below))
         if rest:
             self._add(*rest)

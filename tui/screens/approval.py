@@ -22,6 +22,7 @@ from engine.facts import ApprovalRequest, Decision
 from tui.screens.dialog import Dialog
 from tui.text import count, one_line, plain
 from tui.theme import RISK_STYLE
+from tui.widgets.field import Field
 from tui.widgets.flow import Flow, Para, blank
 from tui.widgets.prose import cited
 
@@ -162,17 +163,17 @@ class ApprovalScreen(Dialog[Decision | None]):
         fields: list[Widget] = []
         if self.needs_name:
             fields.append(
-                Horizontal(Static("type the name to approve (tab)", markup=False), Input(id="name", compact=True), classes="field -open")
+                Horizontal(Static("type the name to approve (tab)", markup=False), Field(id="name", compact=True), classes="field -open")
             )
         fields.append(
             Horizontal(
                 Static("reject because", markup=False),
-                Input(id="reason", compact=True, placeholder="enter rejects, with or without a reason"),
+                Field(id="reason", compact=True, placeholder="enter rejects, with or without a reason"),
                 classes="field",
             )
         )
         fields.append(
-            Horizontal(Static("run instead", markup=False), Input(id="edit", compact=True, value=plain(request.command)), classes="field")
+            Horizontal(Static("run instead", markup=False), Field(id="edit", compact=True, value=plain(request.command)), classes="field")
         )
         box = Vertical(
             VerticalScroll(Flow(self._facts()), id="facts"),

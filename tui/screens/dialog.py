@@ -14,6 +14,7 @@ from textual.screen import ModalScreen
 from textual.widget import Widget
 from textual.widgets import Input
 
+from tui.widgets.field import Field
 from tui.widgets.flow import Flow, Para
 from tui.widgets.key_bar import KeyBar
 
@@ -124,7 +125,7 @@ class Line(Dialog[str | None]):
         super().__init__()
         self._question = question
         self._done = done
-        self._field = Input(value, placeholder=hint, compact=True)
+        self._field = Field(value, placeholder=hint, compact=True)
 
     def compose(self) -> list[Widget]:
         question = Flow([Para(Content(self._question).stylize("bold $strong"))])

@@ -18,6 +18,7 @@ from textual.widgets import Input
 from tui.background import Background, first_sentence
 from tui.screens.dialog import Dialog
 from tui.text import one_line, plain
+from tui.widgets.field import Field
 from tui.widgets.flow import Flow, Para
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.prose import prose
@@ -138,7 +139,7 @@ class DocsScreen(Dialog[Wanted | None]):
         if question is not None:
             trail.question = question
         self._title_bar = TitleBar("documentation")
-        self._field = Input(trail.question, placeholder="search runbooks, guide and past incidents", compact=True)
+        self._field = Field(trail.question, placeholder="search runbooks, guide and past incidents", compact=True)
         self._list = RowList(id="found", empty="reading …")
         self._page = VerticalScroll(id="page")
         self._parts: list[tuple[PagePart, Widget]] = []

@@ -16,6 +16,7 @@ from textual.widgets import Input
 
 from tui.screens.dialog import Dialog
 from tui.text import plain
+from tui.widgets.field import Field
 from tui.widgets.flow import Flow, Para
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.row_list import Part, Row, RowList
@@ -57,7 +58,7 @@ class Picker(Dialog[str | None]):
         self._choices = list(choices or ())
         self._fuzzy = FuzzySearch()
         self._empty = "reading …" if choices is None else ""
-        self._field = Input(placeholder="type to filter", compact=True)
+        self._field = Field(placeholder="type to filter", compact=True)
         self._list = RowList(id="choices", empty=self._empty)
 
     def compose(self) -> list[Widget]:

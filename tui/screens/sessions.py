@@ -18,6 +18,7 @@ from textual.widgets import Input
 from tui.actions import bindings, footer
 from tui.screens.dialog import Dialog
 from tui.text import age, count, cut, one_line, plain, size
+from tui.widgets.field import Field
 from tui.widgets.flow import Flow, Para, blank
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.row_list import Row, RowList
@@ -65,7 +66,7 @@ class SessionsScreen(Dialog[Wanted | None]):
         self._current = current
         self._sessions: list[SessionRow] = []
         self._title = TitleBar("sessions")
-        self._field = Input(placeholder="/ searches questions, causes and contexts", compact=True)
+        self._field = Field(placeholder="/ searches questions, causes and contexts", compact=True)
         self._list = RowList(id="sessions", empty="reading …")
         self._about = Flow()
 

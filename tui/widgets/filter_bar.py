@@ -11,6 +11,8 @@ from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
+from tui.widgets.field import Field
+
 
 class FilterBar(Horizontal):
     """Hidden until opened. Enter keeps the text and gives the focus back, esc clears it; the last text is offered again."""
@@ -41,7 +43,7 @@ class FilterBar(Horizontal):
         self._last = ""
 
     def compose(self) -> list[Widget]:
-        return [Static("/ ", id="slash", markup=False), Input(compact=True, select_on_focus=False), Static("", id="count", markup=False)]
+        return [Static("/ ", id="slash", markup=False), Field(compact=True, select_on_focus=False), Static("", id="count", markup=False)]
 
     @property
     def text(self) -> str:
