@@ -201,7 +201,7 @@ def limits(answer: Answer) -> list[Para]:
         for line in answer.limits[:LIMITS_SHOWN]
     ]
     more = len(answer.limits) - LIMITS_SHOWN
-    return [blank(), *shown, *([Para(Content(f"   and {more} more").stylize("$quiet"))] if more > 0 else [])]
+    return [blank(), *shown, *([Para(Content(f"and {more} more").stylize("$quiet"), Content("   "))] if more > 0 else [])]
 
 
 def sources(view: RunView, answer: Answer) -> list[Para]:
