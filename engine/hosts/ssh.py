@@ -46,6 +46,8 @@ def ssh_argv(target: str, settings: HostSettings) -> tuple[str, ...]:
     return ("ssh", *config, "-T", "-a", "-x", *fixed, "--", target, "exec sh -s")
 
 
+MOST = 8 * 1024
+"""Characters of ssh's complaints that are read."""
 _PROBLEMS: Sequence[tuple[str, str, str]] = (
     (
         r"REMOTE HOST IDENTIFICATION HAS CHANGED|host key for .+ has changed",
@@ -100,6 +102,7 @@ _PROBLEMS: Sequence[tuple[str, str, str]] = (
 
 def problem(stderr: str, target: str) -> tuple[str, str]:
     """What ssh complains of, as a clause, and what to do about it."""
+    stderr = stderr[-MOST:]  # ssh's own complaint comes last; what a host says before it may be long, and made to be slow to read
     host = target.rpartition("@")[2]
     for pattern, words, fix in _PROBLEMS:
         if re.search(pattern, stderr, re.IGNORECASE):

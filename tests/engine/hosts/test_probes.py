@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import time
 
 import pytest
 
@@ -14,6 +15,7 @@ from engine.hosts.collect import Collector
 from engine.hosts.names import Host
 from engine.hosts.probes import NotReadOnly, Probe, judged, probes
 from engine.hosts.script import ReplyReader, script
+from engine.hosts.ssh import problem
 from engine.redact import Redactor
 
 
@@ -110,3 +112,10 @@ def test_an_exit_code_that_is_none_ends_no_reply(code: str) -> None:
     reader = ReplyReader("m", str)
     reader.take(f"\nm begin clock\nnoon\nm end clock {code}\n\nm end clock 0\n".encode())
     assert reader.replies == {"clock": Reply("noon", 0)}
+
+
+def test_what_a_host_says_on_standard_error_is_not_read_for_long() -> None:
+    began = time.thread_time()
+    what, _ = problem("connection to " * 20_000 + "\nssh: connect to host web-1 port 22: No route to host", "web-1")
+    assert what.startswith("no way leads to it")
+    assert time.thread_time() - began < 5
