@@ -436,10 +436,15 @@ REMAPPABLE = tuple(
 SLASH = {word: action for action in ACTIONS for word in action.slash}
 CLUSTER_WORDS = {
     "po": "workloads",
+    "pod": "workloads",
     "pods": "workloads",
     "deploy": "workloads",
+    "deployments": "workloads",
+    "sts": "workloads",
+    "ds": "workloads",
     "workloads": "workloads",
     "no": "nodes",
+    "node": "nodes",
     "nodes": "nodes",
     "ev": "events",
     "events": "events",

@@ -79,6 +79,7 @@ class K8sAgentApp(SessionApp):
         self.moving = moving
         self.problem = ""
         """Why the session could not begin; "" when it did."""
+        self.foot = KeyBar(footer("prompt", "everywhere"), id="footer")
         self._early: list[Key] = []
         self._unsubscribe: Callable[[], None] = lambda: None
         self._escaped = float("-inf")
@@ -95,7 +96,7 @@ class K8sAgentApp(SessionApp):
     def compose(self) -> list[Widget]:
         """The frame alone: what fills it is imported once the frame is on the screen."""
         row = Horizontal(Static("› ", id="sign", markup=False), id="prompt-row")
-        return [self.header, FirstFrame(id="first"), row, KeyBar(footer("prompt", "everywhere"), id="footer")]
+        return [self.header, FirstFrame(id="first"), row, self.foot]
 
     def on_mount(self) -> None:
         """Paint first; everything else after that."""
@@ -184,7 +185,7 @@ class K8sAgentApp(SessionApp):
             step = view.step
             words = view.waits_for or (one_line(step.title) if step else one_line(view.query))
             words = f"{cut(words, 30)} · {seconds(view.elapsed(self.clock()))} s" + (f" · {len(running)} run" if len(running) > 1 else "")
-        self.query_one("#footer", KeyBar).say(words)
+        self.foot.say(words)
 
     # approvals
 

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from engine.facts import Steering, SteeringKind
-from tui.actions import CLUSTER_WORDS, SLASH
+from tui.actions import SLASH
+from tui.command_bar import Jump, jump_of, nearest
 from tui.place_app import PlaceApp
 from tui.text import count, plain, plain_lines
 
@@ -76,18 +77,26 @@ class AskingApp(PlaceApp):
 
     def _word(self, text: str) -> None:
         word, argument = (*text[1:].strip().split(maxsplit=1), "", "")[:2]
-        if text.startswith(":") and word in CLUSTER_WORDS:
-            self.workspace.cluster.turn_to(CLUSTER_WORDS[word])
-            self.workspace.show("cluster")
+        bar = text.startswith(":")
+        if bar and (jump := jump_of(text)) is not None:
+            self._jump(jump)
             return
         action = SLASH.get(word)
         if action is None:
-            near = [name for name in SLASH if name.startswith(word[:1])] or ["help"]
-            self.notify(f"there is no /{plain(word)}; did you mean /{near[0]}? /help lists all", severity="warning", markup=False)
+            sign, near = text[0], nearest(word, bar=bar)
+            self.notify(f"there is no {sign}{plain(word)}; did you mean {sign}{near}? /help lists all", severity="warning", markup=False)
             return
         taken = self.with_argument.get(action.id)
         if not (argument and taken is not None and taken(argument)):
             self.call_later(self.run_action, action.run)
+
+    def _jump(self, jump: Jump) -> None:
+        if jump.context and jump.context != self.agent.status.context:
+            self.use_context(jump.context)
+        if jump.namespace is not None and jump.namespace != self.agent.status.namespace:
+            self.use_namespace(jump.namespace)
+        self.workspace.cluster.turn_to(jump.tab, jump.needle)
+        self.workspace.show("cluster")
 
     def action_undo(self) -> None:
         """Propose the way back of the latest change."""
