@@ -314,7 +314,9 @@ class K8sAgentApp(SessionApp):
         )
 
     def on_prompt_offers(self, event: Prompt.Offers) -> None:
-        row = self.screen_stack[0].query_one("#prompt-row")
+        row = self.prompt.parent
+        if not isinstance(row, Widget):  # the screen has ended while something was typed
+            return
         self.completions.show(event.choices, event.marked, row.size.height + row.styles.gutter.height + 1)
 
     def on_completions_taken(self, event: Completions.Taken) -> None:
