@@ -88,9 +88,11 @@ def answer_query(
         intent = _ask_model(speaker, query, intent, run)
     run.emit(QueryClassified(tier=intent.tier, reason=intent.reason, confidence=intent.confidence))
     tools = gather(agent, run, place, intent.tier, speaker, pod=pod, attachment=attachment)
-    if speaker is not None and (compacted := agent.memory.compaction(run.id)):
+    if not follows:  # somebody else asked the questions before: their words are no business of this one's
+        tools = dataclasses.replace(tools, remember=lambda objects: None, earlier="")
+    elif speaker is not None and (compacted := agent.memory.compaction(run.id)):
         run.emit(Notice(level="info", text=compacted))
-    tools = _move(tools if follows else dataclasses.replace(tools, remember=lambda objects: None), query, run.emit)
+    tools = _move(tools, query, run.emit)
     try:
         if fix is not None:
             from engine.flows.action import apply_fix
