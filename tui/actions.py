@@ -175,7 +175,18 @@ ACTIONS: tuple[Action, ...] = (
         argument="[clear]",
     ),
     Action("maximise", "Maximise pane", "Give the whole width to the focused pane, and back", "maximise", "f4"),
-    Action("panes", "Hide panes", "Hide or show the right column", "toggle_panes", "f3"),
+    Action("panes", "Hide panes", "Hide the right column; shown again, all its panes are there", "toggle_panes", "f3"),
+    Action(
+        "hide",
+        "Hide pane",
+        "Hide the focused pane of the right column; f3 twice, or going to it, brings it back",
+        "toggle_pane",
+        "minus",
+        "-",
+    ),
+    Action("pane-cluster", "Hide or show cluster", "Hide the cluster pane, and back", "toggle_pane('cluster')"),
+    Action("pane-timeline", "Hide or show timeline", "Hide the timeline, and back", "toggle_pane('timeline')"),
+    Action("pane-output", "Hide or show output", "Hide the output pane, and back", "toggle_pane('output')"),
     Action("grow", "Enlarge pane", "Give the focused pane more room", "grow(1)", "plus,ctrl+down", "+"),
     Action("shrink", "Shrink pane", "Give the focused pane less room", "grow(-1)", "underscore,ctrl+up", "_"),
     Action(
@@ -192,7 +203,7 @@ ACTIONS: tuple[Action, ...] = (
         slash=("theme",),
         argument="[dark|light|contrast|colorblind]",
     ),
-    Action("mouse", "Mouse", "Let go of the mouse, so that the terminal itself selects text; and back", "toggle_mouse"),
+    Action("mouse", "Mouse", "Let go of the mouse, so that the terminal itself selects text; and back", "toggle_mouse", "f9"),
     Action("copy-answer", "Copy last answer", "Copy the last answer as text", "copy_answer"),
     Action("copy-command", "Copy last command", "Copy the last command that ran", "copy_command"),
     Action(
@@ -489,7 +500,9 @@ def key_text(action: Action) -> str:
 
 def key_name(key: str) -> str:
     """Textual's name of a key as people write it."""
-    return {"question_mark": "?", "slash": "/", "colon": ":", "plus": "+", "underscore": "_"}.get(key, key.replace("ctrl+", "^"))
+    return {"question_mark": "?", "slash": "/", "colon": ":", "plus": "+", "minus": "-", "underscore": "_"}.get(
+        key, key.replace("ctrl+", "^")
+    )
 
 
 ARROWS = frozenset({"ctrl+left", "ctrl+right", "ctrl+up", "ctrl+down"})

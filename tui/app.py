@@ -366,6 +366,7 @@ DIALOG_BLOCKS = frozenset(
         "jump",
         "maximise",
         "toggle_panes",
+        "toggle_pane",
         "new_session",
         "command_palette",
         "health",

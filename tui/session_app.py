@@ -97,7 +97,21 @@ class SessionApp(SessionsApp):
         self.workspace.maximised = not self.workspace.maximised
         self.workspace.show(pane, focus=self.workspace.pane_of(self.focused) is not None)
 
+    def action_toggle_pane(self, name: Where | None = None) -> None:
+        """Hide a pane of the right column (None: the focused one), or bring it back."""
+        pane = name or self.workspace.pane_of(self.focused)
+        if self.workspace.single:
+            self.notify("one pane is shown at a time here")
+        elif pane is None or pane == "chat":
+            self.notify("the chat stays; go to another pane to hide it")
+        else:
+            focused = self.workspace.pane_of(self.focused) == pane
+            self.workspace.toggle(pane)
+            if focused:
+                self.prompt.focus()
+
     def action_toggle_panes(self) -> None:
+        self.workspace.show_all()
         self.workspace.alone = not self.workspace.alone
         if self.workspace.alone and self.workspace.pane_of(self.focused) != "chat":
             self.prompt.focus()

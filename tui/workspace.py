@@ -57,6 +57,7 @@ class Workspace(Vertical):
                 & > OutputPane { height: 10fr; }
             }
         }
+        & > #columns > #right > .pane.-hidden { display: none; }
         &.-single > #columns {
             & > #chat { display: none; width: 1fr; }
             & > #right { display: none; width: 1fr; border-left: none; & > .pane { display: none; height: 1fr; } }
@@ -80,6 +81,8 @@ class Workspace(Vertical):
         self.cluster = ClusterPane(id="cluster", classes="pane")
         self.timeline = TimelinePane(id="timeline", classes="pane")
         self.output = OutputPane(id="output", classes="pane")
+        self.hidden: set[Where] = set()
+        """Panes of the right column that were hidden one by one."""
         self._tabs = TitleBar("", id="tabs")
         self._share = CHAT_SHARE
         self._heights: dict[Where, int] = {"cluster": 10, "timeline": 10, "output": 10}
@@ -113,7 +116,9 @@ class Workspace(Vertical):
             return
         self.set_class(self.single, "-single")
         for name in PANES:
-            self.query_one(f"#{name}").set_class(name == self.shown, "-shown")
+            pane = self.query_one(f"#{name}")
+            pane.set_class(name == self.shown, "-shown")
+            pane.set_class(name in self.hidden and not self.single, "-hidden")
         self.query_one("#right").set_class(self.shown != "chat", "-shown")
         if self.single and self.shown != "chat":
             self.remove_class("-alone")
@@ -124,6 +129,8 @@ class Workspace(Vertical):
     def show(self, name: Where, *, focus: bool = True) -> None:
         """Bring a pane to the front and, unless told otherwise, the focus to it."""
         self.shown = name
+        if not self.single:
+            self.hidden.discard(name)
         if self.alone and name != "chat" and not self.single:
             self.alone = False
         self._apply()
@@ -131,6 +138,20 @@ class Workspace(Vertical):
             self.call_after_refresh(self._focus, name)  # it must be displayed first
         elif focus:
             self._focus(name)
+
+    def toggle(self, name: Where) -> None:
+        """Hide a pane of the right column, or bring it back; without any pane the whole column goes."""
+        if self.alone:
+            self.hidden = set(PANES[1:]) - {name}
+        else:
+            self.hidden ^= {name}
+        self.alone = self.hidden == set(PANES[1:])
+        self._apply()
+
+    def show_all(self) -> None:
+        """No pane is hidden by itself any more."""
+        self.hidden.clear()
+        self._apply()
 
     def _focus(self, name: Where) -> None:
         target: Widget = self.chat

@@ -5,6 +5,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from data import make_settings
 
 from engine.config import SECTIONS, ConfigError, Settings, load, user_config_path
 
@@ -39,6 +40,14 @@ def test_every_line_of_the_shipped_file_explains_its_setting() -> None:
     for line in (ROOT / "k8sagent.toml").read_text().splitlines():
         if "=" in line and not line.startswith("#") and line.split("=")[0].strip() not in unexplained:
             assert " # " in line, line
+
+
+def test_the_guide_has_every_setting() -> None:
+    assert make_settings.PAGE.read_text(encoding="utf-8") == make_settings.page(), "write it again with: python tests/data/make_settings.py"
+    for section, shape in SECTIONS.items():
+        assert f"### [{section}]" in make_settings.tables() or section == "keys"
+        for setting in dataclasses.fields(shape):
+            assert f"| `{setting.name}` |" in make_settings.tables()
 
 
 def test_later_sources_win_and_say_where_they_came_from(tmp_path: Path) -> None:

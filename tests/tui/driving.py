@@ -13,7 +13,6 @@ from textual.events import Key
 from textual.keys import _character_to_key
 from textual.message_pump import MessagePump
 from textual.pilot import Pilot
-from textual.widgets import Input
 
 from engine.config import Settings, UiSettings
 from tui.app import K8sAgentApp
@@ -72,18 +71,10 @@ class Driver:
         calm = 0
         for _ in range(4000):
             calm = 0 if self._busy() else calm + 1
-            if calm == CALM - 1:
-                self._steady()
             if calm == CALM:
                 return
             await asyncio.sleep(0 if calm else 0.002)
         raise AssertionError(f"the screen never came to rest\n{self.text}")
-
-    def _steady(self) -> None:
-        """Fields of dialogs stop blinking, with their cursor shown: on a slow machine it would be gone in some pictures."""
-        for field in self.app.screen.query(Input) if self.app.is_running else ():
-            field.cursor_blink = False
-            field._cursor_visible = True
 
     def _busy(self) -> bool:
         app = self.app

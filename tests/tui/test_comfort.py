@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 from driving import Clock, Driver, drive
-from fakes.agent import Gate, ScriptedAgent, a_status, shop
+from fakes.agent import Gate, a_status, shop
 from fakes.hostile import HOSTILE, MOVING
+from fakes.screens import nowhere
 from rich.color import Color, ColorSystem
 from textual._xterm_parser import XTermParser
 from textual.drivers import linux_driver
 from textual.events import Key
 
 from engine.events import QueryClassified, StepStarted
-from engine.health import Check
 from tui.guard import NOT_A_NUMBER, drop_broken_mouse_reports, standard_error_kept
 from tui.screens.picker import Picker
 from tui.screens.setup import SetupScreen
@@ -155,20 +155,6 @@ def test_in_the_prompt_the_arrows_move_by_words_and_signs_are_typed() -> None:
 
 
 # first run
-
-
-def nowhere() -> ScriptedAgent:
-    agent = shop()
-    agent.status = a_status(
-        context="", recording=False, cluster_state="unreachable", cluster_note="no kubeconfig was found", model_state="absent"
-    )
-    agent.cluster.context_list = []
-    agent.checks = [
-        Check("kubectl", True, "v1.36.2 at /usr/bin/kubectl"),
-        Check("cluster", False, "no kubeconfig was found", "name one with --kubeconfig"),
-        Check("model", False, "nothing listens at 127.0.0.1:11434", "start it with: ollama serve"),
-    ]
-    return agent
 
 
 def test_the_first_run_page_opens_by_itself_when_there_is_nowhere_to_go() -> None:

@@ -847,6 +847,36 @@ def test_a_pane_is_maximised_and_the_right_column_hidden() -> None:
     drive(story)
 
 
+def test_panes_are_hidden_one_by_one_by_key_and_palette_and_come_back() -> None:
+    async def story(d: Driver) -> None:
+        space = d.app.workspace
+        tall = space.timeline.region.height
+        space.show("cluster")
+        await d.press("minus")
+        assert not space.cluster.display
+        assert d.app.prompt.has_focus
+        assert space.timeline.region.height > tall, "the others take its room"
+        await d.app.run_action("toggle_pane('timeline')")
+        await d.app.run_action("toggle_pane('output')")
+        await d.settle()
+        assert space.chat.region.width == d.app.size.width, "without a pane there is no column"
+        await d.app.run_action("toggle_pane('output')")
+        await d.settle()
+        assert [pane.display for pane in (space.cluster, space.timeline, space.output)] == [False, False, True]
+        space.show("cluster")
+        await d.settle()
+        assert space.cluster.display, "who goes to a pane sees it"
+        await d.press("f3", "f3")
+        assert [pane.display for pane in (space.cluster, space.timeline, space.output)] == [True, True, True]
+        d.app.prompt.focus()
+        await d.press("f9")
+        assert not d.app.mouse_taken
+        await d.type("a-b")
+        assert d.app.prompt.text == "a-b", "while typing it is a character"
+
+    drive(story)
+
+
 def test_help_is_about_the_focused_pane_first() -> None:
     async def story(d: Driver) -> None:
         await d.press("f1")

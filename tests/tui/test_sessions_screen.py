@@ -7,24 +7,14 @@ from pathlib import Path
 import pytest
 from driving import Driver, drive
 from fakes import stories
-from fakes.agent import Gate, ScriptedAgent, ScriptedSessions, saved, shop
+from fakes.agent import Gate, ScriptedSessions, saved, shop
 from fakes.hostile import HOSTILE, MOVING
+from fakes.screens import keeping
 
-from engine.events import RunFailed, StepStarted
+from engine.events import StepStarted
 from tui.panes.chat import Turn
 from tui.screens.dialog import Confirm, Line
 from tui.screens.sessions import SessionsScreen
-
-
-def keeping(folder: Path) -> ScriptedAgent:
-    """Three saved sessions: an investigation, a question that a kill cut off, and one that asked nothing."""
-    whole = [*stories.until_testing(), *stories.until_answer()]
-    saved(folder, "20261120-100000-aaaaaa", [("why 502?", whole), ("!kubectl get pods", stories.command("c9", "kubectl get pods", ("x",)))])
-    saved(folder, "20261121-100000-bbbbbb", [("which pods restart most?", [RunFailed(what="cluster", error="gone")])], at=1_795_500_000.0)
-    saved(folder, "20261122-100000-cccccc", [], at=1_795_600_000.0)
-    agent = shop()
-    agent.sessions = ScriptedSessions(folder)
-    return agent
 
 
 def told(d: Driver) -> str:

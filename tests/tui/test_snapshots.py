@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from driving import Clock, Driver, an_app
 from fakes import stories
 from fakes.agent import Ask, Gate, Pick, ScriptedAgent, a_status, shop
+from fakes.screens import keeping, nowhere
 from textual.pilot import Pilot
 
 from engine.facts import ApprovalRequest, Choice, ChoiceRequest, DryRun, Verdict
+from engine.llm.provider import ModelInfo
+from tui.screens import sessions
 from tui.screens.approval import ApprovalScreen
 from tui.screens.choice import ChoiceScreen
+from tui.screens.picker import Picker
+from tui.screens.sessions import SessionsScreen
+from tui.screens.setup import SetupScreen
 
 SIZES = [(80, 24), (120, 40), (200, 60)]
 Story = Callable[[Driver, Clock], Awaitable[None]]
@@ -35,6 +43,22 @@ async def during(d: Driver, clock: Clock) -> None:
 async def answered(d: Driver, clock: Clock) -> None:
     await d.ask("why does orders-web answer 502?")
     await d.ended()
+
+
+async def first_run(d: Driver, clock: Clock) -> None:
+    await d.until(lambda: isinstance(d.app.screen, SetupScreen))
+
+
+async def browsing(d: Driver, clock: Clock) -> None:
+    await d.press("f8")
+    await d.until(lambda: isinstance(d.app.screen, SessionsScreen))
+    await d.settle()
+    await d.press("down")
+
+
+async def models(d: Driver, clock: Clock) -> None:
+    await d.ask("/model")
+    await d.until(lambda: isinstance(d.app.screen, Picker))
 
 
 async def cut_short(d: Driver, clock: Clock) -> None:
@@ -137,7 +161,13 @@ WHICH = ChoiceRequest(
 
 
 def an_agent(view: str) -> ScriptedAgent:
+    if view == "first-run":
+        return nowhere()
     agent = shop()
+    agent.model_list = [
+        ModelInfo("llama3.1:8b", 131072, ("completion", "tools"), 4_920_000_000, {"quantization_level": "Q4_K_M"}),
+        ModelInfo("qwen2.5:7b", 32768, ("completion", "tools"), 4_680_000_000, {"quantization_level": "Q4_K_M"}),
+    ]
     agent.scripts["customers get 502 from orders-web, why?"] = [*stories.until_testing(), Gate()]
     agent.scripts["why does orders-web answer 502?"] = [*stories.until_testing(), *stories.until_answer()]
     agent.scripts["why, and what was not seen?"] = [*stories.until_testing(), *stories.until_answer(stories.CUT_SHORT)]
@@ -164,11 +194,15 @@ OTHERS: dict[str, Story] = {
     "reading": reading,
     "unfolded": unfolded,
     "limits": cut_short,
+    "first-run": first_run,
+    "sessions": browsing,
+    "models": models,
 }
 
 
-def shown(snap_compare: Any, view: str, size: tuple[int, int], theme: str = "dark") -> bool:
+def shown(snap_compare: Any, view: str, size: tuple[int, int], theme: str = "dark", folder: Path | None = None) -> bool:
     clock = Clock()
+    agent = keeping(folder) if folder is not None else an_agent(view)
 
     async def before(pilot: Pilot[None]) -> None:
         driver = Driver(pilot.app, pilot)  # type: ignore[arg-type]
@@ -176,7 +210,7 @@ def shown(snap_compare: Any, view: str, size: tuple[int, int], theme: str = "dar
         await {**VIEWS, **OTHERS}.get(view, asked)(driver, clock)
         await driver.settle()
 
-    return bool(snap_compare(an_app(an_agent(view), clock, theme=theme), terminal_size=size, run_before=before))
+    return bool(snap_compare(an_app(agent, clock, folder=folder, theme=theme), terminal_size=size, run_before=before))
 
 
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
@@ -199,6 +233,8 @@ def test_an_approval_says_on_a_small_screen_what_will_happen(snap_compare: Any, 
         ("reading", (120, 40)),
         ("unfolded", (120, 40)),
         ("limits", (80, 24)),
+        ("first-run", (100, 30)),
+        ("models", (80, 24)),
         ("choice", (200, 60)),
     ],
     ids=str,
@@ -212,6 +248,14 @@ def test_the_other_themes(snap_compare: Any, theme: str) -> None:
     assert shown(snap_compare, "answer", (120, 40), theme)
 
 
-def test_without_colour(snap_compare: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("view", ["destroy", "answer"])
+def test_without_colour(snap_compare: Any, monkeypatch: pytest.MonkeyPatch, view: str) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
-    assert shown(snap_compare, "destroy", (120, 40))
+    assert shown(snap_compare, view, (120, 40))
+
+
+def test_the_browser_of_sessions(snap_compare: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+    monkeypatch.setattr(sessions, "age", lambda seconds: "7d")
+    assert shown(snap_compare, "sessions", (120, 40), folder=tmp_path)

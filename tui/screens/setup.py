@@ -66,6 +66,7 @@ class SetupScreen(Dialog[Wish | None]):
     def show(self, checks: Sequence[Check]) -> None:
         """The checks are done."""
         bad = {check.name for check in checks if not check.ok}
+        told = [check for check in checks if check.name != "permissions" or "cluster" not in bad]
         ways = [("d", "open the demo: a recorded cluster with real faults, nothing else is needed")]
         if "model" in bad and self._model:
             self.offers.append("pull")
@@ -75,7 +76,7 @@ class SetupScreen(Dialog[Wish | None]):
             ways.append(("k", "pick a context of your kubeconfig"))
         ways.append(("r", "look again, when you mended something"))
         lines = [Para(Content(words), Content.assemble((f" {key}  ", "bold $place"))) for key, words in ways]
-        self._text.set([*HEAD, *health_paras(checks), blank(), *lines])
+        self._text.set([*HEAD, *lines, blank(), *health_paras(told)])
 
     def action_wish(self, what: Wish) -> None:
         if what in self.offers:
