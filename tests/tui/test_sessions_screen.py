@@ -120,21 +120,21 @@ def test_nothing_is_resumed_while_something_runs(tmp_path: Path) -> None:
     drive(story, agent, folder=tmp_path)
 
 
-@pytest.mark.parametrize(("key", "gone"), [("enter", False), ("n", False), ("escape", False), ("y", True)])
-def test_deleting_asks_and_the_safe_answer_is_no(tmp_path: Path, key: str, gone: bool) -> None:
-    agent = keeping(tmp_path)
+def test_deleting_asks_and_the_safe_answer_is_no(tmp_path: Path) -> None:
+    file = tmp_path / "20261120-100000-aaaaaa.jsonl"
 
     async def story(d: Driver) -> None:
         await opened(d)
-        await d.press("down", "d")
-        assert isinstance(d.app.screen, Confirm)
-        await d.press(key)
-        await d.until(lambda: isinstance(d.app.screen, SessionsScreen))
-        await d.settle()
-        assert len(d.rows("#sessions")) == (1 if gone else 2)
+        for key, left in (("enter", 2), ("n", 2), ("escape", 2), ("y", 1)):
+            await d.press("down", "d")
+            assert isinstance(d.app.screen, Confirm)
+            await d.press(key)
+            await d.until(lambda: isinstance(d.app.screen, SessionsScreen))
+            await d.settle()
+            assert len(d.rows("#sessions")) == left, key
+            assert file.exists() is (left == 2), key
 
-    drive(story, agent, folder=tmp_path)
-    assert (tmp_path / "20261120-100000-aaaaaa.jsonl").exists() is not gone
+    drive(story, keeping(tmp_path), folder=tmp_path)
 
 
 def test_the_session_that_one_is_in_is_not_deleted(tmp_path: Path) -> None:
@@ -151,19 +151,23 @@ def test_the_session_that_one_is_in_is_not_deleted(tmp_path: Path) -> None:
     assert (tmp_path / "20261120-100000-aaaaaa.jsonl").exists()
 
 
-@pytest.mark.parametrize(("name", "holds"), [("a.md", "### Timeline"), ("a.json", '"QueryReceived"'), ("a.txt", "> why 502?")])
-def test_a_session_is_exported_as_the_name_says(tmp_path: Path, name: str, holds: str) -> None:
+def test_a_session_is_exported_as_the_name_says(tmp_path: Path) -> None:
+    names = {"a.md": "### Timeline", "a.json": '"QueryReceived"', "a.txt": "> why 502?"}
+
     async def story(d: Driver) -> None:
-        await opened(d)
-        await d.press("down", "e")
-        assert isinstance(d.app.screen, Line)
-        d.app.screen._field.value = str(tmp_path / name)
-        await d.press("enter")
-        await d.until(lambda: "written to" in told(d))
+        for name in names:
+            await opened(d)
+            await d.press("down", "e")
+            assert isinstance(d.app.screen, Line)
+            d.app.screen._field.value = str(tmp_path / name)
+            await d.press("enter")
+            await d.until(lambda name=name: (tmp_path / name).exists() and f"{name}" in told(d))  # type: ignore[misc]
+            await d.settle()
 
     drive(story, keeping(tmp_path), folder=tmp_path)
-    assert holds in (tmp_path / name).read_text(encoding="utf-8")
-    assert (tmp_path / name).stat().st_mode & 0o777 == 0o600
+    for name, holds in names.items():
+        assert holds in (tmp_path / name).read_text(encoding="utf-8"), name
+        assert (tmp_path / name).stat().st_mode & 0o777 == 0o600, name
 
 
 def test_an_export_overwrites_nothing_and_names_what_is_wrong(tmp_path: Path) -> None:

@@ -255,7 +255,7 @@ def test_without_colour(snap_compare: Any, monkeypatch: pytest.MonkeyPatch, view
 
 
 def test_the_browser_of_sessions(snap_compare: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TZ", "UTC")
-    time.tzset()
+    monkeypatch.setattr(time, "localtime", time.gmtime)
     monkeypatch.setattr(sessions, "age", lambda seconds: "7d")
+    monkeypatch.setattr(sessions, "size", lambda many: "11 kB")
     assert shown(snap_compare, "sessions", (120, 40), folder=tmp_path)
