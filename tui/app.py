@@ -305,7 +305,10 @@ class K8sAgentApp(SessionApp):
         self.send(event.text)
 
     def on_prompt_wanted(self, event: Prompt.Wanted) -> None:
-        prefix = event.prefix
+        if not event.word.startswith("@"):
+            self.offer_places(event.word)
+            return
+        prefix = event.word[1:]
         self.background.run(
             "names",
             lambda: self.agent.cluster.names(prefix),

@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from tui.actions import SLASH
 from tui.telling_app import TellingApp
-from tui.text import plain_lines
+from tui.text import one_line, plain_lines
 
 if TYPE_CHECKING:
     from engine.agent import Agent
+    from engine.config import Settings
     from engine.facts import Mode
     from tui.background import Background
     from tui.recent import RecentPlaces
     from tui.run_view import RunView
+    from tui.widgets.prompt import Prompt
 
 MODES: tuple[Mode, ...] = ("read-only", "asks before changes", "suggest-only")
 MODE_WORDS: dict[str, Mode] = {
@@ -28,6 +31,8 @@ class PlaceApp(TellingApp):
     """The actions that change the session's place, and what they share with the others."""
 
     agent: Agent
+    settings: Settings
+    prompt: Prompt
     background: Background
     places: RecentPlaces
 
@@ -35,6 +40,8 @@ class PlaceApp(TellingApp):
         super().__init__()
         self.views: dict[str, RunView] = {}
         self.recent: list[str] = []
+        self._known: tuple[str, str, list[tuple[str, str]]] = ("", "", [])
+        """What `offer_places` read last: of what, in which context, and the names with a word on each."""
         self.with_argument: dict[str, Callable[[str], bool]] = {
             "namespace": self._to_namespace,
             "context": self._to_context,
@@ -84,7 +91,8 @@ class PlaceApp(TellingApp):
         from tui.screens.context import context_choices, context_picker
 
         current = self.agent.status.context
-        picker = context_picker(current, running=bool(self.running))
+        patterns = self.settings.policy.protected_contexts
+        picker = context_picker(current, running=len(self.running), watches=len(self.agent.cluster.watching()))
 
         def picked(name: str | None) -> None:
             if name is not None and name != current:
@@ -94,7 +102,7 @@ class PlaceApp(TellingApp):
         self.background.run(
             "contexts",
             self.agent.cluster.contexts,
-            lambda infos: picker.show(context_choices(infos, current)),
+            lambda infos: picker.show(context_choices(infos, current, patterns)),
             lambda error: picker.fail(str(error)),
         )
 
@@ -114,6 +122,52 @@ class PlaceApp(TellingApp):
             self.notify(f"now {now}" if now == mode else f"stays {now}: this cluster cannot be written to", markup=False)
 
         self.background.run("mode", lambda: self.agent.set_mode(mode), done, self.tell_error)
+
+    # completion
+
+    def offer_places(self, word: str) -> None:
+        """Offer the namespaces or contexts that the argument of `:ns …` or `:ctx …` may become; read once for an argument."""
+        head, _, prefix = word.partition(" ")
+        what, context = SLASH[head[1:]].id, self.agent.status.context
+        if prefix and self._known[:2] == (what, context):
+            self._offer(word)
+            return
+
+        def known(names: list[tuple[str, str]]) -> None:
+            self._known = (what, context, names)
+            now = self.prompt.word_here
+            if now.partition(" ")[0] == head:
+                self._offer(now)
+
+        read = self._namespaces_known if what == "namespace" else self._contexts_known
+        self.background.run(f"known {what}", read, known, lambda _: None)
+
+    def _offer(self, word: str) -> None:
+        head, _, prefix = word.partition(" ")
+        prefix = prefix.strip().lower()
+        hits = [(name, words) for name, words in self._known[2] if prefix in name.lower()]
+        hits.sort(key=lambda hit: not hit[0].lower().startswith(prefix))
+        done = len(hits) == 1 and hits[0][0].lower() == prefix
+        self.prompt.choices_for(word, [] if done else [(f"{head} {name}", words) for name, words in hits])
+
+    def _namespaces_known(self) -> list[tuple[str, str]]:
+        from tui.screens.namespace import ALL, namespace_choices
+
+        recent, here = list(self.recent), self.agent.status.namespace
+        rows = self.agent.cluster.namespaces(recent)
+        found = [
+            ("all" if choice.value == ALL else choice.value, " · ".join(text for text in (choice.note, choice.right[0][0]) if text))
+            for choice in namespace_choices(rows, recent, here)
+        ]
+        return [*found[1:], *found[:1]]
+
+    def _contexts_known(self) -> list[tuple[str, str]]:
+        from tui.screens.context import context_choices
+
+        infos = self.agent.cluster.contexts()
+        choices = context_choices(infos, self.agent.status.context, self.settings.policy.protected_contexts)
+        literal = [choice for choice in choices if one_line(choice.name) == choice.name]  # what would not survive the prompt is only picked
+        return [(c.value, " · ".join(text for text in (c.note, *(cell[0] for cell in c.right[:3])) if text)) for c in literal]
 
     def _to_namespace(self, name: str) -> bool:
         self.use_namespace("" if name in ("all", "*") else name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,8 @@ from textual._xterm_parser import XTermParser
 from textual.drivers import linux_driver
 from textual.events import Key
 
+from engine.cluster.rows import NamespaceRow
+from engine.cluster.source import ContextInfo
 from engine.events import QueryClassified, StepStarted
 from tui.guard import NOT_A_NUMBER, drop_broken_mouse_reports, standard_error_kept
 from tui.screens.picker import Picker
@@ -73,6 +76,67 @@ def test_a_colon_offers_the_words_of_the_command_bar_and_a_text_offers_nothing()
         assert not d.app.query_one(Completions).display
 
     drive(story)
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered", "taken"),
+    [
+        (":ns ", [":ns shop", ":ns kube-system", ":ns observability", ":ns payments", ":ns all"], ":ns shop"),
+        ("/namespace p", ["/namespace payments", "/namespace shop"], "/namespace payments"),
+        (":ns s", [":ns shop", ":ns kube-system", ":ns observability", ":ns payments"], ":ns shop"),
+        (":ctx ", [":ctx demo", ":ctx prod-eu"], ":ctx demo"),
+        ("/context PROD", ["/context prod-eu"], "/context prod-eu"),
+        (":ns shop", [], ":ns shop"),
+        (":ns nowhere", [], ":ns nowhere"),
+        (":pod s", [], ":pod s"),
+        ("/mode s", [], "/mode s"),
+    ],
+)
+def test_arguments_are_offered_from_the_known_namespaces_and_contexts(typed: str, offered: list[str], taken: str) -> None:
+    async def story(d: Driver) -> None:
+        await d.type(typed)
+        assert d.app.query_one(Completions).display == bool(offered)
+        assert [choice for choice, _ in d.app.prompt.offered] == offered
+        await d.press("tab")
+        assert d.app.prompt.text == taken
+
+    drive(story)
+
+
+def test_an_argument_reads_the_cluster_once_and_the_next_one_reads_it_anew() -> None:
+    agent = shop()
+    reads: list[Sequence[str]] = []
+    namespaces = agent.cluster.namespaces
+    agent.cluster.namespaces = lambda known=(): (reads.append(known), namespaces(known))[1]  # type: ignore[method-assign]
+
+    async def story(d: Driver) -> None:
+        await d.press(*":ns pay")
+        assert len(reads) == 1
+        assert "1 failing" not in d.text
+        d.app.prompt.text = ""
+        agent.cluster.namespace_rows.append(NamespaceRow("payroll", "Active", 2, 1, 60))
+        await d.press(*":ns payr")
+        assert len(reads) == 2
+        assert "1 failing" in d.text
+
+    drive(story, agent)
+
+
+def test_names_that_cannot_be_read_or_typed_are_not_offered() -> None:
+    agent = shop()
+    agent.cluster.context_list = [ContextInfo("a\x1b[2Jb"), ContextInfo("注文-prod", server="https://x"), ContextInfo("[bold]x[/]")]
+
+    async def story(d: Driver) -> None:
+        await d.type(":ctx ")
+        assert [choice for choice, _ in d.app.prompt.offered] == [":ctx [bold]x[/]", ":ctx 注文-prod"]
+        assert "protected" in d.text
+        d.app.prompt.text = ""
+        agent.cluster.broken = "connection refused"
+        await d.type("/ns s")
+        assert not d.app.prompt.offered
+        assert not d.app.query_one(Completions).display
+
+    drive(story, agent)
 
 
 def test_hostile_names_are_offered_literally() -> None:

@@ -13,6 +13,8 @@ from fakes.agent import Ask, Gate, ScriptedAgent, a_status, shop
 from textual.events import Paste
 from textual.widgets import Input
 
+from engine.cluster.source import ContextInfo
+from engine.cluster.watching import Watching
 from engine.events import CommandFinished, CommandOutput, CommandStarted, QueryClassified, TokensStreamed
 from engine.run import FlowError
 from tui.panes.chat import Turn
@@ -658,14 +660,30 @@ def test_a_terminal_that_is_looked_away_from_is_told_when_a_question_asks_or_end
 def test_the_context_picker_says_what_switching_stops() -> None:
     agent = shop()
     agent.scripts["why?"] = [Gate()]
+    agent.cluster.watching_list = [Watching("pods", "live"), Watching("events", "reconnecting")]
 
     async def story(d: Driver) -> None:
         await d.ask("why?")
         await d.press("ctrl+k")
-        assert "stops the running question" in d.flows()
-        assert [row.split()[1] for row in d.rows("#choices")] == ["demo", "prod-eu"]
+        assert "switching stops the running question and 2 watches" in d.flows()
+        assert [row.split() for row in d.rows("#choices")] == [
+            ["●", "demo", "now", "demo", "as", "viewer", "127.0.0.1:40001"],
+            ["▲", "prod-eu", "protected", "prod-eu", "as", "jane", "10.0.0.1:6443"],
+        ]
         await d.press("down", "enter")
         await d.until(lambda: "context prod-eu" in agent.log)
+
+    drive(story, agent)
+
+
+def test_the_context_picker_stops_nothing_where_nothing_runs_and_protects_no_recording() -> None:
+    agent = shop()
+    agent.cluster.context_list = [ContextInfo("prod-dump", "recording", current=True)]
+
+    async def story(d: Driver) -> None:
+        await d.press("ctrl+k")
+        assert "stops" not in d.flows()
+        assert "protected" not in d.rows("#choices")[0]
 
     drive(story, agent)
 

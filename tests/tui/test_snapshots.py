@@ -12,9 +12,11 @@ import pytest
 from driving import Clock, Driver, an_app
 from fakes import stories
 from fakes.agent import Ask, Gate, Pick, ScriptedAgent, a_status, shop
+from fakes.hostile import HOSTILE
 from fakes.screens import keeping, nowhere
 from textual.pilot import Pilot
 
+from engine.cluster.source import ContextInfo
 from engine.facts import ApprovalRequest, Choice, ChoiceRequest, DryRun, Verdict
 from engine.llm.provider import ModelInfo
 from tui.screens import sessions
@@ -77,6 +79,11 @@ async def asked(d: Driver, clock: Clock) -> None:
 
 async def picking(d: Driver, clock: Clock) -> None:
     await d.press("ctrl+n")
+
+
+async def contexts(d: Driver, clock: Clock) -> None:
+    d.app.agent.cluster.context_list += HOSTILE_CONTEXTS
+    await d.press("ctrl+k")
 
 
 async def helped(d: Driver, clock: Clock) -> None:
@@ -160,6 +167,13 @@ WHICH = ChoiceRequest(
 )
 
 
+HOSTILE_CONTEXTS = [
+    ContextInfo("arn:aws:eks:eu-west-1:123456789012:cluster/live", "live", "oidc:jane@example.com", "", "https://ABC.eks.amazonaws.com"),
+    *(ContextInfo(text, text, text, text, f"https://{text}") for text in HOSTILE.values()),
+    ContextInfo("prod-" + "x" * 300, "prod", "jane", "", "https://10.0.0.2:6443"),
+]
+
+
 def an_agent(view: str) -> ScriptedAgent:
     if view == "first-run":
         return nowhere()
@@ -197,6 +211,7 @@ OTHERS: dict[str, Story] = {
     "first-run": first_run,
     "sessions": browsing,
     "models": models,
+    "contexts": contexts,
 }
 
 
@@ -236,6 +251,7 @@ def test_an_approval_says_on_a_small_screen_what_will_happen(snap_compare: Any, 
         ("first-run", (100, 30)),
         ("models", (80, 24)),
         ("choice", (200, 60)),
+        ("contexts", (120, 40)),
     ],
     ids=str,
 )

@@ -48,11 +48,12 @@ class Picker(Dialog[str | None]):
         & > RowList { height: 1fr; background: $surface; }
         & > KeyBar { margin: 1 0 0 0; }
     } }
+    Picker.-wide > .box { width: 104; }
     Picker RowList > .rows--cursor { background: $cursor-row; }
     """
 
-    def __init__(self, title: str, note: str, choices: Sequence[Choice] | None = None) -> None:
-        super().__init__()
+    def __init__(self, title: str, note: str, choices: Sequence[Choice] | None = None, *, wide: bool = False) -> None:
+        super().__init__(classes="-wide" if wide else None)
         self._title = title
         self._note = note
         self._choices = list(choices or ())

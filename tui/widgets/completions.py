@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rich.cells import cell_len
 from textual.content import Content
 from textual.events import Click
 from textual.message import Message
@@ -48,12 +49,13 @@ class Completions(Widget):
         """The rows around the marked one."""
         width = self.size.width
         shown = self._choices[self._first : self._first + ROWS]
-        room = min(max((len(text) for text, _ in shown), default=0), max(width * 3 // 5, 12))
+        names = [plain(text.strip()) for text, _ in shown]
+        room = min(max((cell_len(plain(text)) for text, _ in shown), default=0), max(width * 3 // 5, 12))
         rows = []
-        for number, (text, words) in enumerate(shown, self._first):
-            name = cut_middle(plain(text.strip()), room)
+        for number, (full, (_, words)) in enumerate(zip(names, shown, strict=True), self._first):
+            name = cut_middle(full, room)
             row = Content.assemble(
-                (f" {name.ljust(room)}  ", "bold $strong" if number == self._marked else "$foreground"),
+                (f" {name}{' ' * (room - cell_len(name))}  ", "bold $strong" if number == self._marked else "$foreground"),
                 (cut(one_line(words), max(width - room - 4, 0)), "$quiet"),
             )
             row = row.pad_right(max(width - row.cell_length, 0))

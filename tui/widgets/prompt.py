@@ -87,11 +87,11 @@ class Prompt(TextArea):
             self.text = text
 
     class Wanted(Message):
-        """Names that begin with a prefix are wanted for a mention."""
+        """Names are wanted that a mention (`@pod/…`) or the argument of a word (`:ns …`) may become."""
 
-        def __init__(self, prefix: str) -> None:
+        def __init__(self, word: str) -> None:
             super().__init__()
-            self.prefix = prefix
+            self.word = word
 
     class Offers(Message):
         """What the word under the cursor may become, with a word on each; the marked one is what tab takes."""
@@ -224,29 +224,37 @@ class Prompt(TextArea):
 
     # completion
 
-    def _word_here(self) -> str:
-        """The word before the cursor that can be completed: a /command at the very beginning, or an @mention."""
+    @property
+    def word_here(self) -> str:
+        """What stands before the cursor and can be completed: a /command at the very beginning, with its place, or an @mention."""
         row, column = self.cursor_location
         before = self.document[row][:column]
         start = max(before.rfind(" "), before.rfind("\n")) + 1
         word = before[start:]
-        return word if word.startswith("@") or (word.startswith(("/", ":")) and row == 0 and start == 0) else ""
+        if row == 0 and before.startswith(("/", ":")) and (not start or _takes_place(before.partition(" ")[0][1:])):
+            return before
+        return word if word.startswith("@") else ""
+
+    @property
+    def offered(self) -> list[tuple[str, str]]:
+        """What the word may become, with a word on each."""
+        return list(self._choices)
 
     def look(self) -> None:
         """Say what the word under the cursor may become."""
-        word = self._word_here()
-        if word.startswith(("/", ":")):
+        word = self.word_here
+        if word.startswith(("/", ":")) and " " not in word:
             words = sorted(name for name in (*SLASH, *(CLUSTER_WORDS if word[0] == ":" else ())) if name.startswith(word[1:]))
             exact = len(words) == 1 and words[0] == word[1:]
             self.choices_for(word, [] if exact else [(f"{word[0]}{name} ", _about(name)) for name in words])
         elif word:
-            self.post_message(self.Wanted(word[1:]))
+            self.post_message(self.Wanted(word))
         else:
             self.choices_for("", [])
 
     def choices_for(self, word: str, choices: list[tuple[str, str]]) -> None:
         """Take choices for a word, if it still stands before the cursor."""
-        if word != self._word_here():
+        if word != self.word_here:
             return
         row, column = self.cursor_location
         self._choices, self._choice, self._taken = choices, 0, False
@@ -256,7 +264,7 @@ class Prompt(TextArea):
     def action_complete(self, step: int) -> None:
         """Take the marked choice, and the next ones when pressed again; without choices, the next pane."""
         if not self._choices:
-            if not self._word_here():
+            if not self.word_here:
                 self.screen.focus_next()
             return
         self.take((self._choice + step) % len(self._choices) if self._taken else self._choice)
@@ -289,6 +297,11 @@ class Prompt(TextArea):
         self._choice = (self._choice + (1 if key == "down" else -1)) % len(self._choices)
         self.post_message(self.Offers(self._choices, self._choice))
         return True
+
+
+def _takes_place(word: str) -> bool:
+    action = SLASH.get(word)
+    return action is not None and action.id in ("namespace", "context")
 
 
 def _about(word: str) -> str:
