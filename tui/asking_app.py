@@ -10,7 +10,7 @@ from engine.facts import Steering, SteeringKind
 from tui.actions import SLASH
 from tui.command_bar import Jump, jump_of, nearest
 from tui.place_app import PlaceApp
-from tui.text import count, plain, plain_lines
+from tui.text import count, cut, plain, plain_lines
 
 if TYPE_CHECKING:
     from engine.run import Run
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 ABOUT_LINES = "what is wrong in this output?"
 """Asked about lines of an output where nothing else is said."""
+TITLE_SHOWN = 200
+"""Cells of a command where lines of its output are spoken of."""
 
 
 class AskingApp(PlaceApp):
@@ -130,10 +132,10 @@ class AskingApp(PlaceApp):
 
     def on_output_pane_offered(self, event: OutputPane.Offered) -> None:
         """Lines of an output: evidence for the investigation under way, or what a question is about."""
-        lines = count(event.lines.count("\n") + 1, "line")
+        lines, title = count(event.lines.count("\n") + 1, "line"), cut(event.title, TITLE_SHOWN)
         if self.current is not None and self.current.running and self.current.tier == "troubleshooting":
             self.steer(Steering("evidence", text=event.lines, source=event.title))
-            self.notify(f"{lines} of {event.title} are evidence now", markup=False)
+            self.notify(f"{lines} of {title} are evidence now", markup=False)
             return
         from tui.screens.dialog import Line
 
@@ -142,7 +144,7 @@ class AskingApp(PlaceApp):
                 text = question or ABOUT_LINES
                 self.launch(text, lambda: self.agent.ask(text, attachment=event.lines))
 
-        self.push_screen(Line(f"Ask about {lines} of {event.title}", "ask", value=ABOUT_LINES, hint="a question"), asked)
+        self.push_screen(Line(f"Ask about {lines} of {title}", "ask", value=ABOUT_LINES, hint="a question"), asked)
 
     # steering
 

@@ -127,10 +127,14 @@ def test_a_token_never_leaves_the_engine(tmp_path: Path, monkeypatch: pytest.Mon
                 str(row) for row in (*agent.cluster.workloads("shop"), *agent.cluster.events("shop"), *agent.cluster.findings("shop"))
             ]
             details += [text for ref in (web, api, secret) for text in (agent.cluster.describe(ref), agent.cluster.yaml(ref))]
+            logs = [agent.cluster.logs(web, previous=previous) for previous in (False, True)]
+            details += [*logs, *(agent.cluster.events_about(ref) for ref in (web, api))]
         finally:
             agent.close()
         requests = [json.dumps(request.body) for request in server.requests] + [str(request.headers) for request in server.requests]
     assert [e for e in outputs if isinstance(e, EvidenceAdded)], "the log was looked at"
+    assert all("ERROR login failed" in text for text in logs), "the tabs of the details show the log, and the event"
+    assert "BackOff" in details[-2]
     assert any("[redacted:" in line for e in outputs if isinstance(e, CommandOutput) for line in e.lines), "and shown without the token"
     kept = {
         str(file): file.read_bytes().decode("utf-8", "replace")

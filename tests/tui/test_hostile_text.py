@@ -26,6 +26,7 @@ from engine.events import (
 )
 from engine.facts import Answer, Evidence, Finding, Hypothesis, ObjectRef, Remedy, RootCause
 from engine.health import Check
+from tui.screens.dialog import Line
 
 
 def a_hostile_agent(text: str) -> ScriptedAgent:
@@ -39,7 +40,11 @@ def a_hostile_agent(text: str) -> ScriptedAgent:
     cluster.finding_list = [Finding("Broken", "critical", ref, text, owner=ref)]
     cluster.namespace_rows = [NamespaceRow(text, text, 1, 1, 60)]
     cluster.context_list = [ContextInfo(text, text, text, text, text)]
-    cluster.texts = {("describe", ref): text, ("yaml", ref): text}
+    about = ObjectRef("Pod", text, text)
+    cluster.texts = {
+        **{(tab, ref): text for tab in ("describe", "yaml", "events")},
+        **{(tab, about): f"── container {text} ──\n12:00:01 {text}\n{text}" for tab in ("logs", "previous")},
+    }
     agent.checks = [Check("cluster", False, text, text)]
     agent.scripts["*"] = [
         QueryClassified(tier="troubleshooting", reason=text),
@@ -96,8 +101,14 @@ def test_every_pane_and_page_stands(kind: str, size: tuple[int, int]) -> None:
         await d.press("escape", "ctrl+k")
         intact(d)
         await d.press("escape")
-        d.app.about("describe", ObjectRef("Deployment", text, text), "why?")
+        d.app.about("describe", ObjectRef("Deployment", text, text), "why?", ObjectRef("Pod", text, text))
         await d.settle()
+        intact(d)
+        for key in ("y", "l", "p", "e"):
+            await d.press(key)
+            assert "reading" not in d.text
+            intact(d)
+        await d.press("l", "w")
         intact(d)
         await d.press("escape")
         await d.ask("why?")
@@ -106,6 +117,17 @@ def test_every_pane_and_page_stands(kind: str, size: tuple[int, int]) -> None:
             d.app.workspace.show(pane)  # type: ignore[arg-type]
             await d.settle()
             intact(d)
+        log = d.app.workspace.output.log_view
+        log.focus()
+        for key in ("t", "w"):
+            await d.press(key)
+            assert log.buffer.stamps
+            intact(d)
+        await d.press("a")
+        assert isinstance(d.app.screen, Line)
+        assert "enter ask" in d.text, "the keys stand in sight, however long the command is"
+        intact(d)
+        await d.press("escape")
         for id in ("E1", "D1"):
             d.app.action_cite("run-1", id)
             await d.settle()
