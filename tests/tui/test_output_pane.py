@@ -143,7 +143,19 @@ def test_lines_that_are_gone_are_counted_in_sight() -> None:
         d.app.workspace.output.dropped("c1", 1200)
         d.app.bridge.emit(CommandOutput(run="run-1", id="c1", stream="stdout", lines=("more",), at=AT))
         await d.settle()
-        assert "1,200 lines dropped" in d.text
+        top = next(n for n, line in enumerate(d.lines) if "⋮ 1,200 lines dropped: 1,200 too fast" in line)
+        assert "$ kubectl logs web" in d.lines[top + 1], "a row of its own above the lines"
+        assert any("following · 1,200 lines dropped" in line for line in d.lines), "and in the state below them"
+        buffer = d.app.workspace.output.buffers["run-1/c1"]
+        buffer.capacity = 10
+        d.app.bridge.emit(CommandOutput(run="run-1", id="c1", stream="stdout", lines=("again",) * 15, at=AT))
+        await d.settle()
+        assert "⋮ 1,212 lines dropped: 12 old, 1,200 too fast" in d.text
+        await d.ask("logs")
+        await d.ended()
+        d.app.workspace.output.pick("run-2/c1")
+        await d.settle()
+        assert "⋮" not in d.text, "each command for itself"
 
     drive(story, noisy())
 

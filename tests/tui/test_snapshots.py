@@ -17,7 +17,8 @@ from fakes.screens import keeping, nowhere
 from textual.pilot import Pilot
 
 from engine.cluster.source import ContextInfo
-from engine.facts import ApprovalRequest, Choice, ChoiceRequest, DryRun, Verdict
+from engine.events import CommandFinished, CommandOutput, CommandStarted
+from engine.facts import ApprovalRequest, Choice, ChoiceRequest, DryRun, ObjectRef, Verdict
 from engine.llm.provider import ModelInfo
 from tui.screens import sessions
 from tui.screens.approval import ApprovalScreen
@@ -84,6 +85,47 @@ async def picking(d: Driver, clock: Clock) -> None:
 async def contexts(d: Driver, clock: Clock) -> None:
     d.app.agent.cluster.context_list += HOSTILE_CONTEXTS
     await d.press("ctrl+k")
+
+
+def tab_of_cluster(tab: str) -> Story:
+    async def story(d: Driver, clock: Clock) -> None:
+        d.app.workspace.show("cluster")
+        d.app.workspace.cluster.turn_to(tab)
+
+    return story
+
+
+async def about_events(d: Driver, clock: Clock) -> None:
+    ref = ObjectRef("Deployment", "shop", "checkout-api")
+    pod = ObjectRef("Pod", "shop", "checkout-api-7d9f8b6c5d-2sskc")
+    d.app.agent.cluster.texts[("events", ref)] = "\n".join(
+        [
+            "   9m  Normal   ScalingReplicaSet  Deployment/checkout-api  Scaled up replica set checkout-api-7d9f8b6c5d from 0 to 2",
+            "   8m  Normal   Scheduled  Pod/checkout-api-7d9f8b6c5d-2sskc  Successfully assigned it to node-a",
+            "   2m  Normal   Pulled     Pod/checkout-api-7d9f8b6c5d-2sskc  Container image already present on machine  (x12)",
+            "  12s  Warning  BackOff    Pod/checkout-api-7d9f8b6c5d-2sskc  Back-off restarting failed container app  (x37)",
+        ]
+    )
+    d.app.about("describe", ref, "why is checkout-api not ready?", pod)
+    await d.settle()
+    await d.press("e")
+
+
+async def logged(d: Driver, clock: Clock) -> None:
+    at = time.mktime((2026, 11, 27, 14, 5, 9, 0, 0, -1))
+    lines = tuple(f"{word} order={n}" for n, word in enumerate(("GET /cart 200", "GET /pay 502", "Error: upstream timed out", "retry") * 8))
+    command = "kubectl logs deploy/checkout-api -n shop --tail=200"
+    output = d.app.workspace.output
+    output.started(CommandStarted(run="run-1", id="c1", command="kubectl get pods -n shop", at=at))
+    output.started(CommandStarted(run="run-1", id="c2", command=command, at=at))
+    output.dropped("c2", 1_240)
+    output.output([CommandOutput(run="run-1", id="c2", stream="stdout", lines=lines, at=at + 3)])
+    output.finished(CommandFinished(run="run-1", id="c2", exit_code=0, seconds=1.2, bytes=81_000))
+    d.app.workspace.show("output")
+    await d.settle()
+    await d.press("t", "slash")
+    await d.type("error")
+    await d.press("enter")
 
 
 async def helped(d: Driver, clock: Clock) -> None:
@@ -212,6 +254,12 @@ OTHERS: dict[str, Story] = {
     "sessions": browsing,
     "models": models,
     "contexts": contexts,
+    "nodes": tab_of_cluster("nodes"),
+    "events": tab_of_cluster("events"),
+    "findings": tab_of_cluster("findings"),
+    "cluster": tab_of_cluster("workloads"),
+    "about-events": about_events,
+    "logged": logged,
 }
 
 
@@ -252,6 +300,12 @@ def test_an_approval_says_on_a_small_screen_what_will_happen(snap_compare: Any, 
         ("models", (80, 24)),
         ("choice", (200, 60)),
         ("contexts", (120, 40)),
+        ("nodes", (120, 40)),
+        ("events", (120, 40)),
+        ("findings", (120, 40)),
+        ("cluster", (80, 24)),
+        ("about-events", (120, 40)),
+        ("logged", (120, 40)),
     ],
     ids=str,
 )

@@ -185,14 +185,14 @@ def _event(event: EventRow, number: int, wide: bool) -> Row:
     )
     right = ((f"×{event.count}" if event.count > 1 else "", "$quiet", ">"), (age(event.age), "$quiet", ">"))
     ref = ObjectRef(kind, event.namespace, name)
-    return Row(f"event/{number}/{event.object}/{event.reason}", left, right, data=Spot(ref))
+    return Row(f"event/{number}/{event.object}/{event.reason}", left, right, 3, data=Spot(ref))
 
 
 def _finding(finding: Finding, wide: bool) -> Row:
     about = finding.object
     name = f"{about.namespace}/{about.name}" if wide and about.namespace else about.name
     left = (SEVERITY_GLYPHS[finding.severity], (" ", ""), (f"{plain(name)} ", "$strong"), (one_line(finding.summary), "$quiet"))
-    return Row(finding.id, left, ((plain(finding.code)[:22], "$wait"),), data=Spot(about, owner=finding.owner))
+    return Row(finding.id, left, ((plain(finding.code)[:22], "$wait"),), 2, data=Spot(about, owner=finding.owner))
 
 
 def _workload_text(row: WorkloadRow) -> str:

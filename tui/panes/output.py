@@ -61,11 +61,14 @@ class OutputPane(Vertical):
         self._title_bar = TitleBar("output")
         self.log_view = LogView(id="log", empty=EMPTY)
         self._filter = FilterBar()
+        self._gone = Static("", id="output-gone", markup=False)
+        self._told_gone = ""
         self._ending = Static("", id="output-state", markup=False)
 
     def compose(self) -> list[Widget]:
         return [
             self._title_bar,
+            self._gone,
             self.log_view,
             self._filter,
             self._ending,
@@ -166,7 +169,21 @@ class OutputPane(Vertical):
         titles = [f"{number} {cut(_short(self.buffers[key].title), 18)}" for number, key in enumerate(keys, 1)]
         self._title_bar.set(tabs=titles, active=keys.index(self.shown) if self.shown in keys else 0)
 
+    def _say_gone(self) -> None:
+        """A row above the lines says which are not among them."""
+        buffer = self.buffers.get(self.shown)
+        words = ""
+        if buffer is not None and buffer.dropped:
+            parts = [f"{buffer.first:,} old"] if buffer.first else []
+            parts += [f"{buffer.lost:,} too fast"] if buffer.lost else []
+            words = f" ⋮ {buffer.dropped:,} lines dropped: {', '.join(parts)}"
+        if words != self._told_gone:
+            self._told_gone = words
+            self._gone.display = bool(words)
+            self._gone.update(words, layout=False)
+
     def _state(self) -> None:
+        self._say_gone()
         state = self._ending
         if not self.shown:
             state.update("", layout=False)

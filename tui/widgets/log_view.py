@@ -421,15 +421,14 @@ class LogView(ScrollView, can_focus=True):
 
     @property
     def state(self) -> str:
-        """`following`, `paused`, `12 new ↓`, with the match count and what was dropped."""
-        parts = []
+        """`following`, `paused` or `12 new ↓` first, then the match count and what was dropped: what is cut off stands elsewhere, too."""
+        parts = ["following" if self.buffer.follow else f"{self.new_lines:,} new ↓" if self.new_lines else "paused"]
+        if self.buffer.wrap:
+            parts.append("wrapped")
         if self.needle:
             parts.append(f"{self.current + 1}/{len(self.matches)} matches" if self.matches else "no match")
         if self.buffer.dropped:
             parts.append(f"{self.buffer.dropped:,} lines dropped")
-        if self.buffer.wrap:
-            parts.append("wrapped")
-        parts.append("following" if self.buffer.follow else f"{self.new_lines:,} new ↓" if self.new_lines else "paused")
         return " · ".join(parts)
 
 
