@@ -2,27 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
-from textual._compositor import Compositor
-from textual.geometry import Region
 from textual.screen import Screen
-from textual.strip import Strip
 
-
-class NearCompositor(Compositor):
-    """Asks of each widget only the rows that a partial update covers.
-
-    Textual 8.2 asks every visible widget for all of its rows whenever one row changes: most of a frame's time while output streams.
-    """
-
-    def _get_renders(self, crop: Region | None = None) -> Iterable[tuple[Region, Region, list[Strip]]]:
-        """(region, clip, strips) of the widgets that stand in the crop, front first."""
-        for widget, (region, clip) in self.visible_widgets.items():
-            near = clip if crop is None else clip.intersection(Region(clip.x, crop.y, clip.width, crop.height))
-            seen = region.intersection(near)
-            if seen.width and seen.height and (crop is None or crop.overlaps(seen)):
-                yield region, near, widget.render_lines(Region(seen.x - region.x, seen.y - region.y, seen.width, seen.height))
+if TYPE_CHECKING:
+    from tui.screens.near import NearCompositor
 
 
 class SessionScreen(Screen[None]):
@@ -30,4 +15,13 @@ class SessionScreen(Screen[None]):
 
     def __init__(self, id: str | None = None) -> None:
         super().__init__(id=id)
-        self._compositor = NearCompositor()
+        self._compositor = near_compositor(type(self._compositor)) or self._compositor
+
+
+def near_compositor(own: type) -> NearCompositor | None:
+    """A compositor that renders less than Textual's `own`; None where Textual has changed, since a slow screen is better than none."""
+    try:
+        from tui.screens.near import NearCompositor, fits
+    except ImportError:
+        return None
+    return NearCompositor() if fits(own) and issubclass(NearCompositor, own) else None
