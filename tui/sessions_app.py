@@ -27,13 +27,13 @@ class SessionsApp(PagesApp):
         super().__init__()
         self.with_argument |= {"sessions": self._resume_word, "export": self._export_word}
 
-    def action_sessions(self) -> None:
-        """Open the browser; its rows come as soon as they are read."""
+    def action_sessions(self, at: str = "") -> None:
+        """Open the browser with a session marked ("" = the newest); its rows come as soon as they are read."""
         from tui.screens.sessions import SessionsScreen, Wanted
 
         if self.screen.is_modal:
             return
-        page = SessionsScreen(time.time(), self.agent.session_id)
+        page = SessionsScreen(time.time(), self.agent.session_id, at)
 
         def wanted(what: Wanted | None) -> None:
             if what is None:
@@ -44,7 +44,7 @@ class SessionsApp(PagesApp):
                 case "export":
                     self.export(what.id)
                 case _:
-                    self._delete(what.id)
+                    self._delete(what.id, what.neighbour)
 
         self.push_screen(page, wanted)
         self.background.run("sessions", self.agent.sessions.list, page.show, lambda error: page.fail(str(error)))
@@ -76,7 +76,7 @@ class SessionsApp(PagesApp):
         self.workspace.timeline.show(None, self.clock())
         self.workspace.output.clear()
 
-    def _delete(self, id: str) -> None:
+    def _delete(self, id: str, neighbour: str) -> None:
         from tui.screens.dialog import Confirm
 
         if id == self.agent.session_id:
@@ -91,7 +91,7 @@ class SessionsApp(PagesApp):
                     lambda _: self.notify(f"deleted {plain(id)}", markup=False),
                     self.tell_error,
                 )
-            self.call_later(self.run_action, "sessions")
+            self.call_later(self.action_sessions, neighbour if yes else id)
 
         self.push_screen(Confirm(f"Delete session {plain(id)} for good?", "delete", "keep"), answered)
 

@@ -125,9 +125,11 @@ def test_deleting_asks_and_the_safe_answer_is_no(tmp_path: Path) -> None:
 
     async def story(d: Driver) -> None:
         await opened(d)
+        await d.press("down")
         for key, left in (("enter", 2), ("n", 2), ("escape", 2), ("y", 1)):
-            await d.press("down", "d")
-            assert isinstance(d.app.screen, Confirm)
+            await d.press("d")
+            assert isinstance(d.app.screen, Confirm), "the mark stays on the session that was asked about"
+            assert file.stem in d.text
             await d.press(key)
             await d.until(lambda: isinstance(d.app.screen, SessionsScreen))
             await d.settle()

@@ -37,6 +37,8 @@ class Wanted:
 
     what: Literal["resume", "export", "delete"]
     id: str
+    neighbour: str = ""
+    """The session that stands where this one is gone."""
 
 
 class SessionsScreen(Dialog[Wanted | None]):
@@ -60,10 +62,12 @@ class SessionsScreen(Dialog[Wanted | None]):
     SessionsScreen RowList > .rows--cursor { background: $cursor-row; }
     """
 
-    def __init__(self, now: float, current: str) -> None:
+    def __init__(self, now: float, current: str, at: str = "") -> None:
+        """`current` is the session that one is in, `at` the one to mark first ("" = the newest)."""
         super().__init__()
         self._now = now
         self._current = current
+        self._at = at
         self._sessions: list[SessionRow] = []
         self._title = TitleBar("sessions")
         self._field = Field(placeholder="/ searches questions, causes and contexts", compact=True)
@@ -85,6 +89,9 @@ class SessionsScreen(Dialog[Wanted | None]):
         """Take the sessions once they were read; those without anything asked are left out."""
         self._sessions = [row for row in sessions if row.questions]
         self._fill()
+        at = next((n for n, row in enumerate(self._list.rows) if row.key == self._at), None)
+        if at is not None:
+            self._list.move_to(at)
 
     def fail(self, why: str) -> None:
         """They could not be read."""
@@ -144,8 +151,11 @@ class SessionsScreen(Dialog[Wanted | None]):
         self._want(what)
 
     def _want(self, what: Literal["resume", "export", "delete"]) -> None:
-        if self._list.current is not None:
-            self.dismiss(Wanted(what, self._list.current.data.id))
+        if self._list.current is None:
+            return
+        rows, at = self._list.rows, self._list.cursor
+        beside = rows[at + 1 : at + 2] or rows[max(at - 1, 0) : at]
+        self.dismiss(Wanted(what, self._list.current.data.id, beside[0].key if beside else ""))
 
     def action_search(self) -> None:
         self._field.focus()
