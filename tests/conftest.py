@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from engine.cluster.snapshot import RecordedCluster, open_recording
-from engine.resources import resource_path
+from engine.cluster.recordings.recorded_cluster import RecordedCluster, open_recording
+from engine.core.paths import resource_path
 
 settings.register_profile("suite", derandomize=True, deadline=None)
 settings.load_profile("suite")
@@ -41,7 +41,7 @@ def _a_home_of_its_own(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest
     monkeypatch.setenv("XDG_CACHE_HOME", str(shared_cache))
     for name in ("OLLAMA_HOST", "OLLAMA_API_KEY", "KUBECONFIG", "NO_COLOR"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr("engine.llm.served.HEALTH_SECONDS", 20.0)  # a loaded machine is no absent model
+    monkeypatch.setattr("engine.llm.servers.base.HEALTH_SECONDS", 20.0)  # a loaded machine is no absent model
 
 
 @pytest.fixture(scope="session")

@@ -41,25 +41,28 @@ def test_heavy_libraries_are_imported_when_first_needed(package: str) -> None:
 
 
 def test_the_version_imports_almost_nothing() -> None:
-    loaded = modules_after("from tui.cli import main; main(['--version'])")
+    loaded = modules_after("from tui.cli.main import main; main(['--version'])")
     heavy = {"textual", "rich", "kubernetes", "ollama", "whoosh", "yaml", "msgspec", "argparse", "httpx"}
     assert not {name.split(".")[0] for name in loaded} & heavy
 
 
 def test_the_screen_is_imported_without_cluster_model_or_index() -> None:
-    loaded = modules_after("import tui.app")
+    loaded = modules_after("import tui.app.app")
     assert not {name.split(".")[0] for name in loaded} & {"kubernetes", "ollama", "whoosh", "httpx"}
 
 
 @pytest.mark.parametrize(
     ("lower", "upper"),
     [
-        ("engine/cluster", ("engine.commands", "engine.flows", "engine.agent", "engine.analyzers", "engine.llm", "engine.run")),
-        ("engine/commands", ("engine.flows", "engine.agent", "engine.analyzers", "engine.llm", "engine.run")),
-        ("engine/analyzers", ("engine.flows", "engine.agent", "engine.commands", "engine.llm", "engine.run", "engine.answer")),
-        ("engine/llm", ("engine.flows", "engine.agent", "engine.commands", "engine.analyzers", "engine.cluster", "engine.run")),
-        ("engine/hosts", ("engine.flows", "engine.agent", "engine.llm", "engine.run")),
-        ("engine/flows", ("engine.agent", "tui")),
+        ("engine/cluster", ("engine.commands", "engine.flows", "engine.agent.agent", "engine.analyzers", "engine.llm", "engine.core.run")),
+        ("engine/commands", ("engine.flows", "engine.agent.agent", "engine.analyzers", "engine.llm", "engine.core.run")),
+        (
+            "engine/analyzers",
+            ("engine.flows", "engine.agent.agent", "engine.commands", "engine.llm", "engine.core.run", "engine.flows.answering.compose"),
+        ),
+        ("engine/llm", ("engine.flows", "engine.agent.agent", "engine.commands", "engine.analyzers", "engine.cluster", "engine.core.run")),
+        ("engine/hosts", ("engine.flows", "engine.agent.agent", "engine.llm", "engine.core.run")),
+        ("engine/flows", ("engine.agent.agent", "tui")),
     ],
 )
 def test_no_arrow_runs_up_inside_the_engine(lower: str, upper: tuple[str, ...]) -> None:
@@ -87,14 +90,14 @@ def test_the_rest_door_stands_above_the_agent_and_only_serve_goes_through_it() -
 
     for path in (path for package in ("engine", "tui") for path in (ROOT / package).rglob("*.py")):
         where = path.relative_to(ROOT)
-        if where.is_relative_to("engine/api") or where == Path("tui/subcommands/serve.py"):
+        if where.is_relative_to("engine/api") or where == Path("tui/cli/serve.py"):
             continue
         names = [node.module or "" for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.ImportFrom)]
         assert not [name for name in names if name.startswith("engine.api")], where
 
 
 def test_a_command_that_does_not_serve_imports_nothing_of_the_rest_door() -> None:
-    loaded = modules_after("from tui.cli import main; main(['policy', 'kubectl get pods'])")
+    loaded = modules_after("from tui.cli.main import main; main(['policy', 'kubectl get pods'])")
     assert not {name for name in loaded if name.split(".")[0] in ("fastapi", "starlette", "uvicorn", "pydantic") or "engine.api" in name}
 
 

@@ -35,7 +35,7 @@ def test_three_packages_and_nothing_else(unpacked: Path) -> None:
 
 
 def test_what_ships_is_found_inside_the_wheel(unpacked: Path) -> None:
-    code = "from engine.resources import resource_path\nfor kind in ('runbooks', 'guide', 'defaults', 'demo'): print(resource_path(kind))"
+    code = "from engine.core.paths import resource_path\nfor kind in ('runbooks', 'guide', 'defaults', 'demo'): print(resource_path(kind))"
     done = run(unpacked, "-c", code)
     assert done.returncode == 0, done.stderr
     for line in done.stdout.splitlines():

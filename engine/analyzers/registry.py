@@ -10,10 +10,10 @@ import pkgutil
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 
-from engine.analyzers.view import ClusterView
-from engine.cancel import Cancelled
+from engine.analyzers.common.view import ClusterView
 from engine.cluster.source import Unreachable
-from engine.facts import Evidence, Finding, ObjectRef, Remedy
+from engine.core.cancel import Cancelled
+from engine.core.types import Evidence, Finding, ObjectRef, Remedy
 
 SPECIALITIES = (
     "workload",
@@ -87,7 +87,7 @@ def check(view: ClusterView, *, only: Collection[str] = ()) -> Report:
 
     An analyzer that raises becomes an entry of `errors` and the others go on. Raises Unreachable when the cluster is gone.
     """
-    from engine.analyzers.correlate import correlate
+    from engine.analyzers.diagnosis.correlate import correlate
 
     wanted = [a for a in load() if not only or a.name in only or a.speciality in only]
     findings: dict[str, Finding] = {}

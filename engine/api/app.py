@@ -6,15 +6,24 @@ import asyncio
 import time
 from typing import TYPE_CHECKING, Annotated, Any
 
-from engine.agent import Agent
+from engine.agent.agent import Agent
 from engine.api.models import Approve, Edit, Examples, FindingsQuery, Pick, Query, Reject, Settled, Stopped
 from engine.api.problem import Problem, json_bytes
 from engine.api.runs import BY, Runs
 from engine.api.stream import EventStream, follow, on_thread
-from engine.config import ApiSettings
-from engine.events import AnswerFinished, ApprovalRequested, ChoiceRequested, Event, FindingsFound, RunCancelled, RunFailed, RunFinished
-from engine.facts import ApprovalRequest, Decision
-from engine.run import Run
+from engine.core.config import ApiSettings
+from engine.core.events import (
+    AnswerFinished,
+    ApprovalRequested,
+    ChoiceRequested,
+    Event,
+    FindingsFound,
+    RunCancelled,
+    RunFailed,
+    RunFinished,
+)
+from engine.core.run import Run
+from engine.core.types import ApprovalRequest, Decision
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -54,7 +63,7 @@ class Told:
                 self.ending = event
 
     def _decide(self, request: ApprovalRequest) -> None:
-        from engine.commands.approval import is_exactly
+        from engine.commands.approval.approval import is_exactly
 
         if self._approve and is_exactly(self._approve, request):
             self.run.answer(request.id, Decision("approve", typed=request.typed_name, by=BY))
@@ -165,7 +174,7 @@ def make_app(agent: Agent, runs: Runs, settings: ApiSettings) -> "FastAPI":
         outcome, found = told.outcome, told.found
         if found is None:
             raise Problem(500, "there are no findings", f"the run ended as {outcome}", "report it")
-        from engine.contract import check_report
+        from engine.agent.json_documents import check_report
 
         status = agent.status
         where = {"context": status.context, "version": status.cluster_version}
@@ -222,7 +231,7 @@ def make_app(agent: Agent, runs: Runs, settings: ApiSettings) -> "FastAPI":
 
 
 def _health(agent: Agent) -> dict[str, Any]:
-    from engine.contract import HealthReport, HealthRow, document
+    from engine.agent.json_documents import HealthReport, HealthRow, document
 
     return document(HealthReport(tuple(HealthRow(check.name, check.ok, check.detail, check.fix) for check in agent.health())))
 

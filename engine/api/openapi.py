@@ -1,4 +1,4 @@
-"""The OpenAPI document: what FastAPI knows of the routes, with the large documents' shapes from engine/contract.py."""
+"""The OpenAPI document: what FastAPI knows of the routes, with the large documents' shapes from engine/agent/json_documents.py."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 def shape(name: str, *, stream: bool = False) -> dict[int | str, dict[str, Any]]:
-    """The response 200 of a route whose document engine/contract.py describes."""
+    """The response 200 of a route whose document engine/agent/json_documents.py describes."""
     content: dict[str, Any] = {"application/json": {"schema": {"$ref": f"#/components/schemas/{_component(name)}"}}}
     if stream:
         content["text/event-stream"] = {"schema": {"type": "string", "description": _STREAM}}
@@ -59,7 +59,7 @@ def _component(name: str) -> str:
 
 
 def _components(name: str) -> dict[str, Any]:
-    from engine.contract import schema
+    from engine.agent.json_documents import schema
 
     moved: dict[str, Any] = _moved(schema(name)["$defs"])
     return moved

@@ -7,11 +7,11 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from engine.agent import Busy
+from engine.agent.agent import Busy
 from engine.api.problem import Problem
-from engine.events import ENDINGS, ApprovalAnswered, ApprovalRequested, ChoiceAnswered, ChoiceRequested, Event
-from engine.facts import ApprovalRequest, ChoiceRequest, Decision
-from engine.run import Run
+from engine.core.events import ENDINGS, ApprovalAnswered, ApprovalRequested, ChoiceAnswered, ChoiceRequested, Event
+from engine.core.run import Run
+from engine.core.types import ApprovalRequest, ChoiceRequest, Decision
 
 KEPT = 200
 """Ended Runs that are remembered, so that a late answer is told why it is too late."""

@@ -11,12 +11,12 @@ import socket
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from engine.agent import Agent
+from engine.agent.agent import Agent
 from engine.api.app import make_app
 from engine.api.gate import HEAD_BYTES, Gate, Limits
 from engine.api.problem import Problem
 from engine.api.runs import Runs
-from engine.config import ApiSettings
+from engine.core.config import ApiSettings
 
 GRACE_SECONDS = 1
 

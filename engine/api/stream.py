@@ -12,8 +12,8 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from engine.api.problem import Receive, Scope, Send, json_bytes
-from engine.events import ENDINGS, Event, to_json
-from engine.run import Run
+from engine.core.events import ENDINGS, Event, to_json
+from engine.core.run import Run
 
 Heard = Callable[[Event], Awaitable[None]]
 Result = TypeVar("Result")

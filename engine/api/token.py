@@ -8,7 +8,7 @@ import stat
 from collections.abc import Mapping
 from pathlib import Path
 
-from engine.resources import state_folder
+from engine.core.paths import state_folder
 
 SHORTEST = 32
 

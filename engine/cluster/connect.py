@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from engine.cluster.source import ClusterError, ClusterSource, ContextInfo
 
 if TYPE_CHECKING:
-    from engine.cluster.prometheus import Prometheus
+    from engine.cluster.live.prometheus import Prometheus
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ def connect(
     """Open the cluster that the flags name; a live one with `prometheus` for its trends. Raises ClusterError when it cannot be read."""
     if opening.recorded:
         return _recording(opening)
-    from engine.cluster.live import LiveCluster
+    from engine.cluster.live.cluster import LiveCluster
 
     path = Path(kubeconfig).expanduser() if kubeconfig else None
     source = LiveCluster.open(context=context, kubeconfig=path, timeout=timeout)
@@ -91,7 +91,7 @@ def connect(
 
 def contexts(opening: Opening, kubeconfig: str = "") -> list[ContextInfo]:
     """The contexts that can be switched to: the recording's own, and those of the kubeconfig. Broken kubeconfigs raise ClusterError."""
-    from engine.cluster.kubeconfig import contexts as of_kubeconfig
+    from engine.cluster.live.kubeconfig import contexts as of_kubeconfig
 
     found: list[ContextInfo] = []
     if opening.recorded:
@@ -113,20 +113,20 @@ def recording_title(opening: Opening) -> str:
 
 
 def _recording(opening: Opening) -> Connection:
-    from engine.cluster.snapshot import open_recording
-    from engine.resources import resource_path
+    from engine.cluster.recordings.recorded_cluster import open_recording
+    from engine.core.paths import resource_path
 
     path = resource_path("demo") if opening.demo or opening.snapshot is None else opening.snapshot
     recording = open_recording(path.expanduser(), title=recording_title(opening))
     writable = opening.writable or opening.demo
     source: ClusterSource = recording
     if writable:
-        from engine.cluster.overlay import Overlay
+        from engine.simulator.overlay import Overlay
 
         source = Overlay(recording)
 
     def serve(kubeconfig: Path) -> Callable[[], None]:
-        from engine.cluster.apiserver import ApiServer
+        from engine.simulator.apiserver import ApiServer
 
         server = ApiServer(source, writable=writable)
         server.start()

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from engine.facts import ObjectRef
+from engine.core.types import ObjectRef
 
 
 def at(data: object, *path: str | int) -> Any:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, Protocol
 
-from engine.cancel import CancelToken
+from engine.core.cancel import CancelToken
 
 RawObject = dict[str, Any]
 RawObjects = list[RawObject]

@@ -9,26 +9,26 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from engine.applying import wanted
-from engine.casebook import Case, CaseBook, spelt_out
 from engine.cluster.connect import Connection, Opening
 from engine.cluster.source import ClusterError, Forbidden, NotFound, NotRecorded
-from engine.config import Settings
-from engine.events import AnswerFinished, FindingsFound, Notice, QueryClassified, QueryReceived, Steered
-from engine.facts import Answer, Choice, ChoiceRequest, Steering, Tier
+from engine.core.config import Settings
+from engine.core.events import AnswerFinished, FindingsFound, Notice, QueryClassified, QueryReceived, Steered
+from engine.core.run import FlowError, Run
+from engine.core.target import Place
+from engine.core.types import Answer, Choice, ChoiceRequest, Steering, Tier
 from engine.flows.tools import Choose, Emit, Speaker, Tools
-from engine.intent import UNSURE, Intent, classify
-from engine.memory import Memory
-from engine.place import Place
-from engine.resolve import mentioned_namespace
-from engine.run import FlowError, Run
+from engine.language.intent import UNSURE, Intent, classify
+from engine.language.names import mentioned_namespace
+from engine.language.orders.apply_fix import wanted
+from engine.session.cases import Case, CaseBook, spelt_out
+from engine.session.conversation import Memory
 
 if TYPE_CHECKING:
-    from engine.commands.desk import Grants
-    from engine.commands.records import Records
-    from engine.docs import DocsDesk
-    from engine.llm.provider import ChatModel
-    from engine.redact import Redactor
+    from engine.agent.documentation import DocsDesk
+    from engine.commands.pipeline import Grants
+    from engine.commands.records.records import Records
+    from engine.core.redaction.redactor import Redactor
+    from engine.llm.chat_model import ChatModel
 
 
 CLASSIFY_SECONDS = 8.0
@@ -95,15 +95,15 @@ def answer_query(
     tools = _move(tools, query, run.emit)
     try:
         if fix is not None:
-            from engine.flows.action import apply_fix
+            from engine.flows.tiers.action import apply_fix
 
             return apply_fix(fix, agent.cases.mended, tools, run.emit)
         if intent.tier == "informational":
-            from engine.flows.informational import informational as flow
+            from engine.flows.tiers.informational import informational as flow
         elif intent.tier == "action":
-            from engine.flows.action import action as flow
+            from engine.flows.tiers.action import action as flow
         else:
-            from engine.flows.troubleshooting import troubleshooting as flow
+            from engine.flows.tiers.troubleshooting import troubleshooting as flow
         return flow(query, tools, run.emit)
     except ClusterError as error:
         raise FlowError("cluster", str(error)) from error
@@ -111,7 +111,7 @@ def answer_query(
 
 def go_on(agent: Workshop, run: Run, place: Place, case: Case, said: Steering) -> str:
     """Go on with an investigation that has ended: its evidence and hypotheses are kept, and what the person says is carried out."""
-    from engine.flows.troubleshooting import troubleshooting
+    from engine.flows.tiers.troubleshooting import troubleshooting
 
     run.emit(QueryReceived(query=case.query, context=place.context, namespace=place.namespace, mode=place.mode))
     run.emit(QueryClassified(tier="troubleshooting", reason="goes on with the diagnosis before"))
@@ -127,10 +127,10 @@ def go_on(agent: Workshop, run: Run, place: Place, case: Case, said: Steering) -
 
 def check_cluster(agent: Workshop, run: Run, namespace: str | None, only: tuple[str, ...], about: tuple[str, str] | None = None) -> str:
     """The analyzers alone; `namespace=None` is the session's own, which a live context may only tell once it is open."""
-    from engine.analyzers.about import NoSuchObject
-    from engine.analyzers.about import about as narrowed
+    from engine.analyzers.common.view import ClusterView
+    from engine.analyzers.diagnosis.about import NoSuchObject
+    from engine.analyzers.diagnosis.about import about as narrowed
     from engine.analyzers.registry import check
-    from engine.analyzers.view import ClusterView
 
     connection = agent.connection(run)
     within = agent.place.namespace if namespace is None else namespace
@@ -186,9 +186,9 @@ def undo_latest(agent: Workshop, run: Run, place: Place) -> str:
 
 def gather(agent: Workshop, run: Run, place: Place, tier: Tier, speaker: Speaker | None, *, pod: str = "", attachment: str = "") -> Tools:
     """The tools of a Run, pinned to its place; waits for the cluster if it is still being opened."""
-    from engine.commands.desk import Desk
-    from engine.commands.runner import Runner, RunnerSettings
-    from engine.flows.policies import policy_for
+    from engine.commands.execution.runner import Runner, RunnerSettings
+    from engine.commands.pipeline import Desk
+    from engine.commands.policy.from_settings import policy_for
 
     connection = agent.connection(run)
     place = dataclasses.replace(
@@ -269,7 +269,7 @@ def _chooser(run: Run, seconds: float) -> Choose:
 
 def _speaker(agent: Workshop, run: Run, query: str) -> Speaker | None:
     """The model, if it answers, behind the session's redactor, with what the question may spend on it."""
-    from engine.llm.discreet import Discreet
+    from engine.llm.checks.redacting_model import Discreet
 
     model = agent.model(run)
     if model is None:

@@ -9,17 +9,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from engine.cancel import Cancelled, CancelToken
-from engine.casebook import Case
 from engine.cluster.source import ClusterSource
-from engine.commands.desk import Desk
-from engine.config import Settings
-from engine.events import Event, StepFinished, StepStarted
-from engine.facts import Choice, ObjectRef, Steering
+from engine.commands.pipeline import Desk
+from engine.core.cancel import Cancelled, CancelToken
+from engine.core.config import Settings
+from engine.core.events import Event, StepFinished, StepStarted
+from engine.core.target import Place
+from engine.core.types import Choice, ObjectRef, Steering
 from engine.llm.budget import Budget
-from engine.llm.fence import Fence
-from engine.llm.provider import ChatModel
-from engine.place import Place
+from engine.llm.chat_model import ChatModel
+from engine.llm.prompts.fence import Fence
+from engine.session.cases import Case
 from index.passage import Passage
 from index.search import Advice
 

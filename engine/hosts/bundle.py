@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Literal
 
-from engine.facts import Evidence, ObjectRef, Remedy
+from engine.core.types import Evidence, ObjectRef, Remedy
 from engine.hosts.probes import probes
 
 State = Literal["seen", "missing", "denied", "absent", "failed", "unasked"]

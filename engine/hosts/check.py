@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from engine.facts import SEVERITIES, Finding
+from engine.core.types import SEVERITIES, Finding
 from engine.hosts.analyzers.certificates import certificates
 from engine.hosts.analyzers.clock import clock
 from engine.hosts.analyzers.cpu import cpu
@@ -16,8 +16,8 @@ from engine.hosts.analyzers.journal import journals
 from engine.hosts.analyzers.memory import memory
 from engine.hosts.analyzers.network import network
 from engine.hosts.analyzers.selinux import selinux
+from engine.hosts.analyzers.services import units
 from engine.hosts.analyzers.system import blind, cgroup, not_judged, unreachable
-from engine.hosts.analyzers.units import units
 from engine.hosts.bundle import Bundle
 
 ANALYZERS: tuple[Callable[[Bundle], Iterator[Finding]], ...] = (

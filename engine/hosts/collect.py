@@ -11,17 +11,17 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 
-from engine.cancel import CancelToken
-from engine.commands.lexer import Part, Script, Stage
-from engine.commands.runner import Runner, RunnerSettings
-from engine.config import HostSettings
-from engine.escapes import strip_escapes
+from engine.commands.execution.runner import Runner, RunnerSettings
+from engine.commands.parsing.lexer import Part, Script, Stage
+from engine.core.cancel import CancelToken
+from engine.core.config import HostSettings
+from engine.core.redaction.escapes import strip_escapes
+from engine.core.redaction.redactor import Redactor
 from engine.hosts.bundle import Bundle, Reply
-from engine.hosts.names import Host, HostRefused, check_target
 from engine.hosts.probes import Probe, probes
 from engine.hosts.script import PATH, ReplyReader, new_mark, script
 from engine.hosts.ssh import problem, ssh_argv
-from engine.redact import Redactor
+from engine.hosts.targets import Host, HostRefused, check_target
 
 MAX_BYTES = 16 * 1024 * 1024
 """Bytes that a host may send in all; a bundle of a busy node has about one MiB."""

@@ -42,7 +42,7 @@ def probes() -> tuple[Probe, ...]:
 
 def judged(table: tuple[Probe, ...]) -> tuple[Probe, ...]:
     """The same probes, each a read by the policy as it ships; the settings of a person loosen nothing here."""
-    from engine.commands.policy import Policy
+    from engine.commands.policy.policy import Policy
 
     policy = Policy()
     for probe in table:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from engine.config import HostSettings
+from engine.core.config import HostSettings
 
 _FIXED = (
     "BatchMode=yes",

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from engine.llm.settings import ModelSettings, is_loopback
 
 if TYPE_CHECKING:
-    from engine.llm.pace import OnState
-    from engine.llm.provider import ChatModel
+    from engine.llm.chat_model import ChatModel
+    from engine.llm.servers.timeouts import OnState
 
 __all__ = ["ModelSettings", "is_loopback", "open_model"]
 
@@ -18,9 +18,9 @@ def open_model(settings: ModelSettings, on_state: OnState | None = None) -> Chat
     if settings.provider == "none" or not settings.name:
         return None
     if settings.provider == "openai":
-        from engine.llm.openai import OpenAIModel
+        from engine.llm.servers.openai import OpenAIModel
 
         return OpenAIModel(settings.name, settings.host, settings, on_state)
-    from engine.llm.ollama import OllamaModel
+    from engine.llm.servers.ollama import OllamaModel
 
     return OllamaModel(settings.name, settings.host, settings, on_state)

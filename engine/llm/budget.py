@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
-from engine.llm.provider import ChatModel, Final, Message, ModelError
+from engine.llm.chat_model import ChatModel, Final, Message, ModelError
 
 QUESTION_TOKENS = 6000
 """Prompt tokens of one whole troubleshooting question."""

@@ -8,11 +8,11 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from engine.cancel import CancelToken
-from engine.llm.asking import Request, Unusable, unusable
+from engine.core.cancel import CancelToken
 from engine.llm.budget import Budget
+from engine.llm.chat_model import CapabilityMissing, ChatModel, Message, ModelError
 from engine.llm.prompts.shapes import flat_schema
-from engine.llm.provider import CapabilityMissing, ChatModel, Message, ModelError
+from engine.llm.request import Request, Unusable, unusable
 
 Shape = TypeVar("Shape", bound=msgspec.Struct)
 OnProblem = Callable[[ModelError], None]

@@ -11,16 +11,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from engine.cancel import CancelToken
-from engine.facts import Evidence, Tier
-from engine.llm.asking import OutOfTime, Request, unusable
+from engine.core.cancel import CancelToken
+from engine.core.types import Evidence, Tier
 from engine.llm.budget import Budget, estimator_of, window_of
-from engine.llm.cutting import cut, fit_evidence, fit_passages
-from engine.llm.fence import Fence
-from engine.llm.guard import bad_start, unfit
+from engine.llm.chat_model import ChatModel, Message, ModelError
+from engine.llm.checks.output_guard import bad_start, unfit
 from engine.llm.prompts import prompt, template
+from engine.llm.prompts.fence import Fence
 from engine.llm.prompts.shapes import Classified, Guess, Judgement, Pick, ReadPlan
-from engine.llm.provider import ChatModel, Message, ModelError
+from engine.llm.prompts.truncation import cut, fit_evidence, fit_passages
+from engine.llm.request import OutOfTime, Request, unusable
 from engine.llm.structured import OnProblem, Shape, decide
 from index.passage import Passage
 

@@ -11,11 +11,11 @@ import pytest
 from fakes.ollama_server import OllamaServer
 from fakes.scripted import Say, Wait
 
-from engine.agent import Agent
+from engine.agent.agent import Agent
 from engine.cluster.connect import Opening
-from engine.config import ClusterSettings, ModelSection, Settings
-from engine.events import ApprovalRequested, CommandOutput, Event, TokensStreamed
-from engine.run import Run
+from engine.core.config import ClusterSettings, ModelSection, Settings
+from engine.core.events import ApprovalRequested, CommandOutput, Event, TokensStreamed
+from engine.core.run import Run
 
 ROUNDS = 5
 

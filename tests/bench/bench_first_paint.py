@@ -40,10 +40,10 @@ Bare().run(headless=True, size=(120, 40))
 """
 
 OURS = """
-from engine.config import load
-from tui.app import K8sAgentApp
+from engine.core.config import load
+from tui.app.app import K8sAgentApp
 def agent():
-    from engine.agent import Agent
+    from engine.agent.agent import Agent
     from engine.cluster.connect import Opening
     return Agent(settings, Opening(demo=True), save=False)
 class Painted(K8sAgentApp):

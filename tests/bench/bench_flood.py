@@ -19,9 +19,9 @@ import pytest
 from fakes.agent import shop
 from textual.events import Key
 
-from engine.config import Settings
-from engine.events import ClusterChanged, CommandOutput, CommandStarted, QueryReceived, StepStarted, TokensStreamed
-from tui.app import K8sAgentApp
+from engine.core.config import Settings
+from engine.core.events import ClusterChanged, CommandOutput, CommandStarted, QueryReceived, StepStarted, TokensStreamed
+from tui.app.app import K8sAgentApp
 
 pytestmark = pytest.mark.bench
 

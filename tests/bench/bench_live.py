@@ -85,9 +85,9 @@ def rss() -> float:
 
 def live(kubeconfig: str, url: str) -> dict[str, float]:
     """In a process of its own: an Agent on the big cluster, its rows pulled as the screen does, idle and under events."""
-    from engine.agent import Agent
-    from engine.config import ClusterSettings, ModelSection, Settings
-    from engine.events import ClusterChanged
+    from engine.agent.agent import Agent
+    from engine.core.config import ClusterSettings, ModelSection, Settings
+    from engine.core.events import ClusterChanged
 
     told: dict[str, float] = {}
     agent = Agent(Settings(cluster=ClusterSettings(kubeconfig=kubeconfig), model=ModelSection(provider="none")), save=False)
@@ -174,8 +174,8 @@ async def keys(kubeconfig: str, url: str, events: int) -> tuple[list[float], lis
     from bench_flood import Busy, Measured
     from textual.events import Key
 
-    from engine.agent import Agent
-    from engine.config import ClusterSettings, ModelSection, Settings
+    from engine.agent.agent import Agent
+    from engine.core.config import ClusterSettings, ModelSection, Settings
 
     agent = Agent(Settings(cluster=ClusterSettings(kubeconfig=kubeconfig), model=ModelSection(provider="none")), save=False)
     app = Measured(agent, Settings(), moving=True)

@@ -53,7 +53,7 @@ def measure(path: str, how: str) -> dict[str, Any]:
                     kept.append(json.loads(stream.read()))
         opened = time.process_time() - started
         return {"opened": opened, "read": opened, "memory": memory(), "pods": sum(len(k.get("items", ())) for k in kept if "items" in k)}
-    from engine.cluster.snapshot import open_recording
+    from engine.cluster.recordings.recorded_cluster import open_recording
 
     cluster = open_recording(Path(path))
     opened = time.process_time() - started

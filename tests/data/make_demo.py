@@ -20,7 +20,7 @@ HERE = Path(__file__).resolve()
 CHECKOUT = HERE.parents[2]
 sys.path.insert(0, str(CHECKOUT))
 
-from engine.cluster.archive import Archive, open_archive  # noqa: E402
+from engine.cluster.recordings.archive import Archive, open_archive  # noqa: E402
 
 NAMESPACES = (
     "default", "kube-node-lease", "kube-public", "kube-system", "ingress-nginx",

@@ -12,10 +12,10 @@ ROOT = Path(__file__).parents[2]
 if __name__ == "__main__":
     sys.path.insert(0, str(ROOT))
 
-from engine.agent import Agent  # noqa: E402
+from engine.agent.agent import Agent  # noqa: E402
 from engine.cluster.connect import Opening  # noqa: E402
-from engine.config import ClusterSettings, ModelSection, Settings  # noqa: E402
-from tui.app import K8sAgentApp  # noqa: E402
+from engine.core.config import ClusterSettings, ModelSection, Settings  # noqa: E402
+from tui.app.app import K8sAgentApp  # noqa: E402
 
 SIZE = (120, 40)
 PATIENCE = 60.0

@@ -9,7 +9,7 @@ ROOT = Path(__file__).parents[2]
 if __name__ == "__main__":
     sys.path.insert(0, str(ROOT))
 
-from tui.actions import ACTIONS, REMAPPABLE, Action, Where, key_name, key_text, keys_of  # noqa: E402
+from tui.actions.table import ACTIONS, REMAPPABLE, Action, Where, key_name, key_text, keys_of  # noqa: E402
 
 HEAD = """# Keys and words
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pexpect
 import pytest
 
-from engine.session import Session, sessions_folder
+from engine.session.transcript import Session, sessions_folder
 
 BIN = Path(sys.executable).parent
 needs_bash = pytest.mark.skipif(not shutil.which("bash"), reason="bash is not installed")

@@ -14,7 +14,7 @@ import jsonschema
 import pytest
 from fakes import sshd
 
-from engine.contract import schema
+from engine.agent.json_documents import schema
 
 ROOT = Path(__file__).parents[2]
 

@@ -17,7 +17,7 @@ import pytest
 from fakes.rest import frames
 
 from engine.api.token import token_path
-from tui.cli import main
+from tui.cli.main import main
 
 ROOT = Path(__file__).parents[2]
 SERVE = [sys.executable, "-m", "tui.cli", "serve", "--demo", "--port", "0"]

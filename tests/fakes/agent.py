@@ -8,20 +8,20 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from engine.agent import Busy, NothingToSteer, Status
-from engine.cluster.rows import EventRow, NamespaceRow, NodeRow, PodRow, WorkloadRow
+from engine.agent.agent import Busy, NothingToSteer, Status
+from engine.agent.model_connection import Switched
+from engine.agent.self_check import Check
+from engine.cluster.live.freshness import Watching, trouble_of
+from engine.cluster.rows.build import EventRow, NamespaceRow, NodeRow, PodRow, WorkloadRow
 from engine.cluster.source import ContextInfo, Unreachable
-from engine.cluster.watching import Watching, trouble_of
-from engine.commands.desk import Grants
-from engine.context import ContextReport, context_report
-from engine.events import ENDINGS, ClusterChanged, ContextChanged, Event, ModelChanged, QueryReceived, RunFinished
-from engine.facts import ApprovalRequest, ChoiceRequest, Decision, Evidence, Finding, Mode, ObjectRef, Remedy, Steering
-from engine.health import Check
-from engine.llm.provider import ModelInfo
-from engine.memory import Memory
-from engine.models import Switched
-from engine.run import Run
-from engine.session import Session, SessionShelf
+from engine.commands.pipeline import Grants
+from engine.core.events import ENDINGS, ClusterChanged, ContextChanged, Event, ModelChanged, QueryReceived, RunFinished
+from engine.core.run import Run
+from engine.core.types import ApprovalRequest, ChoiceRequest, Decision, Evidence, Finding, Mode, ObjectRef, Remedy, Steering
+from engine.llm.chat_model import ModelInfo
+from engine.session.conversation import Memory
+from engine.session.token_report import ContextReport, context_report
+from engine.session.transcript import Session, SessionShelf
 from index.passage import Passage
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from engine.docs import DocsDesk
+from engine.agent.documentation import DocsDesk
 from index.store import Folder, Library
 
 PAGES = {

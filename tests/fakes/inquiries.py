@@ -9,18 +9,18 @@ from typing import Any
 from fakes.lab import Lab
 from fakes.manifests import NS, crash_loop
 
-from engine.cancel import CancelToken
-from engine.commands import canonical
-from engine.commands.canonical import Key
-from engine.commands.desk import Outcome
-from engine.commands.lexer import parse
-from engine.commands.runner import CommandResult
-from engine.config import BudgetSettings, Settings
-from engine.events import Event
-from engine.facts import CommandRecord, Hypothesis, ObjectRef, Verdict
-from engine.flows.inquiry import Inquiry
+from engine.commands.execution.runner import CommandResult
+from engine.commands.kubectl import canonical
+from engine.commands.kubectl.canonical import Key
+from engine.commands.parsing.lexer import parse
+from engine.commands.pipeline import Outcome
+from engine.core.cancel import CancelToken
+from engine.core.config import BudgetSettings, Settings
+from engine.core.events import Event
+from engine.core.types import CommandRecord, Hypothesis, ObjectRef, Verdict
+from engine.flows.investigation.hypothesis_board import Investigation
+from engine.flows.investigation.test_loop import Inquiry
 from engine.flows.tools import Tools
-from engine.investigation import Investigation
 
 WEB = ObjectRef("Deployment", NS, "web")
 POD = f"kubectl describe pod web-5d8-abcde -n {NS}"

@@ -30,8 +30,8 @@ from fakes.manifests import (
     waiting,
 )
 
-from engine.analyzers.diagnosis import diagnose
-from engine.analyzers.view import RESOURCE_OF_KIND, ClusterView
+from engine.analyzers.common.view import RESOURCE_OF_KIND, ClusterView
+from engine.analyzers.diagnosis.rank import diagnose
 from engine.cluster.objects import Obj
 
 

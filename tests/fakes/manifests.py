@@ -7,7 +7,7 @@ import zlib
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from engine.analyzers.view import ClusterView
+from engine.analyzers.common.view import ClusterView
 
 NOW = datetime(2031, 5, 4, 12, 0, 0, tzinfo=UTC)
 Raw = dict[str, Any]

@@ -13,9 +13,9 @@ import httpx
 from fakes.agent import ScriptedAgent, Step
 
 from engine.api.server import Server, listen
-from engine.config import ApiSettings
-from engine.events import FindingsFound
-from engine.run import Run
+from engine.core.config import ApiSettings
+from engine.core.events import FindingsFound
+from engine.core.run import Run
 
 TOKEN = "a-token-that-is-long-enough-for-this"
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from fakes import stories
 from fakes.agent import ScriptedAgent, ScriptedSessions, a_status, saved, shop
 
-from engine.events import RunFailed
-from engine.health import Check
+from engine.agent.self_check import Check
+from engine.core.events import RunFailed
 
 
 def keeping(folder: Path) -> ScriptedAgent:

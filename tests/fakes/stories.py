@@ -6,7 +6,7 @@ import dataclasses
 
 from fakes.agent import a_passage
 
-from engine.events import (
+from engine.core.events import (
     AnswerFinished,
     CommandFinished,
     CommandOutput,
@@ -23,7 +23,7 @@ from engine.events import (
     StepStarted,
     TokensStreamed,
 )
-from engine.facts import (
+from engine.core.types import (
     Answer,
     ApprovalRequest,
     CommandRecord,

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from engine.analyzers.common.view import ClusterView
 from engine.analyzers.registry import check
-from engine.analyzers.view import ClusterView
-from engine.cluster.snapshot import open_recording
-from engine.commands.policy import Policy
-from engine.resources import resource_path
+from engine.cluster.recordings.recorded_cluster import open_recording
+from engine.commands.policy.policy import Policy
+from engine.core.paths import resource_path
 from index.markdown import Document, parse
 from index.passage import Passage
 from index.search import commands

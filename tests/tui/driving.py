@@ -14,10 +14,10 @@ from textual.keys import _character_to_key
 from textual.message_pump import MessagePump
 from textual.pilot import Pilot
 
-from engine.config import Settings, UiSettings
-from tui.app import K8sAgentApp
-from tui.widgets.flow import Flow
+from engine.core.config import Settings, UiSettings
+from tui.app.app import K8sAgentApp
 from tui.widgets.row_list import RowList
+from tui.widgets.text.flow import Flow
 
 WIDE = (140, 46)
 CALM = 6

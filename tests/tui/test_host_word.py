@@ -6,9 +6,9 @@ import pytest
 from driving import Driver, drive
 from fakes.agent import shop
 
-from engine.events import AnswerFinished, StepFinished, StepStarted
-from engine.facts import Answer, ObjectRef, RootCause
-from tui.plain import PlainSession
+from engine.core.events import AnswerFinished, StepFinished, StepStarted
+from engine.core.types import Answer, ObjectRef, RootCause
+from tui.plain.session import PlainSession
 
 
 def test_host_shows_its_steps_and_its_answer() -> None:

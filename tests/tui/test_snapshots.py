@@ -17,13 +17,13 @@ from fakes.screens import keeping, nowhere
 from textual.pilot import Pilot
 
 from engine.cluster.source import ContextInfo
-from engine.events import CommandFinished, CommandOutput, CommandStarted
-from engine.facts import ApprovalRequest, Choice, ChoiceRequest, DryRun, ObjectRef, Verdict
-from engine.llm.provider import ModelInfo
+from engine.core.events import CommandFinished, CommandOutput, CommandStarted
+from engine.core.types import ApprovalRequest, Choice, ChoiceRequest, DryRun, ObjectRef, Verdict
+from engine.llm.chat_model import ModelInfo
 from tui.screens import sessions
-from tui.screens.approval import ApprovalScreen
-from tui.screens.choice import ChoiceScreen
-from tui.screens.picker import Picker
+from tui.screens.dialogs.approval import ApprovalScreen
+from tui.screens.dialogs.choice import ChoiceScreen
+from tui.screens.dialogs.picker import Picker
 from tui.screens.sessions import SessionsScreen
 from tui.screens.setup import SetupScreen
 

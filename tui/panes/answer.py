@@ -7,14 +7,14 @@ from collections.abc import Sequence
 
 from textual.content import Content
 
-from engine.facts import Answer, Remedy, RootCause
-from tui.run_view import RunView
-from tui.text import bar, count, cut, one_line, plain, seconds
-from tui.theme import RISK_STYLE
-from tui.widgets.block import keys_of
-from tui.widgets.code import Code, code_paras
-from tui.widgets.flow import Para, blank
-from tui.widgets.prose import Link, Piece, cited, link_to, pieces, prose
+from engine.core.types import Answer, Remedy, RootCause
+from tui.state.run_view import RunView
+from tui.style.text import bar, count, cut, one_line, plain, seconds
+from tui.style.theme import RISK_STYLE
+from tui.widgets.text.block import keys_of
+from tui.widgets.text.code import Code, code_paras
+from tui.widgets.text.flow import Para, blank
+from tui.widgets.text.markdown import Link, Piece, cited, link_to, pieces, prose
 
 OTHERS_SHOWN = 4
 OTHER_WIDTH = 150
@@ -182,7 +182,7 @@ def fix_command(remedy: Remedy, *, keys: bool) -> list[Para]:
 
 def quote(view: RunView, answer: Answer) -> list[Para]:
     """What the runbook says on the fix, in its own words."""
-    from engine.answer import quoted
+    from engine.flows.answering.compose import quoted
 
     lines = quoted(answer)
     if not lines:

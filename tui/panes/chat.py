@@ -13,16 +13,16 @@ from textual.geometry import Region
 from textual.message import Message
 from textual.widget import Widget
 
-from engine.facts import Finding
-from tui.actions import bindings, footer
+from engine.core.types import Finding
+from tui.actions.table import bindings, footer
 from tui.panes import answer as shape
-from tui.run_view import RunView
-from tui.text import cut, one_line, plain
-from tui.widgets.block import Block, code_block
-from tui.widgets.code import Code, parts_of
-from tui.widgets.flow import Flow, Para, Spot, blank
-from tui.widgets.key_bar import KeyBar
-from tui.widgets.prose import GrowingProse, Piece, link_to, pieces
+from tui.state.run_view import RunView
+from tui.style.text import cut, one_line, plain
+from tui.widgets.bars.key_bar import KeyBar
+from tui.widgets.text.block import Block, code_block
+from tui.widgets.text.code import Code, parts_of
+from tui.widgets.text.flow import Flow, Para, Spot, blank
+from tui.widgets.text.markdown import GrowingProse, Piece, link_to, pieces
 
 TURNS_KEPT = 60
 SUMMARY_SHOWN = 110

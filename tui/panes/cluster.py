@@ -10,15 +10,15 @@ from textual.containers import Vertical
 from textual.message import Message
 from textual.widget import Widget
 
-from engine.facts import ObjectRef
-from tui.actions import bindings, footer
+from engine.core.types import ObjectRef
+from tui.actions.table import bindings, footer
 from tui.panes.cluster_rows import COLUMNS, TABS, ClusterRows, Spot, folded, is_bare, key_of, ref_of, rows_of
-from tui.panes.sieve import Sieve
-from tui.text import count, one_line, plain
-from tui.widgets.filter_bar import FilterBar
-from tui.widgets.key_bar import KeyBar
+from tui.panes.row_filter import Sieve
+from tui.style.text import count, one_line, plain
+from tui.widgets.bars.filter_bar import FilterBar
+from tui.widgets.bars.key_bar import KeyBar
+from tui.widgets.bars.title_bar import TitleBar
 from tui.widgets.row_list import Part, RowList
-from tui.widgets.title_bar import TitleBar
 
 SLIM = 56
 """Below so many columns the title says its facts by signs alone."""

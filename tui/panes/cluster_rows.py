@@ -6,15 +6,15 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from engine.facts import Finding, ObjectRef
-from tui.panes.sieve import Sieve
-from tui.text import age, bar, cores, count, cut, memory, one_line, plain
+from engine.core.types import Finding, ObjectRef
+from tui.panes.row_filter import Sieve
+from tui.style.text import age, bar, cores, count, cut, memory, one_line, plain
 from tui.widgets.columns import Column
 from tui.widgets.row_list import Cell, Part, Row
 
 if TYPE_CHECKING:
-    from engine.cluster.rows import EventRow, NodeRow, PodRow, WorkloadRow
-    from engine.cluster.watching import Watching
+    from engine.cluster.live.freshness import Watching
+    from engine.cluster.rows.build import EventRow, NodeRow, PodRow, WorkloadRow
 
 TABS = ("workloads", "nodes", "events", "findings")
 GLYPHS: dict[str, Part] = {"broken": ("✗", "$bad"), "waiting": ("…", "$wait"), "ok": ("●", "$good")}

@@ -13,14 +13,14 @@ from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Static
 
-from engine.events import CommandFinished, CommandOutput, CommandStarted
-from tui.actions import bindings, footer
-from tui.text import cut, one_line, seconds, size
-from tui.widgets.filter_bar import FilterBar
-from tui.widgets.key_bar import KeyBar
+from engine.core.events import CommandFinished, CommandOutput, CommandStarted
+from tui.actions.table import bindings, footer
+from tui.style.text import cut, one_line, seconds, size
+from tui.widgets.bars.filter_bar import FilterBar
+from tui.widgets.bars.key_bar import KeyBar
+from tui.widgets.bars.title_bar import TitleBar
 from tui.widgets.log_buffer import HEAD, STDERR, STDOUT, LogBuffer
 from tui.widgets.log_view import LogView
-from tui.widgets.title_bar import TitleBar
 
 TABS_KEPT = 12
 LINES_ASKED = 200

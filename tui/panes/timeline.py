@@ -10,15 +10,15 @@ from textual.containers import Vertical
 from textual.message import Message
 from textual.widget import Widget
 
-from engine.facts import Hypothesis, Steering, SteeringKind
+from engine.core.types import Hypothesis, Steering, SteeringKind
 from index.passage import Passage
-from tui.actions import bindings, footer
-from tui.run_view import ChoiceView, CommandView, RunView, StepView
-from tui.text import bar, count, one_line, plain, seconds
-from tui.theme import RISK_STYLE
-from tui.widgets.key_bar import KeyBar
+from tui.actions.table import bindings, footer
+from tui.state.run_view import ChoiceView, CommandView, RunView, StepView
+from tui.style.text import bar, count, one_line, plain, seconds
+from tui.style.theme import RISK_STYLE
+from tui.widgets.bars.key_bar import KeyBar
+from tui.widgets.bars.title_bar import TitleBar
 from tui.widgets.row_list import Part, Row, RowList
-from tui.widgets.title_bar import TitleBar
 
 SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 STEP_GLYPHS: dict[str, Part] = {"done": ("✓", "$good"), "failed": ("✗", "$bad"), "skipped": ("–", "$quiet"), "cancelled": ("✗", "$wait")}

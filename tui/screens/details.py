@@ -10,14 +10,14 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.widget import Widget
 
-from engine.facts import ObjectRef
-from tui.screens.dialog import Dialog
-from tui.text import plain
-from tui.widgets.filter_bar import FilterBar
-from tui.widgets.key_bar import KeyBar
+from engine.core.types import ObjectRef
+from tui.screens.dialogs.base import Dialog
+from tui.style.text import plain
+from tui.widgets.bars.filter_bar import FilterBar
+from tui.widgets.bars.key_bar import KeyBar
+from tui.widgets.bars.title_bar import TitleBar
 from tui.widgets.log_buffer import STDERR, STDOUT, LogBuffer
 from tui.widgets.log_view import LogView
-from tui.widgets.title_bar import TitleBar
 
 TABS = ("describe", "yaml", "logs", "previous", "events")
 LOGS = ("logs", "previous")

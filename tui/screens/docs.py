@@ -15,18 +15,18 @@ from textual.style import Style
 from textual.widget import Widget
 from textual.widgets import Input
 
-from tui.background import Background, first_sentence
-from tui.screens.dialog import Dialog
-from tui.text import one_line, plain
-from tui.widgets.field import Field
-from tui.widgets.flow import Flow, Para
-from tui.widgets.key_bar import KeyBar
-from tui.widgets.prose import prose
+from tui.runtime.background import Background, first_sentence
+from tui.screens.dialogs.base import Dialog
+from tui.style.text import one_line, plain
+from tui.widgets.bars.key_bar import KeyBar
+from tui.widgets.bars.title_bar import TitleBar
+from tui.widgets.input.field import Field
 from tui.widgets.row_list import Part, Row, RowList
-from tui.widgets.title_bar import TitleBar
+from tui.widgets.text.flow import Flow, Para
+from tui.widgets.text.markdown import prose
 
 if TYPE_CHECKING:
-    from engine.docs import DocsDesk, PagePart, Snippet
+    from engine.agent.documentation import DocsDesk, PagePart, Snippet
     from index.passage import Passage
 
 RESULTS = 12

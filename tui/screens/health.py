@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 from textual.content import Content
 
-from tui.screens.dialog import Reader
-from tui.text import one_line, plain
-from tui.widgets.flow import Para
+from tui.screens.dialogs.base import Reader
+from tui.style.text import one_line, plain
+from tui.widgets.text.flow import Para
 
 if TYPE_CHECKING:
-    from engine.health import Check
+    from engine.agent.self_check import Check
 
 
 def health_screen() -> Reader:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from textual.content import Content
 
-from tui.actions import ACTIONS, Action, Where, key_name, key_text, keys_of
-from tui.screens.dialog import Reader
-from tui.widgets.flow import Para, blank
+from tui.actions.table import ACTIONS, Action, Where, key_name, key_text, keys_of
+from tui.screens.dialogs.base import Reader
+from tui.widgets.text.flow import Para, blank
 
 TITLES: dict[str, str] = {
     "everywhere": "everywhere",

@@ -15,17 +15,17 @@ from textual.events import Resize
 from textual.widget import Widget
 from textual.widgets import Input
 
-from tui.actions import bindings, footer
-from tui.screens.dialog import Dialog
-from tui.text import age, count, cut, one_line, plain, size
-from tui.widgets.field import Field
-from tui.widgets.flow import Flow, Para, blank
-from tui.widgets.key_bar import KeyBar
+from tui.actions.table import bindings, footer
+from tui.screens.dialogs.base import Dialog
+from tui.style.text import age, count, cut, one_line, plain, size
+from tui.widgets.bars.key_bar import KeyBar
+from tui.widgets.bars.title_bar import TitleBar
+from tui.widgets.input.field import Field
 from tui.widgets.row_list import Row, RowList
-from tui.widgets.title_bar import TitleBar
+from tui.widgets.text.flow import Flow, Para, blank
 
 if TYPE_CHECKING:
-    from engine.session import SessionRow
+    from engine.session.transcript import SessionRow
 
 EMPTY = "no saved sessions yet; each session with a question is kept here"
 QUESTION_SHOWN = 300

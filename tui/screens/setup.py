@@ -11,14 +11,14 @@ from textual.content import Content
 from textual.events import Resize
 from textual.widget import Widget
 
-from tui.screens.dialog import Dialog
+from tui.screens.dialogs.base import Dialog
 from tui.screens.health import health_paras
-from tui.text import plain
-from tui.widgets.flow import Flow, Para, blank
-from tui.widgets.key_bar import KeyBar
+from tui.style.text import plain
+from tui.widgets.bars.key_bar import KeyBar
+from tui.widgets.text.flow import Flow, Para, blank
 
 if TYPE_CHECKING:
-    from engine.health import Check
+    from engine.agent.self_check import Check
 
 Wish = Literal["demo", "pull", "context", "again"]
 HEAD = (

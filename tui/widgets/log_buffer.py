@@ -5,7 +5,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterable
 
-from tui.text import plain
+from tui.style.text import plain
 
 CAPACITY = 100_000
 LONGEST = 20_000

@@ -23,7 +23,7 @@ from textual.scroll_view import ScrollView
 from textual.selection import Selection
 from textual.strip import Strip
 
-from tui.text import ELLIPSIS, take
+from tui.style.text import ELLIPSIS, take
 from tui.widgets.log_buffer import HEAD, STDERR, LogBuffer
 
 STRIPS_KEPT = 500

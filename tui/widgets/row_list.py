@@ -20,7 +20,7 @@ from textual.strip import Strip
 from textual.style import Style
 from textual.visual import RenderOptions
 
-from tui.text import cut, cut_middle, plain_lines
+from tui.style.text import cut, cut_middle, plain_lines
 from tui.widgets.columns import GAP, Column, plan
 
 Part = tuple[str, str]

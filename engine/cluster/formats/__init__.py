@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from engine.cluster.archive import Archive, BrokenRecording, Limits, ours, read_archive
-from engine.cluster.formats.bundle import from_bundle
-from engine.cluster.formats.clusterinfo import from_folder, from_text
+from engine.cluster.formats.cluster_info import from_folder, from_text
 from engine.cluster.formats.files import from_files
-from engine.cluster.formats.mustgather import from_must_gather
+from engine.cluster.formats.must_gather import from_must_gather
+from engine.cluster.formats.support_bundle import from_bundle
+from engine.cluster.recordings.archive import Archive, BrokenRecording, Limits, ours, read_archive
 
 LAYOUTS = (from_bundle, from_must_gather, from_folder, from_text, from_files)
 """Asked in this order: the last takes any Kubernetes objects at all."""

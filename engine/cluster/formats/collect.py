@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from engine.cluster.archive import Archive, BrokenRecording
-from engine.cluster.formats.kinds import guessed, named, of_kind
-from engine.cluster.formats.yamltext import WrongYaml, documents
+from engine.cluster.formats.built_in_kinds import guessed, named, of_kind
+from engine.cluster.formats.yaml_text import WrongYaml, documents
 from engine.cluster.objects import parse_time, text_at
+from engine.cluster.recordings.archive import Archive, BrokenRecording
 from engine.cluster.source import RawObject, ResourceType
 
 Key = tuple[str, str, str]

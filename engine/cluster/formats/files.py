@@ -6,10 +6,10 @@ import re
 from collections.abc import Mapping
 from pathlib import PurePosixPath
 
-from engine.cluster.archive import Archive
+from engine.cluster.formats.built_in_kinds import named
 from engine.cluster.formats.collect import Collected
-from engine.cluster.formats.kinds import named
 from engine.cluster.objects import maps_at, text_at
+from engine.cluster.recordings.archive import Archive
 from engine.cluster.source import RawObject, ResourceType
 
 WHAT = "a folder of kubectl output"

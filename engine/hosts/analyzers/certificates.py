@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from engine.analyzers.confidence import EVENT, STATE
-from engine.facts import Finding
-from engine.hosts.analyzers.making import found
+from engine.analyzers.common.confidence import EVENT, STATE
+from engine.core.types import Finding
+from engine.hosts.analyzers.common import found
 from engine.hosts.bundle import Bundle
 
 _WARN_DAYS = {

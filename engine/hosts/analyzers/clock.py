@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from engine.analyzers.confidence import EVENT, HINT, RELATION, STATE
-from engine.facts import Finding
-from engine.hosts.analyzers.making import found
+from engine.analyzers.common.confidence import EVENT, HINT, RELATION, STATE
+from engine.core.types import Finding
+from engine.hosts.analyzers.common import found
 from engine.hosts.bundle import CLOCKS, Bundle
 
 _OFF = 5.0

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from engine.analyzers.confidence import EVENT, HINT, STATE
-from engine.facts import Finding
-from engine.hosts.analyzers.making import found, listed, number
+from engine.analyzers.common.confidence import EVENT, HINT, STATE
+from engine.core.types import Finding
+from engine.hosts.analyzers.common import found, listed, number
 from engine.hosts.analyzers.memory import pressure
 from engine.hosts.bundle import Bundle
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
-from engine.analyzers.confidence import EVENT, HINT, STATE
-from engine.facts import Finding, Severity
-from engine.hosts.analyzers.making import cite_line, found, kernel, recent, size
+from engine.analyzers.common.confidence import EVENT, HINT, STATE
+from engine.core.types import Finding, Severity
+from engine.hosts.analyzers.common import cite_line, found, kernel, recent, size
 from engine.hosts.bundle import Bundle
 
 _CONTAINERS = (

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from engine.analyzers.confidence import HINT, RELATION
-from engine.facts import Evidence, Finding
-from engine.hosts.analyzers.making import found, listed
+from engine.analyzers.common.confidence import HINT, RELATION
+from engine.core.types import Evidence, Finding
+from engine.hosts.analyzers.common import found, listed
 from engine.hosts.bundle import Bundle
 
 _PORTS = {

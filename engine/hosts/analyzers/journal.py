@@ -12,9 +12,9 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from engine.analyzers.confidence import EVENT, HINT, LOG, STATE
-from engine.facts import Finding, Severity
-from engine.hosts.analyzers.making import Line, ago, cite_line, found, journal, kernel, recent
+from engine.analyzers.common.confidence import EVENT, HINT, LOG, STATE
+from engine.core.types import Finding, Severity
+from engine.hosts.analyzers.common import Line, ago, cite_line, found, journal, kernel, recent
 from engine.hosts.bundle import KUBELETS, Bundle
 
 _RECENT = timedelta(minutes=30)

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator
 from datetime import timedelta
 
-from engine.analyzers.confidence import EVENT, HINT, STATE
-from engine.facts import Evidence, Finding
-from engine.hosts.analyzers.making import ago, cite_line, found, kernel, listed, number, recent, size
+from engine.analyzers.common.confidence import EVENT, HINT, STATE
+from engine.core.types import Evidence, Finding
+from engine.hosts.analyzers.common import ago, cite_line, found, kernel, listed, number, recent, size
 from engine.hosts.bundle import Bundle
 
 _KILLED = re.compile(r"(?P<group>Memory cgroup )?[Oo]ut of memory(?: \([^)]*\))?: Kill(?:ed)? process \d+ \((?P<name>[^)]*)\)")

@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterator
 from datetime import timedelta
 
-from engine.analyzers.confidence import EVENT, HINT, STATE
-from engine.facts import Finding
+from engine.analyzers.common.confidence import EVENT, HINT, STATE
+from engine.core.types import Finding
+from engine.hosts.analyzers.common import cite_line, found, kernel, recent
 from engine.hosts.analyzers.cpu import sysctls
-from engine.hosts.analyzers.making import cite_line, found, kernel, recent
 from engine.hosts.bundle import Bundle
 
 _LINK = re.compile(r"^\d+: ([^:@\s]+)(?:@\S+)?: <([^>]*)> .*?\bstate (\w+)")

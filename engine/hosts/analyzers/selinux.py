@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator
 from datetime import timedelta
 
-from engine.analyzers.confidence import EVENT, STATE
-from engine.facts import Finding
-from engine.hosts.analyzers.making import found, journal, recent
+from engine.analyzers.common.confidence import EVENT, STATE
+from engine.core.types import Finding
+from engine.hosts.analyzers.common import found, journal, recent
 from engine.hosts.bundle import Bundle
 
 _DENIED = re.compile(r"avc:\s+denied\s+\{ (?P<what>[^}]+) \} for\s(?P<rest>.*)")

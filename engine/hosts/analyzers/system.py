@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from engine.analyzers.confidence import STATE
-from engine.facts import Evidence, Finding, Remedy
-from engine.hosts.analyzers.making import found, listed
+from engine.analyzers.common.confidence import STATE
+from engine.core.types import Evidence, Finding, Remedy
+from engine.hosts.analyzers.common import found, listed
 from engine.hosts.bundle import Bundle
 from engine.hosts.probes import probes
 

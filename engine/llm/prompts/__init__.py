@@ -14,9 +14,9 @@ from importlib import resources
 from types import MappingProxyType
 from typing import Any, Literal, cast
 
-from engine.llm.fence import RULE, Fence
+from engine.llm.chat_model import Message
+from engine.llm.prompts.fence import RULE, Fence
 from engine.llm.prompts.shapes import SHAPES, flat_schema
-from engine.llm.provider import Message
 
 TASKS = ("classify", "plan", "next_check", "judge", "hypothesise", "diagnose", "logs", "code", "explain", "optimise")
 _PLACE = re.compile(r"\{\{(\w+)\}\}")

@@ -15,9 +15,9 @@ from fakes.rest import TOKEN, Rest, RestAgent, serving
 
 from engine.api.gate import host_name
 from engine.api.server import is_loopback, names_of
-from engine.config import ApiSettings
-from engine.events import AnswerFinished
-from engine.facts import Answer
+from engine.core.config import ApiSettings
+from engine.core.events import AnswerFinished
+from engine.core.types import Answer
 
 KEY = f"authorization: Bearer {TOKEN}\r\n"
 DONE = AnswerFinished(answer=Answer(tier="informational", text="all is well"))

@@ -10,9 +10,9 @@ import pytest
 from fakes.rest import TOKEN, Rest, serving
 from hypothesis import HealthCheck, given, settings
 
-from engine.agent import Agent
+from engine.agent.agent import Agent
 from engine.cluster.connect import Opening
-from engine.config import ClusterSettings, ModelSection, PolicySection, Settings
+from engine.core.config import ClusterSettings, ModelSection, PolicySection, Settings
 
 READ_ONLY = dataclasses.replace(
     Settings(), model=ModelSection(provider="none"), cluster=ClusterSettings(namespace="shop"), policy=PolicySection(mode="read-only")

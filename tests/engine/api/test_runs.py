@@ -15,14 +15,14 @@ import pytest
 from fakes.agent import Ask, Gate
 from fakes.rest import TOKEN, Rest, RestAgent, frames, serving
 
-from engine.agent import Agent
+from engine.agent.agent import Agent
+from engine.agent.json_documents import schema
 from engine.cluster.connect import Opening
-from engine.config import ApiSettings, ClusterSettings, ModelSection, PolicySection, Settings
-from engine.contract import schema
-from engine.events import AnswerFinished, ChoiceAnswered, CommandOutput, Notice, RunCancelled, TokensStreamed, to_json
-from engine.facts import Answer, ApprovalRequest, Choice, ChoiceRequest, Verdict
-from engine.run import FlowError, Run
-from engine.session import read
+from engine.core.config import ApiSettings, ClusterSettings, ModelSection, PolicySection, Settings
+from engine.core.events import AnswerFinished, ChoiceAnswered, CommandOutput, Notice, RunCancelled, TokensStreamed, to_json
+from engine.core.run import FlowError, Run
+from engine.core.types import Answer, ApprovalRequest, Choice, ChoiceRequest, Verdict
+from engine.session.transcript import read
 
 DONE = AnswerFinished(answer=Answer(tier="informational", text="all is well"))
 SCALE = "kubectl scale deployment cart-api --replicas=3 -n shop"

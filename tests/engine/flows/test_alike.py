@@ -11,13 +11,13 @@ import pytest
 from fakes.lab import Lab
 from fakes.manifests import NS, crash_loop, waiting
 
-from engine.agent import Agent
+from engine.agent.agent import Agent
 from engine.cluster.connect import Opening
-from engine.config import ClusterSettings, KubectlSettings, ModelSection, Settings
-from engine.events import AnswerFinished, ChoiceRequested, Event, Notice
-from engine.facts import Choice, Steering
-from engine.flows.alike import fitting
-from engine.run import Run
+from engine.core.config import ClusterSettings, KubectlSettings, ModelSection, Settings
+from engine.core.events import AnswerFinished, ChoiceRequested, Event, Notice
+from engine.core.run import Run
+from engine.core.types import Choice, Steering
+from engine.flows.partial_names import fitting
 
 SETTINGS = dataclasses.replace(
     Settings(),

@@ -8,12 +8,12 @@ from typing import Any
 from fakes.lab import Lab
 from fakes.manifests import crash_loop, namespace
 
-from engine.cancel import CancelToken
-from engine.config import Settings
-from engine.events import Event, Notice
-from engine.facts import Choice, ObjectRef
+from engine.core.cancel import CancelToken
+from engine.core.config import Settings
+from engine.core.events import Event, Notice
+from engine.core.types import Choice, ObjectRef
+from engine.flows.disambiguation import pick_one, which
 from engine.flows.tools import Tools
-from engine.flows.which import pick_one, which
 
 PLACES = ("team-a", "team-b", "team-c")
 APIS = [ObjectRef("Deployment", place, "api") for place in PLACES]

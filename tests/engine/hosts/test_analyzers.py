@@ -8,7 +8,7 @@ import re
 import pytest
 from fakes.hosts import CHRONY, HEALTHY, ZONES, absent, bundle, services, unit
 
-from engine.facts import Finding
+from engine.core.types import Finding
 from engine.hosts.bundle import Reply
 from engine.hosts.check import check_host
 from engine.hosts.probes import probes
@@ -505,7 +505,7 @@ def test_every_code_has_a_runbook_and_what_explains_it_exists() -> None:
     import ast
     from pathlib import Path
 
-    from engine.flows.node_host import LEADS
+    from engine.flows.host_from_node import LEADS
     from engine.hosts.analyzers.journal import patterns
     from engine.hosts.check import EXPLAINS
     from index.markdown import parse

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from engine.agent import Agent
+from engine.agent.agent import Agent
 from engine.cluster.connect import Opening
-from engine.commands.audit import verify
-from engine.config import HostSettings, ModelSection, Settings
-from engine.events import (
+from engine.commands.records.audit import verify
+from engine.core.config import HostSettings, ModelSection, Settings
+from engine.core.events import (
     AnswerFinished,
     Event,
     EvidenceAdded,
@@ -23,8 +23,8 @@ from engine.events import (
     StepFinished,
     StepStarted,
 )
-from engine.facts import Answer
-from engine.run import Run
+from engine.core.run import Run
+from engine.core.types import Answer
 
 
 def agent_with(hosts: HostSettings, opening: Opening | None = None) -> Agent:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from engine.cluster.objects import Obj
-from engine.config import HostSettings
-from engine.hosts.names import Host, HostRefused, allowed, check_target, node_hosts
+from engine.core.config import HostSettings
+from engine.hosts.targets import Host, HostRefused, allowed, check_target, node_hosts
 
 NODES = [
     Obj(

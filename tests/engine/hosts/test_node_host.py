@@ -14,17 +14,17 @@ from fakes.hosts import HEALTHY, bundle, services, unit
 from fakes.manifests import NOW, Raw, ago, deployment, node, pod, replicaset, view
 from fakes.recordings import files_of, write_folder
 
-from engine.agent import Agent
-from engine.analyzers.diagnosis import Diagnosis, diagnose
-from engine.cluster.apiserver import ApiServer
+from engine.agent.agent import Agent
+from engine.analyzers.diagnosis.rank import Diagnosis, diagnose
 from engine.cluster.connect import Opening
-from engine.cluster.snapshot import open_recording
-from engine.config import ClusterSettings, HostSettings, ModelSection, Settings
-from engine.events import AnswerFinished, FindingsFound, Notice, StepFinished, StepStarted
-from engine.facts import Answer
-from engine.flows.node_host import explained, leads_to
+from engine.cluster.recordings.recorded_cluster import open_recording
+from engine.core.config import ClusterSettings, HostSettings, ModelSection, Settings
+from engine.core.events import AnswerFinished, FindingsFound, Notice, StepFinished, StepStarted
+from engine.core.types import Answer
+from engine.flows.host_from_node import explained, leads_to
 from engine.hosts.bundle import Bundle, Reply
 from engine.hosts.check import check_host
+from engine.simulator.apiserver import ApiServer
 
 FULL = "/dev/mapper/rhel-containers xfs 104806400 101662208 3144192 97% /var/lib/containerd"
 
@@ -190,7 +190,7 @@ def test_what_is_not_allowed_is_not_done_and_the_answer_says_how_to_allow_it(kub
 def test_a_nodes_host_is_looked_at_over_ssh_and_its_full_disk_is_the_root_cause(
     kubeconfig: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from engine.flows import hosts as flow
+    from engine.flows import host_check as flow
     from engine.hosts.collect import Collector
 
     tools = tmp_path / "tools"

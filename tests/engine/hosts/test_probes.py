@@ -7,16 +7,16 @@ import time
 
 import pytest
 
-from engine.cancel import CancelToken
-from engine.commands.policy import Policy
-from engine.config import HostSettings
+from engine.commands.policy.policy import Policy
+from engine.core.cancel import CancelToken
+from engine.core.config import HostSettings
+from engine.core.redaction.redactor import Redactor
 from engine.hosts.bundle import Reply
 from engine.hosts.collect import Collector
-from engine.hosts.names import Host
 from engine.hosts.probes import NotReadOnly, Probe, judged, probes
 from engine.hosts.script import ReplyReader, script
 from engine.hosts.ssh import problem
-from engine.redact import Redactor
+from engine.hosts.targets import Host
 
 
 @pytest.mark.parametrize("probe", probes(), ids=lambda probe: probe.key)

@@ -15,13 +15,13 @@ from pathlib import Path
 import pytest
 from fakes import sshd
 
-from engine.cancel import Cancelled, CancelToken
-from engine.config import HostSettings
+from engine.core.cancel import Cancelled, CancelToken
+from engine.core.config import HostSettings
+from engine.core.redaction.redactor import Redactor
 from engine.hosts.bundle import Bundle
 from engine.hosts.collect import Collector
-from engine.hosts.names import Host
 from engine.hosts.probes import Probe, probes
-from engine.redact import Redactor
+from engine.hosts.targets import Host
 
 pytestmark = pytest.mark.skipif(bool(sshd.MISSING), reason=sshd.MISSING)
 

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.facts import Evidence
+from engine.core.types import Evidence
 from engine.llm.budget import Budget, BudgetSpent, Estimator, estimate
-from engine.llm.cutting import cut, fit_evidence, fit_passages, fold, share
-from engine.llm.provider import Final, Message
+from engine.llm.chat_model import Final, Message
+from engine.llm.prompts.truncation import cut, fit_evidence, fit_passages, fold, share
 from index.passage import Passage
 
 

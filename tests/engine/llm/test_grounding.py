@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from engine.facts import Evidence, ObjectRef
-from engine.llm.grounding import MARK, STRUCK, Flag, ground
+from engine.core.types import Evidence, ObjectRef
+from engine.llm.checks.grounding import MARK, STRUCK, Flag, ground
 
 EVIDENCE = (
     Evidence("log of Pod/checkout-api-7d9f4-x2x", 'KeyError: "STRIPE_API_KEY"\n  exiting with code 1', "E1"),

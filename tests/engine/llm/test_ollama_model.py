@@ -10,9 +10,8 @@ import pytest
 from fakes.ollama_server import OllamaServer
 from fakes.scripted import Break, Counts, Cut, Endless, Fail, Raw, Say, Wait
 
-from engine.cancel import Cancelled, CancelToken
-from engine.llm.ollama import OllamaModel, PullProgress
-from engine.llm.provider import (
+from engine.core.cancel import Cancelled, CancelToken
+from engine.llm.chat_model import (
     CapabilityMissing,
     ContextTooLong,
     Delta,
@@ -25,6 +24,7 @@ from engine.llm.provider import (
     ModelStalled,
     StreamBroken,
 )
+from engine.llm.servers.ollama import OllamaModel, PullProgress
 from engine.llm.settings import ModelSettings
 
 ASK = [Message("system", "You are brief."), Message("user", "why is checkout-api restarting?")]
@@ -316,7 +316,7 @@ def test_health_says_in_one_look_what_is_wrong_and_what_mends_it(connect):
 
 
 def test_health_gives_up_on_a_server_that_does_not_answer(connect, monkeypatch):
-    monkeypatch.setattr("engine.llm.served.HEALTH_SECONDS", 0.05)
+    monkeypatch.setattr("engine.llm.servers.base.HEALTH_SECONDS", 0.05)
     with OllamaServer(tags=Wait()) as server:
         health = connect(server).health()
     assert not health.ok

@@ -11,10 +11,9 @@ import pytest
 from fakes.openai_server import OpenAIServer
 from fakes.scripted import Break, Counts, Cut, Endless, Fail, Raw, Say, Wait
 
-from engine.cancel import Cancelled, CancelToken
+from engine.core.cancel import Cancelled, CancelToken
 from engine.llm import open_model
-from engine.llm.openai import OpenAIModel
-from engine.llm.provider import (
+from engine.llm.chat_model import (
     CapabilityMissing,
     ContextTooLong,
     Delta,
@@ -27,6 +26,7 @@ from engine.llm.provider import (
     ModelStalled,
     StreamBroken,
 )
+from engine.llm.servers.openai import OpenAIModel
 from engine.llm.settings import ModelSettings
 
 ASK = [Message("system", "You are brief."), Message("user", "why is checkout-api restarting?")]

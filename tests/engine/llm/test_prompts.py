@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.llm.budget import estimate
-from engine.llm.fence import RULE, Fence
-from engine.llm.guard import LoopGuard, bad_start, unfit
+from engine.llm.checks.output_guard import LoopGuard, bad_start, unfit
 from engine.llm.prompts import TASKS, prompt, schema, template
+from engine.llm.prompts.fence import RULE, Fence
 from engine.llm.prompts.shapes import SHAPES, flat_schema
 from engine.llm.structured import read
 

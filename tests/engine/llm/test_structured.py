@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.llm.budget import Budget, BudgetSpent
-from engine.llm.ollama import OllamaModel
+from engine.llm.chat_model import Message, ModelBusy, ModelError, StreamBroken
 from engine.llm.prompts.shapes import Classified, Pick, ReadPlan, flat_schema
-from engine.llm.provider import Message, ModelBusy, ModelError, StreamBroken
+from engine.llm.servers.ollama import OllamaModel
 from engine.llm.settings import ModelSettings
 from engine.llm.structured import decide, first_object, read
 

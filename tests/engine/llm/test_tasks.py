@@ -11,13 +11,13 @@ import pytest
 from fakes.ollama_server import OllamaServer
 from fakes.scripted import Counts, Cut, Endless, Fail, Recorded, Say, Wait
 
-from engine.cancel import Cancelled, CancelToken
-from engine.facts import Evidence
-from engine.llm.asking import OutOfTime, Unusable
+from engine.core.cancel import Cancelled, CancelToken
+from engine.core.types import Evidence
 from engine.llm.budget import Budget, BudgetSpent
-from engine.llm.ollama import OllamaModel
+from engine.llm.chat_model import ModelDown, ModelError, ModelStalled, StreamBroken
 from engine.llm.prompts.shapes import ReadPlan
-from engine.llm.provider import ModelDown, ModelError, ModelStalled, StreamBroken
+from engine.llm.request import OutOfTime, Unusable
+from engine.llm.servers.ollama import OllamaModel
 from engine.llm.settings import ModelSettings
 from engine.llm.tasks import (
     FINISH,
@@ -200,7 +200,7 @@ class ByHand:
 
 
 def test_at_the_end_of_a_questions_time_whole_sentences_stand_and_it_is_said(connect, monkeypatch):
-    monkeypatch.setattr("engine.llm.asking.threading.Timer", ByHand)
+    monkeypatch.setattr("engine.llm.request.threading.Timer", ByHand)
     monkeypatch.setattr(ByHand, "started", [])
     problems: list[ModelError] = []
     with OllamaServer([Say(GOOD), Wait()]) as server:
@@ -223,7 +223,7 @@ def test_at_the_end_of_a_questions_time_whole_sentences_stand_and_it_is_said(con
 
 @pytest.mark.parametrize("said", ["Root cause: Deployment/checkout-api in", "Bananas are yellow. The moon is made of cheese. It is so. "])
 def test_what_is_no_sentence_or_beside_the_point_does_not_stand_when_time_is_up(connect, monkeypatch, said):
-    monkeypatch.setattr("engine.llm.asking.threading.Timer", ByHand)
+    monkeypatch.setattr("engine.llm.request.threading.Timer", ByHand)
     monkeypatch.setattr(ByHand, "started", [])
     problems: list[ModelError] = []
     with OllamaServer([Say(said * 2), Wait()]) as server:

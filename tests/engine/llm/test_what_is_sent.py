@@ -11,12 +11,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.cancel import CancelToken
-from engine.facts import Evidence
+from engine.core.cancel import CancelToken
+from engine.core.redaction.redactor import Redactor
+from engine.core.types import Evidence
 from engine.llm.budget import Budget, Estimator
-from engine.llm.discreet import Discreet
-from engine.llm.fence import Fence
-from engine.llm.provider import ChatModel, Chunk, Final, Message, ModelHealth, ModelInfo
+from engine.llm.chat_model import ChatModel, Chunk, Final, Message, ModelHealth, ModelInfo
+from engine.llm.checks.redacting_model import Discreet
+from engine.llm.prompts.fence import Fence
 from engine.llm.tasks import (
     Catalogue,
     classify,
@@ -30,7 +31,6 @@ from engine.llm.tasks import (
     word_answer,
     write_code,
 )
-from engine.redact import Redactor
 from index.passage import Passage
 
 FOLDER = Path(__file__).parents[2] / "data" / "safety"

@@ -7,8 +7,8 @@ import threading
 
 import pytest
 
-from engine.cancel import Cancelled, CancelToken
-from engine.llm.worker import Worker
+from engine.core.cancel import Cancelled, CancelToken
+from engine.llm.servers.event_loop import Worker
 
 
 @pytest.fixture

@@ -1,0 +1,1 @@
+"""The facade of the engine: what screens, scripts and the REST API call."""

@@ -1,0 +1,1 @@
+"""Rows, details and findings that a screen shows, kept current."""

@@ -1,0 +1,290 @@
+"""`ClusterBrowser`: the rows, details and names that the screen shows of a cluster; every method may block."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from engine.agent.browsing.live_view import Lookout
+from engine.analyzers.common.view import RESOURCE_OF_KIND, ClusterView
+from engine.cluster.connect import Connection, Opening, contexts
+from engine.cluster.live.freshness import Watching, trouble_of
+from engine.cluster.live.permissions import Access, Reviewer
+from engine.cluster.live.permissions import access as reviewed
+from engine.cluster.rows.build import (
+    WORKLOAD_RESOURCES,
+    EventRow,
+    NamespaceRow,
+    NodeRow,
+    WorkloadRow,
+    event_rows,
+    namespace_rows,
+    node_rows,
+    workload_rows,
+)
+from engine.cluster.source import ClusterError, ClusterSource, ContextInfo, Forbidden, NotFound, NotRecorded, RawObjects, Usage
+from engine.cluster.usage import by_node, by_pod
+from engine.core.redaction.events import clean
+from engine.core.types import Finding, ObjectRef
+
+
+@dataclass(frozen=True, slots=True)
+class Lister:
+    """Lists of one source that pass over kinds that may not be read, and remember which."""
+
+    connection: Connection
+
+    def rows(self, resource: str, namespace: str | None) -> RawObjects:
+        """The objects, or nothing where the kind may not be listed, does not exist or was not recorded."""
+        try:
+            return self.connection.source.list(resource, namespace)
+        except (Forbidden, NotFound, NotRecorded):
+            return []
+
+    def overview(self) -> RawObjects:
+        """All pods, of a live cluster as the rows of its table; nothing where they may not be listed."""
+        from engine.cluster.live.cluster import LiveCluster
+
+        source = self.connection.source
+        if not isinstance(source, LiveCluster):
+            return self.rows("pods", None)
+        try:
+            return source.snapshot("pods", form="table").objects
+        except (Forbidden, NotFound):
+            return []
+
+    def usage(self, what: Literal["pods", "nodes"], namespace: str) -> Sequence[Usage]:
+        """What the metrics server said; nothing where there was none."""
+        try:
+            return self.connection.source.top(what, namespace or None)
+        except (Forbidden, NotFound, NotRecorded):
+            return []
+
+
+class ClusterBrowser:
+    """What can be looked at without asking a question. `opened()` gives the open connection or raises ClusterError."""
+
+    def __init__(
+        self,
+        opened: Callable[[], Connection],
+        opening: Opening,
+        kubeconfig: str,
+        redact: Callable[[str], str],
+        on_change: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._opened = opened
+        self._opening = opening
+        self._kubeconfig = kubeconfig
+        self._redact = redact
+        self._on_change = on_change
+        self._lock = threading.Lock()
+        self._findings: dict[tuple[int, str], list[Finding]] = {}
+        self._lookout: tuple[Connection, Lookout] | None = None
+        self._place = ""
+        self.revision = 0
+
+    def namespaces(self, known: Sequence[str] = ()) -> list[NamespaceRow]:
+        """All namespaces with their pods and how many of those fail.
+
+        Where they may not be listed: those of the pods that may be, else the context's own and the `known` ones, without counts.
+        """
+        connection = self._opened()
+        source, lister = connection.source, Lister(connection)
+        try:
+            listed = source.list("namespaces")
+        except (Forbidden, NotFound, NotRecorded):
+            listed = []
+        pods = lister.overview()
+        if not listed and not pods and source.kind == "live":
+            names = dict.fromkeys(name for name in (self._place, source.context.namespace, *known) if name)
+            return [NamespaceRow(name, "", 0, 0, 0.0) for name in names or ("default",)]
+        limited = (getattr(source, "limited", None) or {}).get("pods")
+        return namespace_rows(listed, pods, now=source.now(), known=limited)
+
+    def contexts(self) -> list[ContextInfo]:
+        """The contexts that can be switched to."""
+        return contexts(self._opening, self._kubeconfig)
+
+    def workloads(self, namespace: str) -> list[WorkloadRow]:
+        """Workloads with their pods folded under them, trouble first; "" = all namespaces.
+
+        Raises NotRecorded for a namespace that a recording leaves out.
+        """
+        connection = self._opened()
+        self._place = namespace
+        if lookout := self._look(connection):
+            return lookout.workloads(namespace)
+        lister = Lister(connection)
+        _known(connection, namespace)
+        objects = {resource: lister.rows(resource, namespace or None) for resource in WORKLOAD_RESOURCES}
+        return workload_rows(objects, now=connection.source.now(), usage=by_pod(lister.usage("pods", namespace)))
+
+    def nodes(self) -> list[NodeRow]:
+        """All nodes, trouble first."""
+        connection = self._opened()
+        if (lookout := self._look(connection)) and (rows := lookout.nodes()) is not None:
+            return rows
+        lister = Lister(connection)
+        return node_rows(lister.rows("nodes", None), now=connection.source.now(), usage=by_node(lister.usage("nodes", "")))
+
+    def events(self, namespace: str) -> list[EventRow]:
+        """Events, newest first, redacted."""
+        connection = self._opened()
+        if lookout := self._look(connection):
+            rows = lookout.events(namespace)
+        else:
+            rows = event_rows(Lister(connection).rows("events", namespace or None), now=connection.source.now())
+        return [clean(row, self._redact) for row in rows]
+
+    def watching(self) -> list[Watching]:
+        """How current each watched kind is; empty for a recording, which does not change by itself. Never blocks."""
+        held = self._lookout
+        return held[1].watching if held is not None else []
+
+    @property
+    def trouble(self) -> str:
+        """What keeps the rows from being current, in one sentence; "" when nothing does. Never blocks."""
+        return trouble_of(self.watching())
+
+    def _look(self, connection: Connection) -> Lookout | None:
+        """What keeps a live cluster's rows current; None for a recording."""
+        from engine.cluster.live.cluster import LiveCluster
+
+        if not isinstance(connection.source, LiveCluster):
+            return None
+        with self._lock:
+            held = self._lookout
+            if held is not None and held[0] is connection:
+                return held[1]
+            lookout = Lookout(connection.source, self._on_change)
+            self._lookout = (connection, lookout)
+        if held is not None:
+            held[1].close()
+        return lookout
+
+    def leave(self) -> None:
+        """Stop watching: the cluster is left."""
+        with self._lock:
+            held, self._lookout = self._lookout, None
+        if held is not None:
+            held[1].close()
+
+    def findings(self, namespace: str) -> list[Finding]:
+        """What the analyzers say of a namespace, most important first, redacted; kept until the cluster changes.
+
+        Raises NotRecorded for a namespace that a recording leaves out.
+        """
+        from engine.analyzers.registry import check
+
+        key = (self.revision, namespace)
+        with self._lock:
+            if key in self._findings:
+                return self._findings[key]
+        connection = self._opened()
+        _known(connection, namespace)
+        if lookout := self._look(connection):
+            every: Sequence[Finding] = lookout.findings(namespace)
+        else:
+            every = check(ClusterView.of(connection.source, namespace or None)).findings
+        near = [finding for finding in every if not namespace or finding.object.namespace in ("", namespace)]
+        found = [clean(finding, self._redact) for finding in near]
+        with self._lock:
+            if len(self._findings) > 32:
+                self._findings.clear()
+            self._findings[key] = found
+        return found
+
+    def describe(self, ref: ObjectRef) -> str:
+        """An object in full, with its events, redacted; the screen's details page."""
+        from engine.agent.browsing.describe import describe
+
+        return self._redact(describe(self._opened().source, ref))
+
+    def yaml(self, ref: ObjectRef) -> str:
+        """An object as YAML, redacted; Secrets without their values."""
+        from engine.agent.browsing.describe import as_yaml
+
+        resource = RESOURCE_OF_KIND.get(ref.kind, ref.kind.lower() + "s")
+        return self._redact(as_yaml(self._opened().source.get(resource, ref.namespace, ref.name)))
+
+    def logs(self, ref: ObjectRef, previous: bool = False) -> str:
+        """The newest log lines of a pod's containers, redacted; `previous`: of those that ran before."""
+        from engine.agent.browsing.describe import logs
+
+        return self._redact(logs(self._opened().source, ref, previous=previous))
+
+    def events_about(self, ref: ObjectRef) -> str:
+        """The events about an object and what it owns, redacted."""
+        from engine.agent.browsing.describe import events
+
+        return self._redact(events(self._opened().source, ref))
+
+    def names(self, prefix: str, namespace: str = "", limit: int = 30) -> list[str]:
+        """Names for completion, as `kind/name`, that begin with or contain the prefix."""
+        connection = self._opened()
+        lister, lookout = Lister(connection), self._look(connection)
+        words = {
+            "pods": "pod",
+            "deployments.apps": "deployment",
+            "statefulsets.apps": "statefulset",
+            "services": "service",
+            "nodes": "node",
+        }
+        wanted = prefix.lower()
+        found: list[str] = []
+        for resource, word in words.items():
+            held = lookout.names(resource, self._place) if lookout is not None else None
+            for raw in lister.rows(resource, namespace or None) if held is None else held:
+                name = f"{word}/{raw.get('metadata', {}).get('name', '')}"
+                if wanted in name:
+                    found.append(name)
+        return sorted(set(found), key=lambda name: (not name.startswith(wanted), not name.split("/")[1].startswith(wanted), name))[:limit]
+
+    def access(self, namespace: str) -> Access:
+        """What of the resources that analyzers read may be read in the current identity; `namespace` is where to ask once more."""
+        from engine.analyzers.registry import needs
+
+        source = self._opened().source
+        wanted = needs()
+        if isinstance(source, Reviewer):
+            known = {kind.name for kind in source.resources()}
+            try:
+                return reviewed(source, [name for name in wanted if name in known], namespace)
+            except (Forbidden, NotFound):
+                pass  # a server that does not answer such questions is read from instead
+        return Access(tuple(name for name in wanted if not _readable(source, name)), (), unlimited=False, logs=True)
+
+    def changed(self) -> int:
+        """Note that the cluster was changed from here; the new revision."""
+        held = self._lookout
+        if held is not None:
+            held[1].refresh()
+        return self.moved()
+
+    def moved(self) -> int:
+        """Note that rows or findings have become others; the new revision."""
+        with self._lock:
+            self.revision += 1
+            self._findings.clear()
+            return self.revision
+
+
+def _readable(source: ClusterSource, resource: str) -> bool:
+    from engine.cluster.live.cluster import LiveCluster
+
+    try:
+        source.count(resource) if isinstance(source, LiveCluster) else source.list(resource)
+    except Forbidden:
+        return False
+    except ClusterError:
+        return True
+    return True
+
+
+def _known(connection: Connection, namespace: str) -> None:
+    """Raise NotRecorded, in the recording's words, for a namespace whose pods it leaves out."""
+    limited = (getattr(connection.source, "limited", None) or {}).get("pods")
+    if namespace and limited is not None and namespace not in limited:
+        connection.source.list("pods", namespace)

@@ -1,0 +1,88 @@
+"""One object in full, for the screen's details page: its fields as YAML, its logs and its events."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from engine.analyzers.common.view import RESOURCE_OF_KIND, ClusterView, event_time
+from engine.cluster.objects import Obj
+from engine.cluster.source import ClusterError, ClusterSource, RawObject
+from engine.core.types import ObjectRef
+
+LINES = 200
+"""Log lines of each container."""
+_NOISE = ("managedFields", "selfLink", "generateName")
+
+
+def as_yaml(raw: RawObject) -> str:
+    """An object as YAML in the API's own order, without fields that only machines read."""
+    import yaml
+
+    body: dict[str, Any] = {key: raw[key] for key in ("apiVersion", "kind") if key in raw}
+    body["metadata"] = {key: value for key, value in (raw.get("metadata") or {}).items() if key not in _NOISE}
+    body.update({key: value for key, value in raw.items() if key not in body})
+    return yaml.safe_dump(body, sort_keys=False, allow_unicode=True, width=120)
+
+
+def logs(source: ClusterSource, ref: ObjectRef, *, previous: bool = False, tail: int = LINES) -> str:
+    """The newest log lines of each of a pod's containers, with the time of day. Raises ClusterError when the pod cannot be read."""
+    obj = Obj(source.get("pods", ref.namespace, ref.name))
+    blocks: list[str] = []
+    for container in [*obj.maps("spec", "initContainers"), *obj.maps("spec", "containers")]:
+        name = str(container.get("name") or "")
+        try:
+            lines = [_timed(line) for line in source.logs(ref.namespace, ref.name, name, previous=previous, tail=tail)]
+        except ClusterError as error:
+            lines = [str(error)]
+        blocks.append("\n".join([f"── container {name} ──", *(lines or ["no line was written"])]))
+    return "\n\n".join(blocks)
+
+
+def events(source: ClusterSource, ref: ObjectRef) -> str:
+    """The events about an object and what it owns, oldest first, one a line. Raises ClusterError when they cannot be read."""
+    resource = RESOURCE_OF_KIND.get(ref.kind, ref.kind.lower() + "s")
+    obj = Obj(source.get(resource, ref.namespace, ref.name))
+    view = ClusterView.of(source, ref.namespace or None)
+    about = [obj]
+    for below in ("jobs.batch", "replicasets.apps", "pods") if ref.kind not in ("Pod", "Node") else ():
+        about += [owned for held in list(about) for owned in view.owned_by(below, held)]
+    found = sorted((event for held in about for event in view.events_of(held)), key=lambda event: str(event_time(event) or ""))
+    if not found:
+        return f"no events about {ref}: nothing happened to it lately (a cluster keeps them for about an hour)"
+    return "\n".join(_event(event, view) for event in found)
+
+
+def _event(event: Obj, view: ClusterView) -> str:
+    when = event_time(event)
+    since = age((view.now - when).total_seconds()) if when else "?"
+    about = f"{event.text('involvedObject', 'kind')}/{event.text('involvedObject', 'name')}"
+    return f"{since:>5}  {event.text('type'):8} {event.text('reason'):20} {about}  {event.text('message').strip()}"
+
+
+def _timed(line: str) -> str:
+    """A log line with the time of day in place of its full timestamp."""
+    stamp, _, text = line.partition(" ")
+    return f"{stamp[11:19]} {text}" if len(stamp) >= 20 and stamp[10:11] == "T" and stamp[13:14] == ":" else line
+
+
+def describe(source: ClusterSource, ref: ObjectRef) -> str:
+    """The object's YAML and the events about it, newest last. Raises ClusterError when it cannot be read."""
+    resource = RESOURCE_OF_KIND.get(ref.kind, ref.kind.lower() + "s")
+    obj = Obj(source.get(resource, ref.namespace, ref.name))
+    view = ClusterView.of(source, ref.namespace or None)
+    events = view.events_of(obj)
+    lines = [as_yaml(dict(obj.raw)).rstrip(), "", "Events:" if events else "Events: none"]
+    for event in events:
+        when = event_time(event)
+        since = age((view.now - when).total_seconds()) if when else "?"
+        lines.append(f"  {event.text('type'):8} {event.text('reason'):24} {since:>5}  {event.text('message').strip()}")
+    return "\n".join(lines)
+
+
+def age(seconds: float) -> str:
+    """Seconds as a person says them: `90s`, `8m`, `3d`."""
+    whole = max(0, int(seconds))
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "m")):
+        if whole >= size * 2:
+            return f"{whole // size}{unit}"
+    return f"{whole}s"

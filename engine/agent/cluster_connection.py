@@ -1,0 +1,114 @@
+"""`ClusterDoor`: the cluster that the session works on, opened on a thread of the engine's own; whether it is open yet, and why not."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Literal
+
+from engine.cluster.connect import Connection, Opening, connect
+from engine.cluster.source import ClusterError, Unreachable
+from engine.core.config import Settings
+from engine.core.run import FlowError, Run
+
+if TYPE_CHECKING:
+    from engine.cluster.live.prometheus import Prometheus
+
+
+class ClusterDoor:
+    """One cluster at a time; `open` begins on a thread of its own, and what was opened for a context left meanwhile is closed again."""
+
+    def __init__(self, settings: Settings, on_open: Callable[[Connection | None], None], clean: Callable[[str], str]) -> None:
+        self._settings = settings
+        self._on_open = on_open
+        self._clean = clean
+        self._lock = threading.Lock()
+        self._ready = threading.Event()
+        self._turn = 0
+        self.connection: Connection | None = None
+        self.version = ""
+        self.problem = ""
+
+    @property
+    def state(self) -> Literal["connecting", "ok", "unreachable"]:
+        """Whether the cluster answers."""
+        return "ok" if self.connection else ("unreachable" if self.problem else "connecting")
+
+    def open(self, opening: Opening, context: str) -> None:
+        """Let go of what is open and begin to open another cluster; returns at once."""
+        with self._lock:
+            self._turn += 1
+            turn = self._turn
+            old, self.connection = self.connection, None
+            self.version = self.problem = ""
+            self._ready.clear()
+        if old is not None:
+            old.close()
+        threading.Thread(target=self._work, args=(opening, context, turn), name="engine-cluster", daemon=True).start()
+
+    def _work(self, opening: Opening, context: str, turn: int) -> None:
+        connection, version, problem = None, "", ""
+        try:
+            connection = connect(
+                opening,
+                context=context,
+                kubeconfig=self._settings.cluster.kubeconfig,
+                timeout=self._settings.cluster.request_timeout_seconds,
+                prometheus=prometheus_of(self._settings),
+            )
+            version = connection.source.server_version()
+        except ClusterError as error:
+            problem = str(error)
+        except Exception as error:  # noqa: BLE001 — whatever a credential plugin or a broken file raises must be told, not kill the thread
+            problem = f"the cluster could not be opened: {type(error).__name__}: {error}"
+        with self._lock:
+            if turn == self._turn and not problem:
+                self.connection, self.version = connection, version
+            elif turn == self._turn:
+                self.problem = self._clean(problem)
+            mine = turn == self._turn
+        if connection is not None and (problem or not mine):
+            connection.close()
+        if mine:
+            self._on_open(self.connection)
+            self._ready.set()
+
+    def wait(self, seconds: float) -> bool:
+        """Wait until it is open or has failed."""
+        return self._ready.wait(seconds)
+
+    def for_run(self, run: Run) -> Connection:
+        """The open cluster, waiting for it under the Run's cancel token; raises FlowError when it cannot be reached."""
+        while not self._ready.wait(0.05):
+            run.token.check()
+        if self.connection is None:
+            raise FlowError("cluster", self.problem)
+        return self.connection
+
+    def for_browsing(self) -> Connection:
+        """The open cluster, waiting for it; raises Unreachable."""
+        if not self._ready.wait(self._settings.cluster.request_timeout_seconds + 5):
+            raise Unreachable("the cluster has not answered yet; wait a moment, or look at /health")
+        if self.connection is None:
+            raise Unreachable(self.problem or "no cluster is open")
+        return self.connection
+
+    def close(self) -> None:
+        """Close what is open, and whatever opens later."""
+        with self._lock:
+            self._turn += 1
+            old, self.connection = self.connection, None
+        if old is not None:
+            old.close()
+
+
+def prometheus_of(settings: Settings) -> Prometheus | None:
+    """The Prometheus of the settings; None where none is named."""
+    wanted = settings.prometheus
+    if not wanted.url:
+        return None
+    from engine.cluster.live.prometheus import Prometheus
+
+    token = os.environ.get(wanted.token_env, "") if wanted.token_env else ""
+    return Prometheus(wanted.url, token=token, verify=wanted.verify, timeout=wanted.timeout_seconds)

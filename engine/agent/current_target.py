@@ -1,0 +1,126 @@
+"""`Standing`: the place that the next Run is pinned to, what may be changed there, and the cluster that is opened for it."""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from engine.agent.cluster_connection import ClusterDoor
+from engine.agent.model_connection import ModelState
+from engine.cluster.connect import Connection, Opening, recording_title
+from engine.core.config import Settings
+from engine.core.target import Place, is_protected
+from engine.core.types import Mode
+
+MODES: dict[str, Mode] = {"ask": "asks before changes", "read-only": "read-only", "suggest-only": "suggest-only"}
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """Where the session stands, as the header shows it; taking one never blocks."""
+
+    context: str
+    namespace: str
+    mode: Mode
+    protected: bool
+    writable: bool
+    recording: bool
+    cluster_state: Literal["connecting", "ok", "unreachable"]
+    cluster_version: str
+    cluster_note: str
+    """Why the cluster cannot be reached; while it can, what keeps its rows from being current."""
+    model: str
+    model_state: ModelState
+    model_note: str
+    docs: int
+    run: str
+    model_host: str = ""
+    """The machine that the model is on; "" for this one."""
+    model_loading: bool = False
+
+
+class Standing:
+    """Where a session is. `moved` is called when the place has changed, `opened` once a cluster is open or has failed."""
+
+    def __init__(
+        self, settings: Settings, opening: Opening, clean: Callable[[str], str], moved: Callable[[], None], opened: Callable[[], None]
+    ) -> None:
+        self._settings = settings
+        self._opening = opening
+        self._moved = moved
+        self._opened = opened
+        self._lock = threading.Lock()
+        self.door = ClusterDoor(settings, self._cluster_opened, clean)
+        context = settings.cluster.context
+        if opening.recorded and not context:
+            context = recording_title(opening)
+        self.place = Place(
+            context=context,
+            namespace=settings.cluster.namespace,
+            mode=self._first_mode(context, opening.recorded),
+            recording=opening.recorded,
+        )
+
+    @property
+    def writable(self) -> bool:
+        """Whether the cluster takes changes at all: a recording that is not opened as writable does not."""
+        connection = self.door.connection
+        return connection.writable if connection else self._opening.demo or self._opening.writable
+
+    def open(self) -> None:
+        """Begin to open the cluster of the place; returns at once."""
+        place = self.place
+        self.door.open(self._opening if place.recording else Opening(), "" if place.recording else place.context)
+
+    def in_namespace(self, namespace: str) -> None:
+        """Work in another namespace; "" = all."""
+        self._become(namespace=namespace)
+
+    def in_context(self, context: str) -> None:
+        """Be in another context, whose cluster is not opened yet."""
+        stays = self._opening.recorded and context == recording_title(self._opening)
+        namespace = self._settings.cluster.namespace if stays else ""
+        with self._lock:
+            self.place = Place(context=context, namespace=namespace, mode=self._first_mode(context, stays), recording=stays)
+        self._moved()
+
+    def in_mode(self, mode: Mode) -> None:
+        """Change what may be changed; a read-only recording stays read-only."""
+        if mode == "asks before changes" and self.place.recording and not self.writable:
+            mode = "read-only"
+        self._become(mode=mode)
+
+    def _become(self, *, namespace: str | None = None, mode: Mode | None = None) -> None:
+        with self._lock:
+            place = self.place
+            self.place = dataclasses.replace(place, namespace=place.namespace if namespace is None else namespace, mode=mode or place.mode)
+        self._moved()
+
+    def _first_mode(self, context: str, recorded: bool) -> Mode:
+        policy = self._settings.policy
+        if recorded:
+            return MODES[policy.mode] if self._opening.demo or self._opening.writable else "read-only"
+        if is_protected(context, (*policy.protected_contexts, *policy.read_only_contexts)):
+            return "read-only"
+        return MODES[policy.mode]
+
+    def _cluster_opened(self, connection: Connection | None) -> None:
+        """Called on the opening thread: the place becomes what was really opened."""
+        if connection is not None:
+            with self._lock:
+                info, place = connection.source.context, self.place
+                name = place.context or info.name
+                self.place = dataclasses.replace(
+                    place,
+                    context=name,
+                    namespace=place.namespace or ("" if connection.recorded else info.namespace or "default"),
+                    server=info.server,
+                    user=info.user,
+                    mode=place.mode if place.context else self._first_mode(name, self._opening.recorded),
+                    protected=not connection.recorded and is_protected(name, self._settings.policy.protected_contexts),
+                )
+        self._moved()
+        self._opened()

@@ -1,0 +1,1 @@
+"""The view of a cluster, citations, confidence, and look-ups that several analyzers need."""

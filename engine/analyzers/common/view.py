@@ -1,0 +1,325 @@
+"""`ClusterView`: what analyzers see — each list fetched once, looked up by name and uid, and never with I/O of their own.
+
+A list that may not or cannot be read is empty and remembered in `unseen`, so that it becomes a finding and never a silent gap.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from engine.cluster.live.prometheus import Prometheus, Trends
+from engine.cluster.objects import Obj
+from engine.cluster.source import ClusterError, ClusterSource, Forbidden, NotFound, NotRecorded, Unreachable
+from engine.core.cancel import CancelToken
+from engine.core.types import ObjectRef
+
+Objects = list[Obj]
+Fetch = Callable[[str, str | None], Objects]
+"""(resource, namespace or None for all) -> objects; may raise ClusterError."""
+LogReader = Callable[[str, str, str, bool], list[str]]
+"""(namespace, pod, container, previous) -> lines with RFC 3339 timestamps; may raise ClusterError."""
+
+RESOURCE_OF_KIND = {
+    "Pod": "pods",
+    "Service": "services",
+    "Endpoints": "endpoints",
+    "EndpointSlice": "endpointslices.discovery.k8s.io",
+    "Event": "events",
+    "Node": "nodes",
+    "Namespace": "namespaces",
+    "ConfigMap": "configmaps",
+    "Secret": "secrets",
+    "ServiceAccount": "serviceaccounts",
+    "PersistentVolumeClaim": "persistentvolumeclaims",
+    "PersistentVolume": "persistentvolumes",
+    "ResourceQuota": "resourcequotas",
+    "LimitRange": "limitranges",
+    "ReplicationController": "replicationcontrollers",
+    "Deployment": "deployments.apps",
+    "ReplicaSet": "replicasets.apps",
+    "StatefulSet": "statefulsets.apps",
+    "DaemonSet": "daemonsets.apps",
+    "ControllerRevision": "controllerrevisions.apps",
+    "Job": "jobs.batch",
+    "CronJob": "cronjobs.batch",
+    "HorizontalPodAutoscaler": "horizontalpodautoscalers.autoscaling",
+    "PodDisruptionBudget": "poddisruptionbudgets.policy",
+    "Ingress": "ingresses.networking.k8s.io",
+    "IngressClass": "ingressclasses.networking.k8s.io",
+    "NetworkPolicy": "networkpolicies.networking.k8s.io",
+    "StorageClass": "storageclasses.storage.k8s.io",
+    "VolumeAttachment": "volumeattachments.storage.k8s.io",
+    "CSIDriver": "csidrivers.storage.k8s.io",
+    "CSINode": "csinodes.storage.k8s.io",
+    "Role": "roles.rbac.authorization.k8s.io",
+    "RoleBinding": "rolebindings.rbac.authorization.k8s.io",
+    "ClusterRole": "clusterroles.rbac.authorization.k8s.io",
+    "ClusterRoleBinding": "clusterrolebindings.rbac.authorization.k8s.io",
+    "PriorityClass": "priorityclasses.scheduling.k8s.io",
+    "RuntimeClass": "runtimeclasses.node.k8s.io",
+    "Lease": "leases.coordination.k8s.io",
+    "CertificateSigningRequest": "certificatesigningrequests.certificates.k8s.io",
+    "APIService": "apiservices.apiregistration.k8s.io",
+    "CustomResourceDefinition": "customresourcedefinitions.apiextensions.k8s.io",
+    "MutatingWebhookConfiguration": "mutatingwebhookconfigurations.admissionregistration.k8s.io",
+    "ValidatingWebhookConfiguration": "validatingwebhookconfigurations.admissionregistration.k8s.io",
+    "ValidatingAdmissionPolicy": "validatingadmissionpolicies.admissionregistration.k8s.io",
+    "ValidatingAdmissionPolicyBinding": "validatingadmissionpolicybindings.admissionregistration.k8s.io",
+}
+
+
+class ClusterView:
+    """Read-only lists, scoped to one namespace (cluster-scoped kinds always whole) or to all of them (`namespace=None`)."""
+
+    def __init__(
+        self, fetch: Fetch, *, now: datetime, namespace: str | None = None, logs: LogReader | None = None, server_version: str = ""
+    ) -> None:
+        self._fetch = fetch
+        self._read_logs = logs
+        self._lists: dict[tuple[str, str | None], Objects] = {}
+        self._by_name: dict[tuple[str, str | None], dict[tuple[str, str], Obj]] = {}
+        self._events: dict[str | None, dict[str, Objects]] = {}
+        self._owned: dict[tuple[str, str | None], dict[str, Objects]] = {}
+        self._logs: dict[tuple[str, str, str, bool], list[str]] = {}
+        self._spaces: dict[str, dict[str, Objects]] = {}
+        self._workloads: dict[int, tuple[Mapping[str, Any], ObjectRef]] = {}
+        self._trends: Trends | None = None
+        self.read_trends: Callable[[], Trends] | None = None
+        """Where trends come from; None where nobody measures."""
+        self.now = now
+        self.namespace = namespace
+        self.server_version = server_version
+        self.unseen: dict[str, str] = {}
+        """resource -> why it could not be read, in words."""
+        self.denied: set[str] = set()
+        """The unseen resources that the server refused for want of a permission."""
+        self.unrecorded: set[str] = set()
+        """The unseen resources that a recording lacks, in whole or in part."""
+        self.limited: Mapping[str, frozenset[str]] = {}
+        """Resources that a recording holds of these namespaces only: nothing is known of them in others."""
+        self._dark: set[tuple[str, str]] = set()
+        """Resource and namespace of looks beyond the view's own namespace that a recording has no answer to."""
+
+    @classmethod
+    def of(cls, source: ClusterSource, namespace: str | None = None, *, cancel: CancelToken | None = None) -> ClusterView:
+        """A view that reads a source when a list is first asked for; a cancel ends the read under way."""
+        catch_up = getattr(source, "catch_up", None)
+        if catch_up is not None:
+            catch_up()  # a recording does not get older while it is looked at
+        namespaced = {r.name: r.namespaced for r in source.resources()}
+
+        def fetch(resource: str, wanted: str | None) -> Objects:
+            return [Obj(raw) for raw in source.list(resource, wanted if namespaced.get(resource, True) else None, cancel=cancel)]
+
+        def logs(ns: str, pod: str, container: str, previous: bool) -> list[str]:
+            return source.logs(ns, pod, container, previous=previous, tail=2000, cancel=cancel)
+
+        view = cls(fetch, now=source.now(), namespace=namespace, logs=logs, server_version=source.server_version())
+        view.ask_trends(source)
+        # single objects of a recording are looked at, but what is not among them may well exist
+        partial = getattr(source, "partial", None) or {}
+        view.unseen.update(partial)
+        view.unrecorded.update(partial)
+        view.limited = getattr(source, "limited", None) or {}
+        return view
+
+    def ask_trends(self, source: ClusterSource) -> None:
+        """Let the trends come from the source's Prometheus, if it has one, when they are first asked for."""
+        prometheus: Prometheus | None = getattr(source, "prometheus", None)
+        if prometheus is not None:
+            self.read_trends = lambda: prometheus.trends(self.namespace)
+
+    @property
+    def trends(self) -> Trends | None:
+        """What was measured over time; None where nobody measures."""
+        if self._trends is None and self.read_trends is not None:
+            self._trends = self.read_trends()
+        return self._trends
+
+    @classmethod
+    def from_objects(
+        cls,
+        objects: Iterable[Mapping[str, Any]],
+        *,
+        now: datetime,
+        namespace: str | None = None,
+        logs: Mapping[tuple[str, str, str, bool], list[str]] | None = None,
+    ) -> ClusterView:
+        """A view over given raw objects, for tests and pasted manifests."""
+        by_resource: dict[str, Objects] = {}
+        for raw in objects:
+            obj = Obj(raw)
+            by_resource.setdefault(RESOURCE_OF_KIND.get(obj.kind, obj.kind.lower() + "s"), []).append(obj)
+
+        def fetch(resource: str, wanted: str | None) -> Objects:
+            return [o for o in by_resource.get(resource, []) if wanted is None or o.namespace in ("", wanted)]
+
+        kept = logs or {}
+        return cls(fetch, now=now, namespace=namespace, logs=lambda n, p, c, prev: kept.get((n, p, c, prev), []))
+
+    def all(self, resource: str) -> Objects:
+        """The objects of a resource within the view's scope."""
+        return self.within(resource, self.namespace)
+
+    def within(self, resource: str, namespace: str | None) -> Objects:
+        """The objects of a resource in a given namespace (None = all namespaces)."""
+        key = (resource, namespace)
+        if key not in self._lists:
+            if namespace is not None and (resource, None) in self._lists and namespace in self.limited.get(resource, (namespace,)):
+                spaces = self._spaces.get(resource) or self._by_namespace(resource)
+                found = [*spaces.get("", ()), *spaces.get(namespace, ())] if namespace else spaces.get("", [])
+            else:
+                try:
+                    found = self._fetch(resource, namespace)
+                except (Forbidden, NotFound, NotRecorded) as error:
+                    if isinstance(error, Forbidden) and namespace is None and self.namespace is not None:
+                        found = self.within(resource, self.namespace)  # a wider look than the scope: what is allowed must do
+                    elif isinstance(error, NotRecorded) and namespace not in (None, self.namespace) and resource in self.limited:
+                        self._dark.add((resource, namespace or ""))
+                        found = []
+                    else:
+                        self.unseen[resource] = str(error)
+                        if isinstance(error, Forbidden):
+                            self.denied.add(resource)
+                        if isinstance(error, NotRecorded):
+                            self.unrecorded.add(resource)
+                        found = []
+                except Unreachable:
+                    raise
+                except ClusterError as error:
+                    self.unseen[resource] = str(error)
+                    found = []
+            self._lists[key] = found
+        return self._lists[key]
+
+    def _by_namespace(self, resource: str) -> dict[str, Objects]:
+        """The whole list of a resource, sorted into namespaces once."""
+        spaces: dict[str, Objects] = {}
+        for obj in self._lists[(resource, None)]:
+            spaces.setdefault(obj.namespace, []).append(obj)
+        self._spaces[resource] = spaces
+        return spaces
+
+    def can_see(self, resource: str, namespace: str = "") -> bool:
+        """Whether all objects of a resource are known, in a namespace or else in the view's scope (asks for the list if nobody did yet)."""
+        where = namespace or self.namespace
+        self.within(resource, None if self.namespace is None else where)
+        if resource in self.unseen or (resource, where) in self._dark:
+            return False
+        held = self.limited.get(resource)
+        return held is None or where in held
+
+    def half_seen(self, resource: str) -> frozenset[str]:
+        """The namespaces that a resource is known in where the view reaches further; empty where it is known throughout or nowhere."""
+        held = self.limited.get(resource)
+        return frozenset() if held is None or resource in self.unseen or self.namespace in held else held
+
+    def find(self, resource: str, namespace: str, name: str) -> Obj | None:
+        """One object by name, from the lists; None when it is not there (check `can_see` before calling it missing)."""
+        scope = self.namespace if self.namespace == namespace or not namespace else (None if self.namespace is None else namespace)
+        key = (resource, scope)
+        if key not in self._by_name:
+            self._by_name[key] = {(o.namespace, o.name): o for o in self.within(resource, scope)}
+        return self._by_name[key].get((namespace, name))
+
+    def find_ref(self, ref: ObjectRef) -> Obj | None:
+        """One object by reference."""
+        resource = RESOURCE_OF_KIND.get(ref.kind)
+        return self.find(resource, ref.namespace, ref.name) if resource else None
+
+    def owned_by(self, resource: str, owner: Obj) -> Objects:
+        """The objects of a resource whose controller is this owner (by uid where both have one, else by kind and name)."""
+        scope = None if self.namespace is None else owner.namespace
+        key = (resource, scope)
+        if key not in self._owned:
+            index: dict[str, Objects] = {}
+            for obj in self.within(resource, scope):
+                for reference in obj.maps("metadata", "ownerReferences"):
+                    for name in (reference.get("uid"), f"{obj.namespace}/{reference.get('kind')}/{reference.get('name')}"):
+                        if isinstance(name, str) and name:
+                            index.setdefault(name, []).append(obj)
+            self._owned[key] = index
+        index = self._owned[key]
+        named = [*index.get(owner.uid, []), *index.get(f"{owner.namespace}/{owner.kind}/{owner.name}", [])]
+        return [o for o in {id(o): o for o in named}.values() if _owned(o, owner)]
+
+    def workload_of(self, obj: Obj) -> ObjectRef:
+        """The object at the top of the owner chain (a Deployment for its pod); the object itself where nobody owns it."""
+        known = self._workloads.get(id(obj.raw))
+        if known is not None:
+            return known[1]
+        seen = 0
+        current, ref = obj, obj.ref
+        while seen < 6 and current.controller is not None:
+            ref = current.controller
+            owner = self.find_ref(ref)
+            if owner is None:
+                break
+            current, ref, seen = owner, owner.ref, seen + 1
+        self._workloads[id(obj.raw)] = (obj.raw, ref)  # with the object, so that its id stays its own
+        return ref
+
+    def events_of(self, obj: Obj) -> Objects:
+        """The events about this very object (by uid; by kind and name where an event has no uid), oldest first."""
+        scope = obj.namespace if self.namespace is not None and obj.namespace else self.namespace
+        if scope not in self._events:
+            index: dict[str, Objects] = {}
+            for event in self.within("events", scope):
+                about = event.map("involvedObject")
+                for key in (str(about.get("uid") or ""), f"{about.get('kind')}/{about.get('namespace') or ''}/{about.get('name')}"):
+                    if key:
+                        index.setdefault(key, []).append(event)
+            self._events[scope] = index
+        index = self._events[scope]
+        named = index.get(f"{obj.kind}/{obj.namespace}/{obj.name}", [])
+        found = [e for e in named if not e.text("involvedObject", "uid") or not obj.uid or e.text("involvedObject", "uid") == obj.uid]
+        if obj.kind == "Node":
+            found = named  # the kubelet writes the node's name where the uid belongs
+        return sorted(found, key=lambda e: str(event_time(e) or ""))
+
+    def logs(self, namespace: str, pod: str, container: str, *, previous: bool = False) -> list[str]:
+        """A container's last log lines with timestamps; empty where there are none or they cannot be read."""
+        key = (namespace, pod, container, previous)
+        if key not in self._logs:
+            lines: list[str] = []
+            if self._read_logs is not None:
+                try:
+                    lines = self._read_logs(namespace, pod, container, previous)
+                except Unreachable:
+                    raise
+                except ClusterError:
+                    lines = []
+            self._logs[key] = lines
+        return self._logs[key]
+
+    @property
+    def scanned(self) -> dict[str, int]:
+        """How many objects of each resource were looked at."""
+        counts: dict[str, int] = {}
+        for (resource, _), found in self._lists.items():
+            counts[resource] = max(counts.get(resource, 0), len(found))
+        return counts
+
+
+def event_time(event: Obj) -> datetime | None:
+    """When an event last happened; scheduler events carry only `eventTime` and `series` (Kubernetes 1.36)."""
+    return (
+        event.time("series", "lastObservedTime")
+        or event.time("lastTimestamp")
+        or event.time("eventTime")
+        or event.time("firstTimestamp")
+        or event.created
+    )
+
+
+def _owned(obj: Obj, owner: Obj) -> bool:
+    for reference in obj.maps("metadata", "ownerReferences"):
+        uid = reference.get("uid")
+        if uid and owner.uid:
+            if uid == owner.uid:
+                return True
+        elif reference.get("kind") == owner.kind and reference.get("name") == owner.name:
+            return True
+    return False

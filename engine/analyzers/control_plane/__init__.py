@@ -1,0 +1,1 @@
+"""Admission, RBAC, webhooks, API extensions, namespaces, certificates."""

@@ -1,0 +1,1 @@
+"""Which finding explains which, and which one explains the question."""

@@ -1,0 +1,1 @@
+"""Log lines: parsing, patterns, and the object behind a message."""

@@ -1,0 +1,1 @@
+"""Services, ingress, network policies, DNS."""

@@ -1,0 +1,1 @@
+"""Nodes, scheduling, measured trends."""

@@ -1,0 +1,1 @@
+"""Pods, containers and their controllers."""

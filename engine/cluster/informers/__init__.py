@@ -1,1 +1,0 @@
-"""Lists kept current by watches: one informer a kind and scope, shared by whoever needs it and stopped when nobody does."""

@@ -1,0 +1,1 @@
+"""A running cluster over HTTP: client, credentials, informers, permissions, Prometheus."""

@@ -1,0 +1,343 @@
+"""`LiveCluster`: a running cluster through a kubeconfig context, as raw JSON in pages. Secrets come as metadata only."""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import quote
+
+from engine.cluster.discovery import from_aggregated, from_resource_list, preferred
+from engine.cluster.live.credentials import Plugins, client_of
+from engine.cluster.live.decode import METADATA, EventReader, Form, NotTheApi, accept_of, json_of, object_of, page_of
+from engine.cluster.live.http import Asking, Gone, Refused, ServerFailed, Stalled, Throttled, Wire
+from engine.cluster.live.kubeconfig import Kubeconfig, load
+from engine.cluster.live.permissions import REVIEWS
+from engine.cluster.live.prometheus import Prometheus
+from engine.cluster.objects import int_at, map_at, maps_at, text_at
+from engine.cluster.source import (
+    Forbidden,
+    Lines,
+    NotFound,
+    RawObject,
+    RawObjects,
+    ResourceType,
+    Unreachable,
+    Usage,
+    WatchEvent,
+)
+from engine.cluster.usage import usages
+from engine.core.cancel import CancelToken
+
+__all__ = ["Gone", "LiveCluster"]
+
+ResourceTypes = list[ResourceType]
+PAGE = 500
+TABLE_PAGE = 2_000
+"""Rows of a table are a tenth of the objects' size."""
+SILENCE = 75.0
+"""Seconds without a byte after which a watch is taken for dead; servers send a bookmark about once a minute."""
+_LOG_BYTES = 16 * 1024 * 1024
+_AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json"
+_NO_LOG = "unable to retrieve container logs for "
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A whole list and the resourceVersion that it stood at."""
+
+    objects: RawObjects
+    resource_version: str
+
+
+class LiveCluster:
+    """A `ClusterSource` over the network; safe to use from several threads. Nothing is asked before the first read."""
+
+    kind: Literal["live", "recording"] = "live"
+
+    def __init__(self, kubeconfig: Kubeconfig, context: str = "", *, timeout: float = 15.0) -> None:
+        self.context = kubeconfig.context(context)
+        self.title = self.context.name
+        self._plugins = Plugins()
+        self._wire = Wire(
+            lambda: client_of(kubeconfig, self.context.name, self._plugins),
+            server=self.context.server,
+            context=self.context.name,
+            timeout=timeout,
+        )
+        self.prometheus: Prometheus | None = None
+        """Where the cluster's trends are asked for, if anywhere."""
+        self._lock = threading.Lock()
+        self._resources: tuple[ResourceType, ...] | None = None
+
+    @classmethod
+    def open(cls, *, context: str = "", kubeconfig: Path | None = None, timeout: float = 15.0) -> LiveCluster:
+        """A context of a kubeconfig ("" = the current one; None = KUBECONFIG or ~/.kube/config). Raises BrokenKubeconfig."""
+        return cls(load(kubeconfig), context, timeout=timeout)
+
+    def now(self) -> datetime:
+        """The clock's time."""
+        return datetime.now(UTC)
+
+    def server_version(self) -> str:
+        """The server's `gitVersion`."""
+        return text_at(self._json(self._wire.get("/version", Asking("get", "version"))), "gitVersion")
+
+    def resources(self) -> Sequence[ResourceType]:
+        """Discovery, asked once: one row a resource name, its preferred version."""
+        return self._known(None)
+
+    def list(self, resource: str, namespace: str | None = None, *, cancel: CancelToken | None = None) -> RawObjects:
+        """All objects, page by page; begun anew without pages when the server's pages expire meanwhile."""
+        return self.snapshot(resource, namespace, cancel=cancel).objects
+
+    def snapshot(self, resource: str, namespace: str | None = None, *, form: Form = "whole", cancel: CancelToken | None = None) -> Listed:
+        """All objects in one of the forms, with the resourceVersion that a watch goes on from."""
+        kind = self._type(resource, cancel)
+        limit = TABLE_PAGE if form == "table" else PAGE
+        try:
+            return self._pages(kind, namespace, limit, form, cancel)
+        except Gone:
+            return self._pages(kind, namespace, 0, form, cancel)
+
+    def count(self, resource: str, namespace: str | None = None, *, cancel: CancelToken | None = None) -> int:
+        """How many objects there are, as far as the server says, for the price of one object's metadata."""
+        kind = self._type(resource, cancel)
+        asking = Asking("list", kind.name, (namespace or "") if kind.namespaced else "")
+        accept = METADATA.format(list="List")
+        body = self._wire.get(_path(kind, namespace), asking, {"limit": 1}, accept=accept, cancel=cancel)
+        page = map_at(self._json(body), "metadata")
+        return len(maps_at(self._json(body), "items")) + max(0, int_at(page, "remainingItemCount"))
+
+    def get(self, resource: str, namespace: str, name: str, *, cancel: CancelToken | None = None) -> RawObject:
+        """One object."""
+        kind = self._type(resource, cancel)
+        asking = Asking("get", resource, namespace if kind.namespaced else "", name)
+        path = f"{_path(kind, namespace)}/{quote(name, safe='')}"
+        item = self._json(self._wire.get(path, asking, accept=accept_of(kind, "whole", ""), cancel=cancel))
+        if not isinstance(item, dict):
+            raise self._not_json()
+        return object_of(item, kind)
+
+    def logs(
+        self,
+        namespace: str,
+        pod: str,
+        container: str,
+        *,
+        previous: bool = False,
+        tail: int | None = None,
+        since_seconds: int | None = None,
+        cancel: CancelToken | None = None,
+    ) -> Lines:
+        """A container's lines with stamps, at most the first 16 MiB. NotFound with the server's words where it gives none."""
+        query: dict[str, str | int] = {"container": container, "timestamps": "true"}
+        if previous:
+            query["previous"] = "true"
+        if tail is None:
+            query["limitBytes"] = _LOG_BYTES
+        else:
+            query["tailLines"] = tail
+        if since_seconds is not None:
+            query["sinceSeconds"] = since_seconds
+        path = f"/api/v1/namespaces/{quote(namespace, safe='')}/pods/{quote(pod, safe='')}/log"
+        asking = Asking("get", "pods/log", namespace, pod)
+        try:
+            body = self._wire.get(path, asking, query, accept="text/plain,*/*", cancel=cancel, retry=False)
+        except (ServerFailed, Refused) as error:
+            # 400: the container waits to start or never ended before; 500: the server is there, the node behind it is not
+            raise NotFound(str(error)) from error
+        text = body.decode("utf-8", "replace")
+        if text.startswith(_NO_LOG):
+            raise NotFound(f"logs of {namespace}/{pod} [{container}]: the node answered: {text.strip()[:300]}")
+        lines = text.split("\n")
+        if lines and not lines[-1]:
+            lines.pop()
+        return lines
+
+    def watch(self, resource: str, namespace: str | None, *, resource_version: str, cancel: CancelToken) -> Iterator[WatchEvent]:
+        """Changes as they come, resumed when the server ends the stream in peace or falls silent.
+
+        Raises Gone when the resourceVersion is too old (list anew), Unreachable when the connection breaks, Forbidden when the right
+        is lost.
+        """
+        while not cancel.cancelled:
+            try:
+                for event in self.changes(resource, namespace, resource_version=resource_version, cancel=cancel):
+                    resource_version = text_at(event.object, "metadata", "resourceVersion") or resource_version
+                    yield event
+            except Stalled:
+                continue
+
+    def changes(
+        self,
+        resource: str,
+        namespace: str | None,
+        *,
+        resource_version: str,
+        cancel: CancelToken,
+        form: Form = "whole",
+        initial: bool = False,
+        silence: float = SILENCE,
+    ) -> Iterator[WatchEvent]:
+        """One watch request, made at once; its changes are read as they are taken, until the server ends it.
+
+        `initial`: begin with what there is (ADDED), up to a BOOKMARK with the annotation k8s.io/initial-events-end; a server that cannot
+        do this raises Refused. Raises as `watch` does, and Stalled after so many seconds of `silence`.
+        """
+        kind = self._type(resource, cancel)
+        query: dict[str, str | int] = {
+            "watch": "true",
+            "allowWatchBookmarks": "true",
+            "timeoutSeconds": random.randint(240, 480),  # noqa: S311  spreads the load of many watches
+        }
+        if resource_version:
+            query["resourceVersion"] = resource_version
+        if initial:
+            query |= {"sendInitialEvents": "true", "resourceVersionMatch": "NotOlderThan"}
+        asking = Asking("watch", resource, namespace or "")
+        lines = self._wire.lines(_path(kind, namespace), asking, query, silence=silence, cancel=cancel, accept=accept_of(kind, form, ""))
+        return self._events(lines, EventReader(kind, form), resource)
+
+    def _events(self, lines: Iterator[bytes], reader: EventReader, resource: str) -> Iterator[WatchEvent]:
+        for line in lines:
+            try:
+                change, item = reader.read(line)
+            except NotTheApi as error:
+                raise self._not_json() from error
+            if change == "ERROR":
+                message, code = text_at(item, "message"), int_at(item, "code")
+                if code == 410:
+                    raise Gone(f"the watch of {resource} is too old: {message}")
+                if code == 429:
+                    raise Throttled(f"the watch of {resource} was refused for a while: {message}", 0.0)
+                raise Unreachable(f"the watch of {resource} failed: {message}")
+            if change in ("ADDED", "MODIFIED", "DELETED", "BOOKMARK"):
+                yield WatchEvent(change, item)  # type: ignore[arg-type]
+
+    def top(self, what: Literal["pods", "nodes"], namespace: str | None = None) -> Sequence[Usage]:
+        """Usage from the metrics server; NotFound where there is none or it is down."""
+        where = f"namespaces/{quote(namespace, safe='')}/" if namespace and what == "pods" else ""
+        try:
+            asking = Asking("list", f"{what}.metrics.k8s.io", namespace or "")
+            body = self._wire.get(f"/apis/metrics.k8s.io/v1beta1/{where}{what}", asking, retry=False)
+        except ServerFailed as error:
+            raise NotFound(f"the metrics server does not answer: {error}") from error
+        return usages(maps_at(self._json(body), "items"), what)
+
+    def discovery(self, path: str, *, aggregated: bool = False) -> bytes | None:
+        """The server's answer of `/api`, `/apis`, `/api/v1` or `/apis/GROUP/VERSION`; None where it has none in that form."""
+        body = self._document(path, _AGGREGATED if aggregated else "application/json")
+        if aggregated and body is not None and b"APIGroupDiscoveryList" not in body[:200]:
+            return None
+        return body
+
+    def openapi(self, path: str) -> bytes | None:
+        """The server's `/openapi/v3` (its index) or `/openapi/v3/apis/GROUP/VERSION` as JSON; None where it has none."""
+        return self._document(path, "application/json")
+
+    def raw(self, path: str) -> bytes | None:
+        """The body of another path (`/version`, `/readyz`); None where the server refuses it."""
+        return self._document(path, "application/json, text/plain, */*")
+
+    def _document(self, path: str, accept: str) -> bytes | None:
+        try:
+            return self._wire.get(path, Asking("get", path.strip("/")), accept=accept, retry=False)
+        except (NotFound, Forbidden, ServerFailed, Refused):
+            return None
+
+    def review(self, spec: Mapping[str, Any]) -> bool:
+        """Whether the server would allow what the spec of a SelfSubjectAccessReview names; changes nothing."""
+        asked = {"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview", "spec": spec}
+        answer = self._json(self._wire.post(REVIEWS, Asking("create", "selfsubjectaccessreviews.authorization.k8s.io"), asked))
+        status = answer.get("status") if isinstance(answer, dict) else None
+        return isinstance(status, dict) and status.get("allowed") is True
+
+    def close(self) -> None:
+        """Close the connections and end a credential plugin that still runs."""
+        if self.prometheus is not None:
+            self.prometheus.close()
+        self._plugins.end()
+        self._wire.close()
+
+    def _type(self, resource: str, cancel: CancelToken | None) -> ResourceType:
+        for again in (False, True):
+            if again:
+                self._resources = None  # a definition may have been added since
+            for kind in self._known(cancel):
+                if kind.name == resource:
+                    return kind
+        raise NotFound(f"the server has no resource {resource}; `kubectl api-resources` lists what there is")
+
+    def _known(self, cancel: CancelToken | None) -> tuple[ResourceType, ...]:
+        """The resources; asked by one thread at a time, and whoever waits for it can still be cancelled."""
+        while not self._lock.acquire(timeout=0.05):
+            if cancel is not None:
+                cancel.check()
+        try:
+            known = self._resources
+            if known is None:
+                known = self._resources = tuple(preferred(self._discover(cancel)))
+            return known
+        finally:
+            self._lock.release()
+
+    def _discover(self, cancel: CancelToken | None) -> ResourceTypes:
+        rows: ResourceTypes = []
+        for root in ("/api", "/apis"):
+            document = self._json(self._wire.get(root, Asking("get", "discovery"), accept=_AGGREGATED, cancel=cancel))
+            if text_at(document, "kind") == "APIGroupDiscoveryList":
+                rows += from_aggregated(document)
+            else:
+                rows += self._discover_plainly(document, cancel)
+        return rows
+
+    def _discover_plainly(self, document: Any, cancel: CancelToken | None) -> ResourceTypes:
+        """For servers without aggregated discovery: one request a group version; one that fails is left out, as kubectl does."""
+        paths = [f"/api/{version}" for version in document.get("versions") or ()] if isinstance(document, dict) else []
+        for group in maps_at(document, "groups"):
+            paths += [f"/apis/{text_at(version, 'groupVersion')}" for version in maps_at(group, "versions")]
+        rows: ResourceTypes = []
+        for path in paths:
+            try:
+                rows += from_resource_list(self._json(self._wire.get(path, Asking("get", "discovery"), cancel=cancel, retry=False)))
+            except (Unreachable, NotFound):
+                continue
+        return rows
+
+    def _pages(self, kind: ResourceType, namespace: str | None, limit: int, form: Form, cancel: CancelToken | None) -> Listed:
+        asking = Asking("list", kind.name, (namespace or "") if kind.namespaced else "")
+        query: dict[str, str | int] = {"limit": limit} if limit else {}
+        objects: RawObjects = []
+        while True:
+            body = self._wire.get(_path(kind, namespace), asking, query, accept=accept_of(kind, form, "List"), cancel=cancel)
+            try:
+                page = page_of(body, kind, form)
+            except NotTheApi as error:
+                raise self._not_json() from error
+            objects += page.objects
+            if not page.more:
+                return Listed(objects, page.resource_version)
+            query = {"limit": limit, "continue": page.more}
+
+    def _json(self, body: bytes) -> Any:
+        try:
+            return json_of(body)
+        except NotTheApi as error:
+            raise self._not_json() from error
+
+    def _not_json(self) -> Unreachable:
+        return Unreachable(
+            f"{self.context.server} (context {self.context.name}) answered with something that is not the Kubernetes API; "
+            "a proxy or login page may stand between"
+        )
+
+
+def _path(kind: ResourceType, namespace: str | None) -> str:
+    root = f"/apis/{kind.group}/{kind.version}" if kind.group else f"/api/{kind.version}"
+    where = f"/namespaces/{quote(namespace, safe='')}" if namespace and kind.namespaced else ""
+    return f"{root}{where}/{kind.plural}"

@@ -1,0 +1,286 @@
+"""`Informer`: one kind in one scope, listed and then watched for as long as it is needed, whatever happens on the way."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from engine.cluster.live.decode import Form
+from engine.cluster.live.freshness import Watching, WatchState
+from engine.cluster.live.http import Gone, Refused, ServerFailed, Stalled, Throttled
+from engine.cluster.live.informer_store import Store
+from engine.cluster.objects import text_at
+from engine.cluster.source import ClusterError, Forbidden, NotFound, RawObjects, Unauthenticated, WatchEvent
+from engine.core.cancel import Cancelled, CancelToken
+
+_SUSPICIOUS = 3
+"""After so many failures of a server that answers, the version to resume from may be the reason."""
+_INITIAL_END = "k8s.io/initial-events-end"
+
+
+class Listing(Protocol):
+    """A whole list and the resourceVersion that it stood at."""
+
+    @property
+    def objects(self) -> RawObjects: ...
+    @property
+    def resource_version(self) -> str: ...
+
+
+class Feed(Protocol):
+    """Where lists and changes come from; raises what `LiveCluster` raises."""
+
+    def snapshot(self, resource: str, namespace: str | None, *, form: Form, cancel: CancelToken) -> Listing:
+        """A whole list."""
+        ...
+
+    def changes(
+        self, resource: str, namespace: str | None, *, resource_version: str, form: Form, initial: bool, silence: float, cancel: CancelToken
+    ) -> Iterator[WatchEvent]:
+        """One watch request, made at once and read as it is taken."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Pacing:
+    """How long an informer waits, in seconds. A back-off doubles from `first` to `longest`; each wait is spread over its upper half."""
+
+    first: float = 0.5
+    longest: float = 30.0
+    refused: float = 60.0
+    """Between two tries at a kind that may not be listed."""
+    polled: float = 30.0
+    """Between two lists of a kind that may be listed but not watched."""
+    silence: float = 75.0
+    """Without a byte for so long, a watch is taken for dead."""
+    stale: float = 60.0
+    """Rows that were not live for so long are called stale."""
+
+
+class Clock:
+    """Time and chance as informers use them; tests put their own in its place."""
+
+    def now(self) -> float:
+        """Seconds that only go forward."""
+        return time.monotonic()
+
+    def spread(self) -> float:
+        """A number from 0 to 1."""
+        return random.random()  # noqa: S311  spreads the load of many clients
+
+    def wait(self, seconds: float, cancel: CancelToken) -> None:
+        """Wait, unless cancelled meanwhile."""
+        cancel.wait(seconds)
+
+
+class Informer:
+    """`run` works until its token is cancelled; everything else may be asked from any thread and never blocks, but for `wait_first`."""
+
+    def __init__(
+        self,
+        feed: Feed,
+        resource: str,
+        namespace: str | None,
+        *,
+        form: Form = "whole",
+        limit: int = 20_000,
+        on_change: Callable[[], None] = lambda: None,
+        pacing: Pacing | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        self.resource = resource
+        self.namespace = namespace
+        self.store = Store(limit)
+        self.error: ClusterError | None = None
+        """Why the first list has not come yet, or why rows are not current."""
+        self._feed = feed
+        self._form = form
+        self._on_change = on_change
+        self._pacing = pacing or Pacing()
+        self._clock = clock or Clock()
+        self._state: WatchState = "starting"
+        self._since = self._clock.now()
+        self._version = ""
+        self._streams = form != "table"
+        self._renewed = False
+        self._unwatched = False
+        self._failures = 0
+        self._connected: float | None = None
+        self._first = threading.Event()
+        self._told = threading.Event()
+
+    @property
+    def watching(self) -> Watching:
+        """How current it is."""
+        state, since, error = self._state, self._clock.now() - self._since, self.error
+        if state == "reconnecting" and since > self._pacing.stale:
+            state = "stale"
+        note = "" if error is None or state in ("live", "starting") else str(error)
+        if state == "live" and self.store.dropped:
+            note = f"only the newest {len(self.store)} are kept"
+        return Watching(self.resource, state, since, note, len(self.store), self.store.bytes)
+
+    def wait_first(self, seconds: float) -> bool:
+        """Wait until the first list is there (True), or until it is known that it does not come soon (False)."""
+        self._told.wait(seconds)
+        return self._first.is_set()
+
+    def run(self, cancel: CancelToken) -> None:
+        """List and watch until cancelled."""
+        while not cancel.cancelled:
+            try:
+                if self._version:
+                    self._watch(cancel)
+                else:
+                    self._begin(cancel)
+            except Cancelled:
+                return
+            except Exception as error:  # noqa: BLE001  whatever happens, the rows must not silently stop being current
+                known = error if isinstance(error, ClusterError) else ClusterError(f"{type(error).__name__}: {error}")
+                self._clock.wait(self._failed(known), cancel)
+
+    def _begin(self, cancel: CancelToken) -> None:
+        """The first list, or a new one: streamed where the server can, else page by page."""
+        if self._streams:
+            try:
+                self._stream(cancel)
+                return
+            except Unauthenticated:
+                raise
+            except (Refused, Gone, Forbidden, Stalled):
+                self._streams = False
+                cancel.check()
+        listed = self._feed.snapshot(self.resource, self.namespace, form=self._form, cancel=cancel)
+        self._take(listed.objects, listed.resource_version)
+
+    def _stream(self, cancel: CancelToken) -> None:
+        begun: RawObjects | None = []
+        for event in self._changes(cancel, "", initial=True):
+            if begun is None:
+                self._follow(event)
+            elif event.type == "BOOKMARK":
+                if text_at(event.object, "metadata", "annotations", _INITIAL_END) == "true":
+                    self._take(begun, text_at(event.object, "metadata", "resourceVersion"))
+                    begun = None
+            elif event.type != "DELETED":
+                begun.append(event.object)
+        if begun is not None and not cancel.cancelled:
+            raise Refused(f"the server ended the stream of {self.resource} before its list was complete")
+
+    def _watch(self, cancel: CancelToken) -> None:
+        began, heard = self._clock.now(), False
+        for event in self._changes(cancel, self._version, initial=False):
+            heard = True
+            self._follow(event)
+        if not heard and not cancel.cancelled and self._clock.now() - began < 1.0:
+            self._clock.wait(self._backoff(), cancel)  # a server that ends every watch at once must not be asked in a tight loop
+
+    def _changes(self, cancel: CancelToken, version: str, *, initial: bool) -> Iterator[WatchEvent]:
+        changes = self._feed.changes(
+            self.resource,
+            self.namespace,
+            resource_version=version,
+            form=self._form,
+            initial=initial,
+            silence=min(10.0, self._pacing.silence) if initial else self._pacing.silence,
+            cancel=cancel,
+        )
+        if not initial:
+            self._unwatched = False
+            self._is_live()
+        yield from changes
+
+    def _follow(self, event: WatchEvent) -> None:
+        self._failures = 0
+        self._version = text_at(event.object, "metadata", "resourceVersion") or self._version
+        if event.type == "BOOKMARK":
+            return
+        if event.type == "DELETED":
+            self.store.remove(event.object)
+        else:
+            self.store.put(event.object)
+        self._on_change()
+
+    def _take(self, objects: RawObjects, version: str) -> None:
+        changed = self.store.replace(objects)
+        self._version = version
+        first = not self._first.is_set()
+        self._first.set()
+        if self._unwatched:
+            self._told.set()
+        else:
+            self._is_live()
+        if changed or first:
+            self._on_change()
+
+    def _is_live(self) -> None:
+        self._renewed = False
+        self._connected = self._clock.now()
+        self.error = None
+        self._become("live")
+        self._told.set()
+
+    def _failed(self, error: ClusterError) -> float:
+        """Note what went wrong; the seconds until the next try."""
+        connected, self._connected = self._connected, None
+        if connected is not None and self._clock.now() - connected > self._pacing.longest:
+            self._failures = 0  # after a calm while the pauses begin small again
+        match error:
+            case Gone():
+                self._version = ""
+                self._failures += 1
+                return 0.0 if self._failures == 1 else self._backoff()
+            case Stalled() if self._version:
+                return 0.0  # resumed from where it stood; only when that fails is something wrong
+            case Unauthenticated():
+                if not self._renewed:
+                    self._renewed = True
+                    return 0.0  # the client was let go: the next try logs in anew
+                self._lost("reconnecting", error)
+                return self._backoff()
+            case Forbidden() if self._version:
+                return self._unwatchable(error)
+            case Forbidden() | NotFound():
+                self._version = ""
+                self._unwatched = False
+                self.store.clear()
+                self._lost("forbidden" if isinstance(error, Forbidden) else "live", error)
+                return self._pacing.refused * (0.5 + self._clock.spread() / 2)
+            case Throttled():
+                self._lost("reconnecting", error)
+                return max(error.seconds, self._backoff())
+            case _:
+                if isinstance(error, ServerFailed) and self._failures >= _SUSPICIOUS:
+                    self._version = ""  # a server restored from an older state has not reached this version yet
+                if self._state != "live" or self._failures:  # a single cut is everyday life, and resumed before anybody could read of it
+                    self._lost("reconnecting", error)
+                return self._backoff()
+
+    def _unwatchable(self, error: Forbidden) -> float:
+        """The right to watch is missing, maybe the one to list too: listing anew tells which."""
+        self._version = ""
+        if not self._unwatched:
+            self._unwatched = True
+            self._lost("stale", error)
+            return 0.0
+        return self._pacing.polled * (0.5 + self._clock.spread() / 2)
+
+    def _lost(self, state: WatchState, error: ClusterError) -> None:
+        self.error = error
+        self._become(state)
+        self._told.set()
+
+    def _become(self, state: WatchState) -> None:
+        if state != self._state:
+            self._state = state
+            self._since = self._clock.now()
+            self._on_change()
+
+    def _backoff(self) -> float:
+        whole = min(self._pacing.longest, self._pacing.first * float(1 << min(self._failures, 10)))
+        self._failures += 1
+        return whole * (0.5 + self._clock.spread() / 2)

@@ -1,0 +1,1 @@
+"""Recorded clusters: opening, writing, coverage, times."""

@@ -1,0 +1,1 @@
+"""Preview, approval request, re-check."""

@@ -1,0 +1,190 @@
+"""Which reads tell what a change would do: the objects it touches, its dry run, and what undoes it. Pure: argv in, argv and words out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from engine.commands.kubectl import rules, touched_objects
+from engine.commands.kubectl.rules import Call
+
+_PLACE = ("namespace", "context", "all-namespaces", "selector", "field-selector")
+_WHOLE = frozenset(
+    [
+        "label",
+        "annotate",
+        "set image",
+        "set env",
+        "set resources",
+        "set selector",
+        "set serviceaccount",
+        "patch",
+        "apply",
+        "taint",
+        "rollout undo",
+    ]
+)
+"""Verbs whose dry run prints the object as it would become."""
+_CREATES = ("create", "expose", "run", "autoscale")
+_SINGULAR = {"ingresses": "Ingress", "networkpolicies": "NetworkPolicy", "storageclasses": "StorageClass", "endpoints": "Endpoints"}
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """`live`: argv that reads the touched objects as JSON (empty: nothing exists yet, or it cannot be read so). `dry_run`: argv of the
+    same change without effect. `result`: argv that prints the object as it would become. `how`: where the result comes from.
+    """
+
+    live: tuple[str, ...] = ()
+    dry_run: tuple[str, ...] = ()
+    result: tuple[str, ...] = ()
+    how: str = "server dry run"
+    secret: bool = False
+    creates: str = ""
+    bulk: bool = False
+
+
+def preview(argv: Sequence[str]) -> Preview:
+    """The reads for one kubectl (or oc) argv that changes something; empty for other programs."""
+    if argv[0] == "oc":
+        argv = ("kubectl", *(argv[2:] if argv[1:2] == ("adm",) else argv[1:]))
+    if argv[0] != "kubectl":
+        return Preview()
+    call = rules.read(argv)
+    place = place_of(call)
+    operands = named(call)
+    secret = any(touched_objects.is_secret(kind) for kind, _ in operands)
+    bulk = (
+        call.parsed.has("selector", "field-selector", "all", "all-namespaces", "filename")
+        or len(operands) > 1
+        or not any(name for _, name in operands)
+    )
+    dry_run = _dry_run(argv, call)
+    result: tuple[str, ...] = ()
+    how = "server dry run"
+    equal = equivalent_patch(call)
+    if equal and len(operands) == 1:
+        kind, name = operands[0]
+        patch = ("kubectl", "patch", kind, name, "--type=merge", "-p", json.dumps(equal, separators=(",", ":")), "--dry-run=server", *place)
+        result = (*patch, "-o", "json")
+        if not dry_run:
+            dry_run, how = patch, "server dry run of the equal patch, since this verb has none"
+        else:
+            how = "server dry run; the difference is that of the equal patch"
+    elif dry_run and call.verb in _WHOLE and not call.parsed.has("output", "template") and not secret:
+        result = (*dry_run, "-o", "json")
+    creates = "" if call.verb.split()[0] not in _CREATES or call.parsed.has("filename") else _created(call)
+    live = () if creates and call.verb != "expose" else _live(call, operands, place, secret)
+    return Preview(live, dry_run, result, how, secret, creates, bulk)
+
+
+def place_of(call: Call) -> tuple[str, ...]:
+    """The flags of a call that say where: namespace and context."""
+    flags: list[str] = []
+    for name in ("namespace", "context"):
+        value = call.last(name)
+        if value:
+            flags += [f"--{name}", value]
+    return tuple(flags)
+
+
+def named(call: Call) -> touched_objects.Objects:
+    """The objects that a call names."""
+    if call.verb in ("exec", "debug"):
+        target = call.operands[0] if call.operands else ""
+        kind, slash, name = target.partition("/")
+        return ((touched_objects.kind_of(kind), name),) if slash else (("pods", target),)
+    if call.verb == "set serviceaccount":
+        return touched_objects.objects(call.verb, call.operands[:-1], "objects")
+    row = rules.row(call.verb) or {}
+    return touched_objects.objects(call.verb, call.operands, str(row.get("operands", "")))
+
+
+def _live(call: Call, operands: touched_objects.Objects, place: Sequence[str], secret: bool) -> tuple[str, ...]:
+    output = ("-o", "name") if secret else ("-o", "json")
+    flags = list(place)
+    if call.parsed.on("all-namespaces"):
+        flags.append("-A")
+    for name in ("selector", "field-selector"):
+        value = call.last(name)
+        if value:
+            flags += [f"--{name}", value]
+    files = [word for value in call.parsed.all("filename") for word in ("-f", value)]
+    if files:
+        return ("kubectl", "get", *files, *flags, "--ignore-not-found", *output)
+    if not operands:
+        return ()
+    if any(name for _, name in operands):
+        return ("kubectl", "get", *(f"{kind}/{name}" for kind, name in operands if name), *flags, "--ignore-not-found", *output)
+    return ("kubectl", "get", ",".join(kind for kind, _ in operands), *flags, *output)
+
+
+def _dry_run(argv: Sequence[str], call: Call) -> tuple[str, ...]:
+    if "--dry-run" not in rules.flag_table(call.verb) or "dry-run" not in rules.accepted(call.verb):
+        return ()
+    words = [word for word in argv if not word.startswith("--dry-run")]
+    at = words.index("--") if "--" in words else len(words)
+    return (*words[:at], "--dry-run=server", *words[at:])
+
+
+def equivalent_patch(call: Call) -> dict[str, Any]:
+    """The patch that does what this verb does to one object, or {} where there is none."""
+    if call.verb == "scale":
+        return {"spec": {"replicas": int(call.last("replicas") or "0")}}
+    if call.verb == "rollout restart":
+        return {"spec": {"template": {"metadata": {"annotations": {"kubectl.kubernetes.io/restartedAt": "now"}}}}}
+    if call.verb == "rollout pause":
+        return {"spec": {"paused": True}}
+    if call.verb == "rollout resume":
+        return {"spec": {"paused": None}}
+    if call.verb == "cordon":
+        return {"spec": {"unschedulable": True}}
+    if call.verb == "uncordon":
+        return {"spec": {"unschedulable": None}}
+    return {}
+
+
+def _created(call: Call) -> str:
+    kind = (
+        call.verb.split()[1]
+        if " " in call.verb
+        else {"run": "pod", "autoscale": "horizontalpodautoscaler", "expose": "service"}.get(call.verb, call.verb)
+    )
+    name = call.last("name") or (call.operands[-1] if call.operands else "")
+    return f"{kind}/{name.rsplit('/', 1)[-1]}"
+
+
+def undo_sentence(call: Call, objects: Sequence[Mapping[str, Any]], secret: bool) -> str:
+    """How to take the change back, with the command where one is known from the objects as they are now."""
+    verb = call.verb
+    place = " ".join(place_of(call)[:2] if call.last("namespace") else ())
+    first = objects[0] if len(objects) == 1 else {}
+    name = f"{str(first.get('kind', '')).lower()}/{first.get('metadata', {}).get('name', '')}" if first else ""
+    where = f" {place}" if place else ""
+    if secret:
+        return "There is no undo for a Secret: its values are not kept here."
+    if verb == "scale" and first:
+        return f"Scale back: kubectl scale {name}{where} --replicas={first.get('spec', {}).get('replicas', 1)}"
+    if verb in ("rollout restart", "rollout undo", "set image", "set env", "set resources") and name:
+        return f"Go back to the earlier revision: kubectl rollout undo {name}{where}"
+    if verb == "rollout pause" and name:
+        return f"Resume: kubectl rollout resume {name}{where}"
+    if verb == "rollout resume" and name:
+        return f"Pause again: kubectl rollout pause {name}{where}"
+    if verb in ("cordon", "uncordon") and call.operands:
+        return f"kubectl {'uncordon' if verb == 'cordon' else 'cordon'} {call.operands[0]}"
+    if verb == "drain" and call.operands:
+        return f"kubectl uncordon {call.operands[0]} lets pods in again; evicted pods do not come back to it by themselves."
+    if verb == "delete":
+        owners = first.get("metadata", {}).get("ownerReferences") if first else None
+        if owners:
+            owner = f"{owners[0].get('kind', 'Its controller')} {owners[0].get('name', '')}"
+            return f"{owner} makes another one; the deleted one does not come back."
+        return "The objects are saved before, without what the server filled in; /undo creates them again. Data of volumes is not saved."
+    if verb.split()[0] in _CREATES:
+        return f"Delete it again: kubectl delete {_created(call)}{where}"
+    if verb in ("exec", "debug"):
+        return "What a process does in a container cannot be taken back."
+    return "The objects are saved before; /undo puts them back as they are now."

@@ -1,0 +1,367 @@
+"""Runs what was judged: processes without a shell, streamed, bounded and stopped as a group.
+
+Pipes, `&&`, `||` and `;` are made here. Output is decoded, freed of escapes and of secrets before anybody else sees it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import errno
+import os
+import resource
+import selectors
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from engine.commands.execution.output import Output, RawOutput
+from engine.commands.execution.programs import ProgramError, Programs, environment
+from engine.commands.parsing.lexer import Part, Script, Stage
+from engine.core.cancel import CancelToken
+from engine.core.redaction.redactor import Redactor
+
+Stream = Literal["stdout", "stderr"]
+OnOutput = Callable[[Stream, tuple[str, ...]], None]
+
+FRAME = 1 / 60
+TERM_GRACE = 0.12
+"""Seconds between SIGTERM and SIGKILL: from cancel to quiet takes less than 300 ms."""
+PIPE_BYTES = 8 * 1024
+"""What a pipe surely holds without anybody reading from it."""
+LINGER = 0.3
+"""Seconds that an inherited pipe may stay open after all stages ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunnerSettings:
+    """Where programs come from and how far they may go; sizes in bytes, times in seconds."""
+
+    kubectl: Path | None = None
+    kubeconfig: Path | None = None
+    extra_env_names: tuple[str, ...] = ()
+    seconds: float = 30.0
+    keep_bytes: int = 256 * 1024
+    max_bytes: int = 256 * 1024 * 1024
+    cwd: Path | None = None
+    cache: Path | None = None
+    search_path: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CommandResult:
+    """How a script ended: `exit_code` is None when a process never started or was killed, and `error` then says why.
+
+    `stdout` and `stderr` hold head and tail of what was seen, already without escapes and secrets; `bytes` counts raw output.
+    """
+
+    exit_code: int | None
+    stdout: str
+    stderr: str
+    seconds: float
+    bytes: int = 0
+    truncated: bool = False
+    error: str = ""
+
+    @property
+    def ok(self) -> bool:
+        """Whether it ended by itself with exit code 0."""
+        return self.exit_code == 0 and not self.error
+
+
+@dataclass(slots=True)
+class _Totals:
+    out: Output | RawOutput
+    err: Output
+    bytes: int = 0
+    error: str = ""
+
+
+class Runner:
+    """Runs scripts one at a time or several from several threads; it keeps no state between them but looked-up paths."""
+
+    def __init__(self, settings: RunnerSettings | None = None) -> None:
+        self.settings = settings or RunnerSettings()
+        self.programs = Programs(kubectl=self.settings.kubectl, search_path=self.settings.search_path)
+
+    def harden(self, script: Script) -> Script:
+        """The script with awk as `gawk --sandbox` and sed as `sed --sandbox` where these are installed; judge and run the result."""
+        return Script(tuple(dataclasses.replace(part, stages=tuple(self._harden(stage) for stage in part.stages)) for part in script.parts))
+
+    def _harden(self, stage: Stage) -> Stage:
+        name, rest = stage.argv[0], stage.argv[1:]
+        if name in ("awk", "gawk") and rest[:1] != ("--sandbox",) and self.programs.installed("gawk"):
+            return dataclasses.replace(stage, argv=("gawk", "--sandbox", *rest))
+        if name == "sed" and rest[:1] != ("--sandbox",) and os.uname().sysname == "Linux":
+            return dataclasses.replace(stage, argv=("sed", "--sandbox", *rest))
+        return stage
+
+    def environment(self, program: str) -> Mapping[str, str]:
+        """What a program gets as its environment."""
+        return environment(
+            program,
+            search_path=self.programs.search_path,
+            kubeconfig=self.settings.kubeconfig,
+            cache=self.settings.cache,
+            extra_names=self.settings.extra_env_names,
+        )
+
+    def run(
+        self,
+        script: Script,
+        *,
+        on_output: OnOutput | None = None,
+        cancel: CancelToken | None = None,
+        redactor: Redactor | None = None,
+        seconds: float | None = None,
+        stdin: bytes = b"",
+        raw: Callable[[bytes], None] | None = None,
+    ) -> CommandResult:
+        """Run to the end, the time limit (`seconds`, else the settings' one) or cancel; never raises for what a process does.
+
+        `on_output` is called on this thread with batches of lines, about 60 times a second at most. `stdin` is what the first process
+        reads (at most `PIPE_BYTES`); it stays open as long as the process runs, so that its end tells the other side of a connection that
+        nobody listens any more. `raw` takes standard output as bytes instead, before anything is decoded or redacted.
+        """
+        started = time.monotonic()
+        deadline = started + (seconds if seconds is not None else self.settings.seconds)
+        redactor = redactor or Redactor()
+        keep = self.settings.keep_bytes
+        out = RawOutput(raw) if raw is not None else Output("stdout", redactor, on_output, keep)
+        totals = _Totals(out, Output("stderr", redactor, on_output, keep))
+        code: int | None = 0
+        with ExitStack() as stack:
+            cwd = self.settings.cwd or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="k8sagent-")))
+            for part in script.parts:
+                if (part.operator == "&&" and code != 0) or (part.operator == "||" and code == 0):
+                    continue
+                if totals.error:
+                    break
+                code = self._run_part(part, cwd, totals, cancel or CancelToken(), deadline, stdin)
+        totals.out.close()
+        totals.err.close()
+        return CommandResult(
+            exit_code=code,
+            stdout=totals.out.kept(),
+            stderr=totals.err.kept(),
+            seconds=time.monotonic() - started,
+            bytes=totals.bytes,
+            truncated=totals.out.truncated or totals.err.truncated,
+            error=totals.error,
+        )
+
+    def _run_part(self, part: Part, cwd: Path, totals: _Totals, cancel: CancelToken, deadline: float, stdin: bytes) -> int | None:
+        if cancel.cancelled:
+            totals.error = f"It was not started: {cancel.reason}."
+            return None
+        try:
+            pipeline = self._start(part, cwd, stdin)
+        except ProgramError as error:
+            totals.error = str(error)
+            return None
+        except OSError as error:
+            totals.error = f"{part.stages[0].argv[0]} could not be started: {error.strerror or error}."
+            return None
+        with pipeline:
+            pipeline.pump(totals, cancel, deadline, self.settings.max_bytes)
+            return pipeline.outcome(part, totals)
+
+    def _start(self, part: Part, cwd: Path, stdin: bytes) -> _Pipeline:
+        paths = [self.programs.resolve(stage.argv[0]) for stage in part.stages]
+        pipeline = _Pipeline()
+        before = pipeline.feed(stdin) if stdin else None
+        try:
+            for stage, path in zip(part.stages, paths, strict=True):
+                process = subprocess.Popen(
+                    stage.argv,
+                    executable=path,
+                    stdin=before if before is not None else subprocess.DEVNULL,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.STDOUT if stage.merge_stderr else subprocess.DEVNULL if stage.drop_stderr else subprocess.PIPE,
+                    cwd=cwd,
+                    env=dict(self.environment(stage.argv[0])),
+                    start_new_session=True,
+                    umask=0o077,
+                )
+                pipeline.add(process, before)
+                before = process.stdout.fileno() if process.stdout else None
+        except BaseException:
+            pipeline.kill()
+            pipeline.__exit__()
+            raise
+        return pipeline
+
+
+@dataclass(slots=True)
+class _Pipeline:
+    """The processes of one pipeline and the pipes that are read from them."""
+
+    processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    stopped: str = ""
+    input: tuple[int, int] | None = None
+    """The pipe that the first process reads from: its end there, our end here."""
+
+    def __enter__(self) -> _Pipeline:
+        return self
+
+    def __exit__(self, kind: object = None, *_: object) -> None:
+        if kind is not None:  # whoever takes the output failed: nobody would ever end what still runs
+            self.kill()
+        for process in self.processes:
+            for pipe in (process.stdout, process.stderr):
+                if pipe is not None and not pipe.closed:
+                    pipe.close()
+            process.wait()
+        for end in self.input or ():
+            os.close(end)
+
+    def feed(self, data: bytes) -> int:
+        """What the first process reads, all of it in the pipe already; raises ValueError for more than a pipe takes."""
+        if len(data) > PIPE_BYTES:
+            raise ValueError(f"at most {PIPE_BYTES} bytes of input")
+        self.input = os.pipe()
+        os.write(self.input[1], data)
+        return self.input[0]
+
+    def add(self, process: subprocess.Popen[bytes], before: int | None) -> None:
+        """Take a started process; its input's end is its own now."""
+        if self.processes and before is not None and (pipe := self.processes[-1].stdout) is not None:
+            pipe.close()
+        self.processes.append(process)
+        _limit(process.pid)
+
+    def pump(self, totals: _Totals, cancel: CancelToken, deadline: float, max_bytes: int) -> None:
+        """Read until every pipe is closed and every process ended, or stop them all."""
+        wake_read, wake_write = os.pipe()
+        forget = cancel.on_cancel(lambda: _poke(wake_write))
+        try:
+            with selectors.DefaultSelector() as selector:
+                selector.register(wake_read, selectors.EVENT_READ, None)
+                self._register(selector, totals)
+                self._loop(selector, totals, cancel, deadline, max_bytes)
+        finally:
+            forget()
+            os.close(wake_read)
+            os.close(wake_write)
+
+    def _register(self, selector: selectors.BaseSelector, totals: _Totals) -> None:
+        last = self.processes[-1].stdout
+        if last is not None:
+            selector.register(last, selectors.EVENT_READ, totals.out)
+        for process in self.processes:
+            if process.stderr is not None:
+                selector.register(process.stderr, selectors.EVENT_READ, totals.err)
+
+    def _loop(self, selector: selectors.BaseSelector, totals: _Totals, cancel: CancelToken, deadline: float, max_bytes: int) -> None:
+        next_frame = time.monotonic() + FRAME
+        ended_at = 0.0
+        while True:
+            now = time.monotonic()
+            if not self.stopped:
+                if cancel.cancelled:
+                    self.stopped = f"It was stopped: {cancel.reason}."
+                elif now >= deadline:
+                    self.stopped = "It was stopped because its time was up; ask for less (a namespace, a selector, --tail) or try again."
+                elif totals.bytes > max_bytes:
+                    self.stopped = f"It was stopped after {max_bytes // 1024 // 1024} MiB of output; ask for less."
+                if self.stopped:
+                    self._stop()
+                    return
+            for key, _ in selector.select(max(0.0, min(next_frame, deadline) - now)):
+                if key.data is None:
+                    continue
+                chunk = _read(key.fd)
+                if chunk:
+                    totals.bytes += len(chunk)
+                    key.data.take(chunk)
+                else:
+                    selector.unregister(key.fileobj)
+            now = time.monotonic()
+            if now >= next_frame:
+                totals.out.emit()
+                totals.err.emit()
+                next_frame = now + FRAME
+            if len(selector.get_map()) == 1:
+                self._wait(cancel, deadline)
+                if all(process.poll() is not None for process in self.processes):
+                    return
+            if all(process.poll() is not None for process in self.processes):
+                ended_at = ended_at or now
+                if now - ended_at > LINGER:
+                    self.kill()
+                    return
+
+    def _wait(self, cancel: CancelToken, deadline: float) -> None:
+        """All pipes are closed; the processes should end by themselves now."""
+        for process in self.processes:
+            while process.poll() is None and not cancel.cancelled and time.monotonic() < deadline:
+                try:
+                    process.wait(0.02)
+                except subprocess.TimeoutExpired:
+                    pass
+
+    def _stop(self) -> None:
+        self._signal(signal.SIGTERM)
+        until = time.monotonic() + TERM_GRACE
+        while time.monotonic() < until and any(process.poll() is None for process in self.processes):
+            time.sleep(0.005)
+        self.kill()
+
+    def kill(self) -> None:
+        """SIGKILL to every group, also for what a process left behind in it."""
+        self._signal(signal.SIGKILL)
+
+    def _signal(self, number: signal.Signals) -> None:
+        for process in self.processes:
+            try:
+                os.killpg(process.pid, number)
+            except (ProcessLookupError, PermissionError):
+                pass
+
+    def outcome(self, part: Part, totals: _Totals) -> int | None:
+        """The exit code of the pipeline: of the last stage, else of the first one that failed; None when one was killed."""
+        codes = [process.wait() for process in self.processes]
+        if self.stopped:
+            totals.error = self.stopped
+            return None
+        for position, (stage, code) in enumerate(zip(part.stages, codes, strict=True)):
+            last = position == len(codes) - 1
+            if code < 0 and (last or -code != signal.SIGPIPE):
+                totals.error = f"{stage.argv[0]} was killed by {signal.Signals(-code).name}; its output is not complete."
+                return None
+        if codes[-1]:
+            return codes[-1]
+        return next((code for code in codes[:-1] if code > 0), 0)
+
+
+def _read(fd: int) -> bytes:
+    try:
+        return os.read(fd, 1 << 16)
+    except OSError as error:
+        if error.errno in (errno.EINTR, errno.EAGAIN):
+            return b""
+        return b""
+
+
+def _poke(fd: int) -> None:
+    try:
+        os.write(fd, b"x")
+    except OSError:
+        pass
+
+
+def _limit(pid: int) -> None:
+    """No core dumps and no large files, where the system can set that from outside."""
+    prlimit = getattr(resource, "prlimit", None)
+    if prlimit is None:
+        return
+    try:
+        prlimit(pid, resource.RLIMIT_CORE, (0, 0))
+        prlimit(pid, resource.RLIMIT_FSIZE, (64 << 20, 64 << 20))
+    except (ProcessLookupError, PermissionError, ValueError):
+        pass

@@ -1,0 +1,1 @@
+"""What a kubectl or oc call does and which objects it touches."""

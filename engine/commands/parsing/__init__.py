@@ -1,0 +1,1 @@
+"""Text to argv and flags, without a shell."""

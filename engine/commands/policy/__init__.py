@@ -1,0 +1,1 @@
+"""The verdict on a command line: tables, filters, host programs."""

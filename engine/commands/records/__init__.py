@@ -1,0 +1,1 @@
+"""The audit chain and the undo store, and both as one session sees them."""

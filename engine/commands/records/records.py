@@ -1,0 +1,140 @@
+"""`Records`: what a session leaves behind of its commands — the audit chain, the objects before a change, copied manifests."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.cluster.source import ClusterSource
+from engine.commands.execution.runner import CommandResult
+from engine.commands.kubectl.manifests import copy_manifests
+from engine.commands.parsing.lexer import Script
+from engine.commands.records.audit import Audit, AuditError
+from engine.commands.records.undo import UndoEntry, UndoShelf, WayBack
+from engine.core.cancel import CancelToken
+from engine.core.target import Place
+from engine.core.types import ObjectRef, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Approved:
+    """Who allowed a command and how, for the audit."""
+
+    by: str
+    how: str = ""
+    digest: str = ""
+
+
+class Records:
+    """One session's records; safe from any thread. `folder=None` keeps nothing but the manifests that a command is about to use."""
+
+    def __init__(self, folder: Path | None, session: str) -> None:
+        self._lock = threading.Lock()
+        self._folder = folder
+        self._session = session
+        self._audit: Audit | None = None
+        self._problem = ""
+        self._temporary = tempfile.mkdtemp(prefix="k8sagent-") if folder is None else ""
+        self.workspace = Path(self._temporary) if folder is None else folder / "manifests" / session
+        self._undo = UndoShelf(folder / "undo" / session, self.workspace) if folder is not None else None
+
+    def take_manifests(self, script: Script, base: Path) -> Script:
+        """The script with every manifest file replaced by its private copy; raises Refused."""
+        return copy_manifests(script, self.workspace, base)
+
+    def save_before(
+        self, id: str, argv: Sequence[str], refs: Sequence[ObjectRef], source: ClusterSource, place: Place, cancel: CancelToken
+    ) -> str:
+        """Save the objects that a change is about to touch; a sentence on why not, or ""."""
+        if self._undo is None:
+            return ""
+        name = f"{self._session}-{id}"
+        try:
+            self._undo.save(name, argv, refs, source, context=place.context, namespace=place.namespace, cancel=cancel)
+        except OSError as error:
+            return f"the objects could not be saved for undo: {error.strerror or error}"
+        return ""
+
+    def latest(self, context: str) -> UndoEntry | None:
+        """The last change of this session in a context that may be taken back."""
+        entries = self._undo.entries() if self._undo is not None else []
+        return next((entry for entry in entries if entry.context == context), None)
+
+    def way_back(self, entry: UndoEntry) -> WayBack:
+        """The command that takes a change back."""
+        if self._undo is None:
+            return WayBack("", "Nothing is kept in this session (--no-save), so there is no way back from here.")
+        return self._undo.way_back(entry)
+
+    def forget(self, entry: UndoEntry) -> None:
+        """A change was taken back: the next `latest` is the one before it."""
+        if self._undo is not None:
+            self._undo.drop(entry)
+
+    def purge(self, days: float) -> None:
+        """Delete what was saved for undo longer ago than so many days, in every session."""
+        if self._folder is None:
+            return
+        for folder in (self._folder / "undo").glob("*") if (self._folder / "undo").is_dir() else ():
+            UndoShelf(folder, self.workspace).purge(days)
+            if not any(folder.iterdir()):
+                folder.rmdir()
+
+    def before(self, script: Script, verdict: Verdict, proposed: str, place: Place, approved: Approved) -> int:
+        """The audit's line before a run; 0 where nothing is kept. Raises AuditError: a change must not run then."""
+        if self._folder is None:
+            return 0
+        with self._lock:
+            if self._audit is None:
+                self._audit = Audit(self._folder / "audit", self._session)
+            return self._audit.before(
+                [stage.argv for stage in script.stages],
+                verdict,
+                proposed=proposed,
+                context=place.context,
+                namespace=place.namespace,
+                server=place.server,
+                identity=place.user,
+                approved_by=approved.by,
+                how=approved.how,
+                digest=approved.digest,
+            )
+
+    def after(self, number: int, result: CommandResult, redactions: int) -> str:
+        """The line after a run; a sentence on why it could not be written, or ""."""
+        with self._lock:
+            if self._audit is None or not number:
+                return ""
+            try:
+                self._audit.after(number, result, redactions)
+            except AuditError as error:
+                return str(error)
+        return ""
+
+    def refused(self, proposed: str, kind: str, by: str, reason: str) -> None:
+        """A line on an approval that was not given; its loss is no danger."""
+        if self._folder is None:
+            return
+        with self._lock:
+            try:
+                if self._audit is None:
+                    self._audit = Audit(self._folder / "audit", self._session)
+                self._audit.decision(proposed, kind, by, reason)
+            except AuditError as error:
+                self._problem = str(error)
+
+    def close(self) -> None:
+        """The closing line of the audit; temporary copies go."""
+        with self._lock:
+            if self._audit is not None:
+                try:
+                    self._audit.close()
+                except AuditError as error:
+                    self._problem = str(error)
+                self._audit = None
+        if self._temporary:
+            shutil.rmtree(self._temporary, ignore_errors=True)

@@ -1,0 +1,1 @@
+"""The policy's tables as data, and their generator."""

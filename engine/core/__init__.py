@@ -1,0 +1,1 @@
+"""What travels and how it runs: types, events, Run, cancellation, broadcast, target, settings, paths."""

@@ -1,0 +1,37 @@
+"""`Listeners`: who hears the events of a session."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from engine.core.events import Event
+
+Listener = Callable[[Event], None]
+
+
+class Listeners:
+    """Tells every event to all that listen, under no lock that a Run or the session holds. Safe from any thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._listeners: list[Listener] = []
+
+    def subscribe(self, listener: Listener) -> Callable[[], None]:
+        """Hear every event from now on; returns a function that unsubscribes."""
+        with self._lock:
+            self._listeners.append(listener)
+
+        def forget() -> None:
+            with self._lock:
+                if listener in self._listeners:
+                    self._listeners.remove(listener)
+
+        return forget
+
+    def tell(self, event: Event) -> None:
+        """Hand an event to everyone, in the order in which they came."""
+        with self._lock:
+            listeners = list(self._listeners)
+        for listener in listeners:
+            listener(event)

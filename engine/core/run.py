@@ -1,0 +1,229 @@
+"""`Run`: one question being worked on, on a thread of its own; its event stream, `cancel()`, `answer()`, `pick()` and `steer()`."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import queue
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import TypeVar
+
+from engine.core.cancel import Cancelled, CancelToken
+from engine.core.events import (
+    ENDINGS,
+    ApprovalAnswered,
+    ApprovalRequested,
+    ChoiceAnswered,
+    ChoiceRequested,
+    Event,
+    RunCancelled,
+    RunFailed,
+    RunFinished,
+    Steered,
+)
+from engine.core.types import ApprovalRequest, ChoiceRequest, Decision, Steering
+
+Emit = Callable[[Event], None]
+Ask = Callable[[ApprovalRequest], Decision]
+Choose = Callable[[ChoiceRequest], str]
+Work = Callable[["Run"], str]
+Answered = TypeVar("Answered")
+
+
+class FlowError(Exception):
+    """A flow cannot go on; `what` names what died (`cluster`, `model`, `kubectl`, `engine`)."""
+
+    def __init__(self, what: str, message: str) -> None:
+        super().__init__(message)
+        self.what = what
+
+
+class Run:
+    """One question from start to end.
+
+    `work(run)` is called on a daemon thread and returns the outcome; it speaks through `run.emit`. Listeners are called on the
+    thread that emits and must not block. Every Run ends with exactly one of RunFinished, RunCancelled, RunFailed.
+    """
+
+    def __init__(self, id: str, work: Work, scrub: Callable[[Event], Event] | None = None) -> None:
+        """`scrub` takes secrets out of each event before anybody hears it."""
+        self.id = id
+        self._scrub = scrub
+        self.token = CancelToken()
+        self._work = work
+        self._lock = threading.Lock()
+        self._seq = itertools.count(1)
+        self._history: list[Event] = []
+        self._listeners: list[Emit] = []
+        self._approvals: dict[str, queue.SimpleQueue[Decision]] = {}
+        self._choices: dict[str, tuple[ChoiceRequest, queue.SimpleQueue[ChoiceAnswered]]] = {}
+        self._steering: deque[Steering] = deque()
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._main, name=f"run-{id}", daemon=True)
+
+    def start(self) -> Run:
+        """Begin; returns itself."""
+        self._thread.start()
+        return self
+
+    def subscribe(self, listener: Emit) -> Callable[[], None]:
+        """Hear every event, those that were already emitted first; returns a function that unsubscribes."""
+        with self._lock:
+            for event in self._history:
+                listener(event)
+            self._listeners.append(listener)
+
+        def forget() -> None:
+            with self._lock:
+                if listener in self._listeners:
+                    self._listeners.remove(listener)
+
+        return forget
+
+    def events(self) -> Iterator[Event]:
+        """All events from the first to the ending one, blocking between them."""
+        inbox: queue.SimpleQueue[Event] = queue.SimpleQueue()
+        forget = self.subscribe(inbox.put)
+        try:
+            while True:
+                event = inbox.get()
+                yield event
+                if isinstance(event, ENDINGS):
+                    return
+        finally:
+            forget()
+
+    def emit(self, event: Event) -> None:
+        """Stamp an event and hand it to all listeners; after the ending nothing is emitted any more."""
+        if self._scrub is not None:
+            event = self._scrub(event)
+        with self._lock:
+            if self._done.is_set():
+                return
+            event = dataclasses.replace(event, run=self.id, seq=next(self._seq), at=time.time())
+            self._history.append(event)
+            if isinstance(event, ENDINGS):
+                self._done.set()
+            for listener in list(self._listeners):
+                listener(event)
+
+    def ask(self, request: ApprovalRequest) -> Decision:
+        """Emit the request and wait for `answer`; cancel and expiry mean reject."""
+        inbox: queue.SimpleQueue[Decision] = queue.SimpleQueue()
+        with self._lock:
+            self._approvals[request.id] = inbox
+        try:
+            decision = self._wait_for(
+                inbox,
+                ApprovalRequested(request=request),
+                request.expires_at,
+                cancelled=Decision("reject", reason="the question was stopped", by="cancel"),
+                expired=Decision("reject", reason="nobody answered in time", by="expiry"),
+            )
+        finally:
+            with self._lock:
+                self._approvals.pop(request.id, None)
+        self.emit(ApprovalAnswered(id=request.id, decision=decision))
+        self.token.check()
+        return decision
+
+    def answer(self, id: str, decision: Decision) -> bool:
+        """Settle a pending approval; False when it is not (or no longer) pending."""
+        with self._lock:
+            inbox = self._approvals.pop(id, None)
+        if inbox is None:
+            return False
+        inbox.put(decision)
+        return True
+
+    def choose(self, request: ChoiceRequest) -> str:
+        """Emit the request and wait for `pick`; the chosen id, or "" when nobody chose in time."""
+        inbox: queue.SimpleQueue[ChoiceAnswered] = queue.SimpleQueue()
+        with self._lock:
+            self._choices[request.id] = (request, inbox)
+        try:
+            answered = self._wait_for(
+                inbox,
+                ChoiceRequested(request=request),
+                request.expires_at,
+                cancelled=ChoiceAnswered(id=request.id, by="cancel"),
+                expired=ChoiceAnswered(id=request.id, by="expiry"),
+            )
+        finally:
+            with self._lock:
+                self._choices.pop(request.id, None)
+        self.emit(answered)
+        self.token.check()
+        return answered.choice
+
+    def pick(self, id: str, choice: str, by: str = "key") -> bool:
+        """Settle a pending choice ("" = none of them); False when it is not pending or has no such choice."""
+        with self._lock:
+            request, inbox = self._choices.get(id, (None, None))
+            if request is None or inbox is None or (choice and choice not in {c.id for c in request.choices}):
+                return False
+            del self._choices[id]
+        inbox.put(ChoiceAnswered(id=id, choice=choice, by=by))
+        return True
+
+    def steer(self, steering: Steering) -> bool:
+        """Say something into the running investigation; False when the Run has ended."""
+        if self.finished:
+            return False
+        with self._lock:
+            self._steering.append(steering)
+        self.emit(Steered(steering=steering))
+        return True
+
+    def steering(self) -> list[Steering]:
+        """What was said since the last call, oldest first; a flow asks for it between its steps."""
+        with self._lock:
+            said = list(self._steering)
+            self._steering.clear()
+        return said
+
+    def cancel(self, reason: str = "stopped by the user") -> None:
+        """Stop: pending approvals become no, processes and model streams end; returns at once."""
+        self.token.cancel(reason)
+
+    @property
+    def finished(self) -> bool:
+        return self._done.is_set()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Block until the Run's thread ended; False on time-out."""
+        if self._thread.ident is not None:
+            self._thread.join(timeout)
+        return not self._thread.is_alive()
+
+    def _wait_for(
+        self, inbox: queue.SimpleQueue[Answered], request: Event, expires_at: float, *, cancelled: Answered, expired: Answered
+    ) -> Answered:
+        """Emit a request and wait for its answer; cancel and expiry have answers of their own."""
+        forget = self.token.on_cancel(lambda: inbox.put(cancelled))
+        try:
+            self.emit(request)
+            left = expires_at - time.time() if expires_at else None
+            return inbox.get(timeout=max(left, 0.0) if left is not None else None)
+        except queue.Empty:
+            return expired
+        finally:
+            forget()
+
+    def _main(self) -> None:
+        try:
+            outcome = self._work(self)
+            self.token.check()
+            self.emit(RunFinished(outcome=outcome))
+        except Cancelled as stop:
+            self.emit(RunCancelled(reason=str(stop) or "stopped"))
+        except FlowError as error:
+            self.emit(RunFailed(what=error.what, error=str(error)))
+        except Exception as error:  # noqa: BLE001 — the stream must always end, and a defect must be told, not swallowed
+            if self.token.cancelled:
+                self.emit(RunCancelled(reason=self.token.reason))
+            else:
+                self.emit(RunFailed(what="engine", error=f"{type(error).__name__}: {error}"))

@@ -1,0 +1,1 @@
+"""The answer: composed from findings, worded by a model, and the documents behind it."""

@@ -1,0 +1,1 @@
+"""What words mean: the tier, names, pronouns, questions, orders, steering."""

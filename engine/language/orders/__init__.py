@@ -1,0 +1,1 @@
+"""An order to exact commands, in steps."""

@@ -1,0 +1,151 @@
+"""What an order is made of: exact commands with how to see that they worked, and the objects that its words mean.
+
+Every slot is looked up in the cluster; nothing is guessed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from engine.cluster.objects import Obj
+from engine.cluster.source import ClusterSource, NotFound
+from engine.core.cancel import CancelToken
+from engine.core.types import ObjectRef
+from engine.language.names import KIND_OF, KindWord, Resolution, mentioned_kind, resolve
+
+EXAMPLES = (
+    "scale deployment cart-api to 3",
+    "restart checkout-api",
+    "delete pod web-0",
+    "cordon worker-1",
+    "roll back deployment web",
+    "set image of web to nginx:1.27",
+    "set memory limit of web to 256Mi",
+    "set env LOG_LEVEL=debug on web",
+    "create configmap web-settings with MODE=blue",
+    "run cronjob backup now",
+)
+SCALABLE = tuple(KIND_OF[kind] for kind in ("Deployment", "StatefulSet", "ReplicaSet"))
+RESTARTABLE = tuple(KIND_OF[kind] for kind in ("Deployment", "StatefulSet", "DaemonSet", "Pod"))
+ROLLED = tuple(KIND_OF[kind] for kind in ("Deployment", "StatefulSet", "DaemonSet"))
+
+Look = Callable[[ClusterSource], tuple[bool, str]]
+"""Reads the cluster: (settled, what it says now)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One exact command, in words what it does, and how to see that it worked."""
+
+    command: str
+    words: str
+    objects: tuple[ObjectRef, ...]
+    verify: Look
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What an order comes to: commands in order, or (none) a sentence on what is missing; `note` is said beside them.
+
+    Where a name fits several objects these are the `choices`; where it fits none, `near` are names like `word`.
+    """
+
+    orders: tuple[Order, ...] = ()
+    problem: str = ""
+    note: str = ""
+    choices: tuple[ObjectRef, ...] = ()
+    word: str = ""
+    near: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """An order's text and where it is meant; `chosen` is the object that a person picked where several fit."""
+
+    text: str
+    source: ClusterSource
+    namespace: str
+    cancel: CancelToken | None
+    chosen: ObjectRef | None = None
+
+    def find(self, kinds: Sequence[KindWord]) -> Resolution:
+        named = mentioned_kind(self.text)
+        wanted = [named] if named in kinds else kinds
+        return resolve(self.source, self.text, self.namespace, [k for k in wanted if k is not None], cancel=self.cancel)
+
+    def get(self, ref: ObjectRef) -> Obj:
+        """The object as it is now."""
+        return Obj(self.source.get(KIND_OF[ref.kind].resource, ref.namespace, ref.name))
+
+
+def one(words: Words, kinds: Sequence[KindWord], what: str) -> tuple[ObjectRef | None, Plan]:
+    """The single object meant, or the plan that says why there is none."""
+    found = words.find(kinds)
+    if words.chosen is not None and words.chosen in found.found:
+        return words.chosen, Plan()
+    if len(found.found) == 1:
+        ref = found.found[0]
+        note = f"{ref} is in namespace {ref.namespace}, not in {words.namespace}." if found.elsewhere else ""
+        return ref, Plan(note=note)
+    if found.found:
+        places = ", ".join(f"{ref} in {ref.namespace}" for ref in found.found[:6])
+        return None, Plan(
+            problem=f"“{found.word}” is ambiguous: {places}. Say which, e.g. add “in {found.found[0].namespace}”.", choices=found.found
+        )
+    if found.near:
+        problem = f"There is no {what} “{found.word}”. Did you mean {' or '.join(found.near)}?"
+        return None, Plan(problem=problem, word=found.word, near=found.near)
+    if found.word:
+        return None, Plan(problem=f"There is no {what} “{found.word}” in any namespace that can be read.")
+    return None, Plan(problem=f"Which {what}? Name it, as in “{EXAMPLES[0]}”.")
+
+
+def rolled_out(now: Obj, changed: bool, ref: ObjectRef) -> tuple[bool, str]:
+    """Whether a workload's pods are all of its newest revision and ready, and how far it came."""
+    wanted = now.number("spec", "replicas", default=1) if ref.kind != "DaemonSet" else now.number("status", "desiredNumberScheduled")
+    updated = now.number("status", "updatedReplicas") if ref.kind != "DaemonSet" else now.number("status", "updatedNumberScheduled")
+    ready = now.number("status", "readyReplicas") if ref.kind != "DaemonSet" else now.number("status", "numberReady")
+    seen = now.number("status", "observedGeneration") >= now.number("metadata", "generation")
+    settled = changed and seen and updated >= wanted and ready >= wanted
+    words = f"{ref}: {updated} of {wanted} pods are of the new revision, {ready} ready"
+    return settled, words if changed else f"{ref} was not changed"
+
+
+def changed_and_rolled_out(words: Words, ref: ObjectRef) -> Look:
+    """Looks whether a change of a workload's template was taken up and its pods are ready."""
+    generation = words.get(ref).number("metadata", "generation")
+
+    def look(source: ClusterSource) -> tuple[bool, str]:
+        now = Obj(source.get(KIND_OF[ref.kind].resource, ref.namespace, ref.name))
+        return rolled_out(now, now.number("metadata", "generation") > generation, ref)
+
+    return look
+
+
+def there(resource: str, ref: ObjectRef) -> Look:
+    """Looks whether an object exists."""
+
+    def look(source: ClusterSource) -> tuple[bool, str]:
+        try:
+            source.get(resource, ref.namespace, ref.name)
+        except NotFound:
+            return False, f"{ref} is not there yet"
+        return True, f"{ref} exists"
+
+    return look
+
+
+def gone(resource: str, ref: ObjectRef, uid: str = "") -> Look:
+    """Looks whether an object is gone, or another one of its name took its place."""
+
+    def look(source: ClusterSource) -> tuple[bool, str]:
+        try:
+            now = Obj(source.get(resource, ref.namespace, ref.name))
+        except NotFound:
+            return True, f"{ref} is gone"
+        if uid and now.uid != uid:
+            return True, f"{ref} is gone; a new one of the same name took its place"
+        return False, f"{ref} is still there" + (" (terminating)" if now.deleting_since else "")
+
+    return look

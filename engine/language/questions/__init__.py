@@ -1,0 +1,1 @@
+"""A plain question to a read command and a computed sentence."""

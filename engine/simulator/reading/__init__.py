@@ -1,0 +1,1 @@
+"""GET requests: objects, logs, schemas, selectors, access reviews."""

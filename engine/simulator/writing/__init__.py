@@ -1,0 +1,1 @@
+"""POST, PUT, PATCH and DELETE, with schema and admission checks."""

@@ -1,0 +1,1 @@
+"""Every action once: keys, palette, command bar."""

@@ -1,0 +1,1 @@
+"""The full-screen session: a thin App and what it composes."""

@@ -1,0 +1,1 @@
+"""troubleshoot; intent, policy, redact."""

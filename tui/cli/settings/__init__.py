@@ -1,0 +1,1 @@
+"""setup, config, completion, schema."""

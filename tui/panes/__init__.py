@@ -1,0 +1,1 @@
+"""The four panes: chat, cluster, timeline, output."""

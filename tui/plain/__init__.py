@@ -1,0 +1,1 @@
+"""The session line by line, and questions on a line terminal."""

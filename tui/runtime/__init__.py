@@ -1,0 +1,1 @@
+"""Threads, frames, standard error and the terminal."""

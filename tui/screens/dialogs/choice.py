@@ -1,0 +1,97 @@
+"""The chooser: a question in the middle of a Run, its choices numbered; one key takes one, esc takes none.
+
+As with approvals, keys of the first half second do not count, since they were meant for what stood there before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import ClassVar
+
+from textual import events, on
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.widget import Widget
+
+from engine.core.types import Choice, ChoiceRequest
+from tui.screens.dialogs.approval import GRACE
+from tui.screens.dialogs.base import Dialog
+from tui.style.text import cut, one_line
+from tui.widgets.bars.key_bar import KeyBar
+from tui.widgets.row_list import Row, RowList
+from tui.widgets.text.flow import Flow, Para
+
+QUESTION_SHOWN = 400
+KEYS = "123456789abcdefhilmnopqrstuvwxyz"
+"""The keys of the choices in their order; g, j and k move in the list. Choices beyond them are taken with enter."""
+
+
+class ChoiceScreen(Dialog[str | None]):
+    """Hands back the chosen id, "" for none of them; None when the Run no longer waits for it."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "none", show=False, priority=True)]
+    DEFAULT_CSS = """
+    ChoiceScreen { & > .box { border: round $place;
+        & > RowList { height: auto; background: $surface; margin: 1 0 0 0; }
+        & > KeyBar { margin: 1 0 0 0; }
+    } }
+    """
+
+    def __init__(self, request: ChoiceRequest, clock: Callable[[], float]) -> None:
+        super().__init__(classes="-asking")
+        self.request = request
+        self._clock = clock
+        self._opened = clock()
+        self._list = RowList(id="choices")
+
+    @property
+    def ready(self) -> bool:
+        """Whether keys count by now."""
+        return self._clock() - self._opened >= GRACE
+
+    def compose(self) -> list[Widget]:
+        question = Para(Content(cut(one_line(self.request.question), QUESTION_SHOWN)).stylize("bold $strong"))
+        last = KEYS[min(len(self.request.choices), len(KEYS)) - 1]
+        keys = KeyBar([("1" if last == "1" else f"1-{last}", "take"), ("enter", "take the marked one"), ("esc", "none of them")])
+        return [Vertical(Flow([question]), self._list, keys, classes="box")]
+
+    def on_mount(self) -> None:
+        """The list has the focus and the first choice the cursor."""
+        self._list.set_rows([_row(number, choice) for number, choice in enumerate(self.request.choices)])
+        self._list.move_to(0)
+        self._list.focus()
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Long lists scroll; the keys below stay in sight."""
+        self._list.styles.height = max(min(len(self.request.choices), event.size.height * 92 // 100 - 9), 2)
+
+    def on_key(self, event: events.Key) -> None:
+        """A choice's own key takes it."""
+        at = KEYS.find(event.character) if event.character else -1
+        if 0 <= at < len(self.request.choices):
+            event.stop()
+            self._take(self.request.choices[at].id)
+
+    @on(RowList.Chosen)
+    def _chosen(self, event: RowList.Chosen) -> None:
+        event.stop()
+        self._take(str(event.row.data))
+
+    def _take(self, id: str) -> None:
+        if self.ready:
+            self.dismiss(id)
+
+    def action_none(self) -> None:
+        """Go on without a choice."""
+        self._take("")
+
+
+def _row(number: int, choice: Choice) -> Row:
+    key = KEYS[number] if number < len(KEYS) else " "
+    left = (
+        (f"{key} ", "bold $place"),
+        (one_line(choice.label), "$strong"),
+        (f"  {one_line(choice.detail)}" if choice.detail else "", "$quiet"),
+    )
+    return Row(f"{number}/{choice.id}", left, data=choice.id)

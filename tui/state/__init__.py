@@ -1,0 +1,1 @@
+"""What the screen knows, without widgets."""

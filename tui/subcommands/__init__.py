@@ -1,1 +1,0 @@
-"""One module per group of subcommands; each function takes the parsed arguments and returns the exit code."""

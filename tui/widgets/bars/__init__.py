@@ -1,0 +1,1 @@
+"""Header, title, keys, filter."""

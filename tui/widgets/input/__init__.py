@@ -1,0 +1,1 @@
+"""Prompt, completions, one-line field."""

@@ -1,0 +1,309 @@
+"""The prompt: several lines, history, completion of `/commands` and `@mentions`; enter sends."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import ClassVar
+
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.message import Message
+from textual.widgets import TextArea
+
+from tui.actions.table import CLUSTER_WORDS, SLASH
+from tui.style.text import plain_lines
+
+HISTORY_KEPT = 500
+FOLD_LINES, FOLD_LENGTH = 12, 2_000
+"""A paste from this size on is shown as a chip and sent whole."""
+FOLDS_KEPT = 20
+PLACEHOLDER = Content.assemble(
+    ("ask,  ", "$quiet"),
+    ("/", "$foreground"),
+    ("command,  ", "$quiet"),
+    ("!", "$foreground"),
+    ("kubectl …,  ", "$quiet"),
+    ("@", "$foreground"),
+    ("pod", "$quiet"),
+)
+
+
+class History:
+    """What was sent, oldest first; kept in a file of the user's own when there is a folder for it."""
+
+    def __init__(self, path: Path | None = None, kept: int = HISTORY_KEPT) -> None:
+        self.path = path
+        self.kept = kept
+        self.entries: list[str] = []
+        if path is not None:
+            try:
+                lines = path.read_text(encoding="utf-8").splitlines()[-kept:] if kept else []
+                self.entries = [entry for line in lines if isinstance(entry := json.loads(line), str)]
+            except (OSError, ValueError):  # no history yet, or a broken one: begin anew
+                self.entries = []
+
+    def add(self, text: str) -> None:
+        """Remember a text; the same one twice in a row counts once."""
+        if not text.strip() or (self.entries and self.entries[-1] == text):
+            return
+        self.entries = [*self.entries, text][-self.kept :] if self.kept else []
+        if self.path is not None:
+            try:
+                self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+                self.path.touch(mode=0o600)
+                with self.path.open("a", encoding="utf-8") as file:
+                    file.write(json.dumps(text) + "\n")
+            except OSError:  # a history that cannot be kept on disk is still there for this session
+                self.path = None
+
+
+class Prompt(TextArea):
+    """The field at the bottom. It grows to eight lines; what is longer scrolls."""
+
+    DEFAULT_CSS = """
+    Prompt {
+        height: auto; max-height: 8; min-height: 1; border: none; padding: 0; background: $plane; color: $foreground;
+        scrollbar-size-vertical: 1; scrollbar-size-horizontal: 0;
+        &:focus { border: none; }
+        & .text-area--cursor-line { background: $plane; }
+        & .text-area--placeholder { color: $quiet; }
+    }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+j,shift+enter", "newline", show=False, id="newline", priority=True),
+        Binding("tab", "complete(1)", show=False, id="complete", priority=True),
+        Binding("shift+tab", "app.focus_previous", show=False),
+    ]
+
+    class Sent(Message):
+        """The person sent a text."""
+
+        def __init__(self, text: str) -> None:
+            super().__init__()
+            self.text = text
+
+    class Wanted(Message):
+        """Names are wanted that a mention (`@pod/…`) or the argument of a word (`:ns …`) may become."""
+
+        def __init__(self, word: str) -> None:
+            super().__init__()
+            self.word = word
+
+    class Offers(Message):
+        """What the word under the cursor may become, with a word on each; the marked one is what tab takes."""
+
+        def __init__(self, choices: list[tuple[str, str]], marked: int) -> None:
+            super().__init__()
+            self.choices = choices
+            self.marked = marked
+
+    class Typed(Message):
+        """A key was pressed here; dialogs wait until typing pauses."""
+
+    def __init__(self, history: History, *, id: str | None = None) -> None:
+        super().__init__(
+            id=id,
+            soft_wrap=True,
+            show_line_numbers=False,
+            tab_behavior="focus",
+            placeholder=PLACEHOLDER,
+            compact=True,
+            highlight_cursor_line=False,
+        )
+        self.past = history
+        self._at = 0
+        self._draft = ""
+        self._folded: dict[str, str] = {}
+        self._choices: list[tuple[str, str]] = []
+        self._choice = 0
+        self._taken = self._taking = False
+        self._word = (0, 0)
+        self.digits: Callable[[int], bool] = lambda digit: False
+        """Asked first when a digit is typed into the empty prompt; True when the digit meant something else than text."""
+
+    # typing
+
+    async def _on_key(self, event: events.Key) -> None:
+        self.post_message(self.Typed())
+        if event.key == "enter":
+            event.stop()
+            event.prevent_default()
+            self._send()
+            return
+        if event.key in ("up", "down", "escape") and self._choose(event.key):
+            event.stop()
+            event.prevent_default()
+            return
+        if event.key in ("up", "down") and self._recall(event.key):
+            event.stop()
+            event.prevent_default()
+            return
+        if event.character is not None and event.character.isdigit() and not self.text and self.digits(int(event.character)):
+            event.stop()
+            event.prevent_default()
+            return
+        if event.key != "tab" and self._taken:
+            self._choices, self._taken = [], False
+            self.post_message(self.Offers([], 0))
+        await super()._on_key(event)
+
+    async def _on_paste(self, event: events.Paste) -> None:
+        """A paste is kept whole, whatever it holds (a long one behind a chip); only what would move the cursor is made visible."""
+        self.post_message(self.Typed())
+        event.prevent_default()
+        event.stop()
+        text = plain_lines(event.text)
+        lines = text.count("\n") + 1
+        if lines < FOLD_LINES and len(text) < FOLD_LENGTH:
+            self.insert(text)
+            return
+        chip = f"[pasted {lines} lines]" if lines > 1 else f"[pasted {len(text):,} characters]"
+        number = 2
+        while self._folded.get(chip, text) != text:
+            chip = f"{chip.split(' #')[0].rstrip(']')} #{number}]"
+            number += 1
+        self._folded[chip] = text
+        while len(self._folded) > FOLDS_KEPT:
+            del self._folded[next(iter(self._folded))]
+        self.insert(chip)
+
+    def unfolded(self, text: str) -> str:
+        """A text with what was pasted in place of the chips that stand for it."""
+        if not self._folded:
+            return text
+        return re.sub("|".join(map(re.escape, self._folded)), lambda match: self._folded[match.group()], text)
+
+    def _send(self) -> None:
+        text = self.unfolded(self.text).strip()
+        if not text:
+            return
+        self.past.add(text)
+        self._at = len(self.past.entries)
+        self._draft = ""
+        self.text = ""
+        self.post_message(self.Sent(text))
+
+    def action_newline(self) -> None:
+        self.insert("\n")
+
+    def put(self, text: str) -> None:
+        """Replace what stands here and put the cursor at its end."""
+        self.text = text
+        self.move_cursor(self.document.end)
+        self.focus()
+
+    # history
+
+    def _recall(self, key: str) -> bool:
+        """Up on the first line and down on the last walk through the history."""
+        row, _ = self.cursor_location
+        last = self.document.line_count - 1
+        entries = self.past.entries
+        if key == "up":
+            if row > 0 or not entries:
+                return False
+            if self._at > len(entries) or (self._at == len(entries) and self.text != self._draft):
+                self._draft = self.text
+            elif self._at < len(entries) and self.text != entries[self._at]:
+                self._draft, self._at = self.text, len(entries)
+            self._at = max(min(self._at, len(entries)) - 1, 0)
+        else:
+            if row < last or self._at >= len(entries):
+                return False
+            self._at += 1
+        self.put(entries[self._at] if self._at < len(entries) else self._draft)
+        return True
+
+    def on_mount(self) -> None:
+        """Begin after the newest entry."""
+        self._at = len(self.past.entries)
+
+    # completion
+
+    @property
+    def word_here(self) -> str:
+        """What stands before the cursor and can be completed: a /command at the very beginning, with its place, or an @mention."""
+        row, column = self.cursor_location
+        before = self.document[row][:column]
+        start = max(before.rfind(" "), before.rfind("\n")) + 1
+        word = before[start:]
+        if row == 0 and before.startswith(("/", ":")) and (not start or _takes_place(before.partition(" ")[0][1:])):
+            return before
+        return word if word.startswith("@") else ""
+
+    @property
+    def offered(self) -> list[tuple[str, str]]:
+        """What the word may become, with a word on each."""
+        return list(self._choices)
+
+    def look(self) -> None:
+        """Say what the word under the cursor may become."""
+        word = self.word_here
+        if word.startswith(("/", ":")) and " " not in word:
+            words = sorted(name for name in (*SLASH, *(CLUSTER_WORDS if word[0] == ":" else ())) if name.startswith(word[1:]))
+            exact = len(words) == 1 and words[0] == word[1:]
+            self.choices_for(word, [] if exact else [(f"{word[0]}{name} ", _about(name)) for name in words])
+        elif word:
+            self.post_message(self.Wanted(word))
+        else:
+            self.choices_for("", [])
+
+    def choices_for(self, word: str, choices: list[tuple[str, str]]) -> None:
+        """Take choices for a word, if it still stands before the cursor."""
+        if word != self.word_here:
+            return
+        row, column = self.cursor_location
+        self._choices, self._choice, self._taken = choices, 0, False
+        self._word = (row, column - len(word))
+        self.post_message(self.Offers(choices, 0))
+
+    def action_complete(self, step: int) -> None:
+        """Take the marked choice, and the next ones when pressed again; without choices, the next pane."""
+        if not self._choices:
+            if not self.word_here:
+                self.screen.focus_next()
+            return
+        self.take((self._choice + step) % len(self._choices) if self._taken else self._choice)
+
+    def take(self, index: int) -> None:
+        """Put a choice in place of the word."""
+        if not 0 <= index < len(self._choices):
+            return
+        self._choice, self._taken, self._taking = index, True, True
+        self.replace(self._choices[index][0], self._word, self.cursor_location)
+        self.post_message(self.Offers([], index))
+        if len(self._choices) == 1:
+            self._choices = []
+
+    def on_text_area_changed(self) -> None:
+        """What is typed narrows the choices; what was taken leaves them."""
+        if self._taking:
+            self._taking = False
+        else:
+            self.look()
+
+    def _choose(self, key: str) -> bool:
+        """Up and down move among choices that are offered; esc puts them away."""
+        if not self._choices or self._taken:
+            return False
+        if key == "escape":
+            self._choices = []
+            self.post_message(self.Offers([], 0))
+            return True
+        self._choice = (self._choice + (1 if key == "down" else -1)) % len(self._choices)
+        self.post_message(self.Offers(self._choices, self._choice))
+        return True
+
+
+def _takes_place(word: str) -> bool:
+    action = SLASH.get(word)
+    return action is not None and action.id in ("namespace", "context")
+
+
+def _about(word: str) -> str:
+    action = SLASH.get(word)
+    return f"{action.argument}  {action.help}".strip() if action is not None else f"the {CLUSTER_WORDS[word]} of the cluster pane"
