@@ -40,7 +40,7 @@ def test_what_ships_is_found_inside_the_wheel(unpacked: Path) -> None:
     assert done.returncode == 0, done.stderr
     for line in done.stdout.splitlines():
         assert line.startswith(str(unpacked)), line
-    assert (unpacked / "tui" / "app.tcss").is_file()
+    assert (unpacked / "tui" / "style" / "app.tcss").is_file()
 
 
 def test_the_three_packages_load_from_one_place(unpacked: Path) -> None:

@@ -14,11 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.agent.browsing.browser import ClusterBrowser
-from engine.agent.current_target import MODES, Standing, Status
-from engine.agent.documentation import DocsDesk
-from engine.agent.model_connection import ModelDoor, Switched
-from engine.cluster.connect import Connection, Opening
-from engine.core.broadcast import Listener, Listeners
+from engine.agent.current_target import MODES, CurrentTarget, Status
+from engine.agent.documentation import Documentation
+from engine.agent.model_connection import ModelConnection, Switched
+from engine.core.broadcast import Broadcast, Listener
 from engine.core.config import Settings
 from engine.core.events import ClusterChanged, ContextChanged, Event, ModelChanged
 from engine.core.paths import state_folder
@@ -28,8 +27,8 @@ from engine.core.target import Place
 from engine.core.types import Mode, Steering
 from engine.llm.host_consent import HostConsent
 from engine.llm.servers.embedding import OllamaEmbedding
-from engine.session.session_store import Keeping
-from engine.typed import CommandDesk
+from engine.session.connection import Connection, Opening
+from engine.session.session_store import SessionStore
 
 if TYPE_CHECKING:
     from engine.agent.self_check import Check
@@ -59,25 +58,24 @@ class Agent:
         self.opening = opening or Opening()
         self.redactor = Redactor()
         self._lock = threading.RLock()
-        self._heard = Listeners()
+        self._heard = Broadcast()
         self._runs: dict[str, Run] = {}
         self._current: Run | None = None
         self._closed = False
-        self._kept = Keeping(settings.session, save=save, session_id=session_id)
+        self._kept = SessionStore(settings.session, save=save, session_id=session_id)
         self.sessions, self.incidents = self._kept.sessions, self._kept.incidents
         self.cases, self.memory = self._kept.cases, self._kept.memory
-        self._standing = Standing(settings, self.opening, self.redactor.text, self._tell_place, self.cluster_changed)
+        self._standing = CurrentTarget(settings, self.opening, self.redactor.text, self._tell_place, self.cluster_changed)
         self._cluster = self._standing.door
         self.cluster = ClusterBrowser(
             self._cluster.for_browsing, self.opening, settings.cluster.kubeconfig, self.redactor.text, self._rows_moved
         )
         consent = HostConsent(settings.model.allow_remote, state_folder() / "model-hosts.json" if self._kept.saves else None)
-        self._model = ModelDoor(settings.model, consent, self._tell_model)
+        self._model = ModelConnection(settings.model, consent, self._tell_model)
         self._embedding = OllamaEmbedding(settings, consent)
-        self.docs = DocsDesk(
+        self.docs = Documentation(
             settings.index.docs, on_change=self._tell_place, incidents=self.incidents.folder, embedder=self._embedding.embedder
         )
-        self.commands = CommandDesk(self._begin_typed)
 
     # -- life ---------------------------------------------------------------------------------------------------------
 
@@ -281,7 +279,8 @@ class Agent:
         folders, config = self.settings.index.docs, user_config_path()
         return self._begin(lambda run: write_runbook(run, place, incident, folders, config, self.docs.read)).start()
 
-    def _begin_typed(self, text: str) -> Run:
+    def run_command(self, text: str) -> Run:
+        """Judge a typed command (`!kubectl …`) and run it beside the question under way, asking first where it changes something."""
         from engine.flows.dispatch import run_typed
 
         place = self.place

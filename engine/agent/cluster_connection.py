@@ -1,4 +1,4 @@
-"""`ClusterDoor`: the cluster that the session works on, opened on a thread of the engine's own; whether it is open yet, and why not."""
+"""`ClusterConnection`: opens a cluster on a thread of the engine's own; whether it is open yet, and why not."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal
 
-from engine.cluster.connect import Connection, Opening, connect
 from engine.cluster.source import ClusterError, Unreachable
 from engine.core.config import Settings
 from engine.core.run import FlowError, Run
+from engine.session.connection import Connection, Opening, connect
 
 if TYPE_CHECKING:
     from engine.cluster.live.prometheus import Prometheus
 
 
-class ClusterDoor:
+class ClusterConnection:
     """One cluster at a time; `open` begins on a thread of its own, and what was opened for a context left meanwhile is closed again."""
 
     def __init__(self, settings: Settings, on_open: Callable[[Connection | None], None], clean: Callable[[str], str]) -> None:

@@ -1,4 +1,4 @@
-"""`Standing`: the place that the next Run is pinned to, what may be changed there, and the cluster that is opened for it."""
+"""`CurrentTarget`: the place that the next Run is pinned to, what may be changed there, and the cluster that is opened for it."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from engine.agent.cluster_connection import ClusterDoor
+from engine.agent.cluster_connection import ClusterConnection
 from engine.agent.model_connection import ModelState
-from engine.cluster.connect import Connection, Opening, recording_title
 from engine.core.config import Settings
 from engine.core.target import Place, is_protected
 from engine.core.types import Mode
+from engine.session.connection import Connection, Opening, recording_title
 
 MODES: dict[str, Mode] = {"ask": "asks before changes", "read-only": "read-only", "suggest-only": "suggest-only"}
 
@@ -42,7 +42,7 @@ class Status:
     model_loading: bool = False
 
 
-class Standing:
+class CurrentTarget:
     """Where a session is. `moved` is called when the place has changed, `opened` once a cluster is open or has failed."""
 
     def __init__(
@@ -53,7 +53,7 @@ class Standing:
         self._moved = moved
         self._opened = opened
         self._lock = threading.Lock()
-        self.door = ClusterDoor(settings, self._cluster_opened, clean)
+        self.door = ClusterConnection(settings, self._cluster_opened, clean)
         context = settings.cluster.context
         if opening.recorded and not context:
             context = recording_title(opening)

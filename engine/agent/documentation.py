@@ -1,4 +1,4 @@
-"""`DocsDesk`: the documentation as the rest of the engine uses it — which folders, where the index is kept, and searching them."""
+"""`Documentation`: the documentation as the rest of the engine uses it — which folders, where the index is kept, and searching them."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class PagePart:
     level: int = 0
 
 
-class DocsDesk:
+class Documentation:
     """The built-in runbooks and guide and the user's own folders, opened on an engine thread."""
 
     def __init__(

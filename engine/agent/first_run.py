@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from engine.agent.model_connection import host_of
 from engine.core.cancel import CancelToken
 from engine.core.config import Settings
 from engine.core.paths import resource_path
 from engine.llm import ModelSettings, open_model
 from engine.llm.chat_model import ChatModel, ModelError
+from engine.llm.settings import host_of
 
 Outcome = Literal["done", "there", "left", "failed"]
 
@@ -74,8 +74,8 @@ def look_for_kubectl(path: Path | str) -> Step:
 
 def look_for_contexts(settings: Settings) -> Step:
     """Say which contexts the kubeconfig has; nothing is asked of a cluster."""
-    from engine.cluster.connect import Opening, contexts
     from engine.cluster.source import ClusterError
+    from engine.session.connection import Opening, contexts
 
     try:
         found = contexts(Opening(), settings.cluster.kubeconfig)

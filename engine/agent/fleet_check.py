@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 from engine.agent.json_documents import ChecksReport, ClusterCheck, SharedFault
 from engine.analyzers.registry import order
-from engine.cluster.connect import Opening, connect, recording_title
 from engine.cluster.source import ClusterError, ContextInfo
 from engine.core.cancel import Cancelled, CancelToken
 from engine.core.redaction.events import clean
 from engine.core.types import Finding, ObjectRef
+from engine.session.connection import Opening, connect, recording_title
 
 if TYPE_CHECKING:
     from engine.analyzers.common.view import ClusterView
@@ -139,7 +139,7 @@ def _checked(target: Target, what: What, kubeconfig: str, timeout: float, cancel
 
 def _knowledge(view: ClusterView) -> Callable[[ObjectRef], bool]:
     """Whether a view can tell that an object is well: its kind and namespace were looked at."""
-    from engine.analyzers.common.view import RESOURCE_OF_KIND
+    from engine.cluster.kinds import RESOURCE_OF_KIND
 
     def knows(ref: ObjectRef) -> bool:
         if view.namespace and ref.namespace not in ("", view.namespace):

@@ -1,4 +1,4 @@
-"""`ModelDoor`: the model that words answers: opened on a thread of its own, switched, downloaded, and told apart by where it listens.
+"""`ModelConnection`: the model that words answers: opened on a thread of its own, switched, downloaded, and told apart by where it listens.
 
 A server that is not on this machine is asked nothing, not even what it has, before somebody allowed its host.
 """
@@ -18,6 +18,7 @@ from engine.core.events import AnswerFinished, Notice, QueryReceived, StepFinish
 from engine.core.run import FlowError, Run
 from engine.core.types import Answer
 from engine.llm.host_consent import HostConsent
+from engine.llm.settings import host_of
 
 if TYPE_CHECKING:
     from engine.llm.chat_model import ChatModel, ModelHealth, ModelInfo
@@ -44,7 +45,7 @@ class Switched:
     can_pull: bool = False
 
 
-class ModelDoor:
+class ModelConnection:
     """One model on one server at a time."""
 
     def __init__(self, wanted: ModelSection, consent: HostConsent, on_change: Callable[[], None]) -> None:
@@ -281,13 +282,6 @@ class ModelDoor:
 
     def _server(self) -> str:
         return self._model.server if self._model is not None else "the server"
-
-
-def host_of(server: str) -> str:
-    """The machine of a server's URL; "" for this one."""
-    from engine.llm.settings import address, is_loopback
-
-    return "" if is_loopback(server) else address(server).host
 
 
 def model_line(info: ModelInfo) -> str:

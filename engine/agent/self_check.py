@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from engine.cluster.live.permissions import NEVER, Access
 from engine.commands.execution.programs import CREDENTIAL_NAMES, CREDENTIAL_PREFIXES, FALLBACK_PATH, environment
@@ -16,7 +16,27 @@ from engine.core.paths import state_folder
 from engine.core.redaction.events import clean
 
 if TYPE_CHECKING:
-    from engine.agent.agent import Agent
+    from engine.agent.browsing.browser import ClusterBrowser
+    from engine.agent.current_target import Status
+    from engine.core.config import Settings
+    from engine.core.redaction.redactor import Redactor
+    from engine.llm.chat_model import ModelHealth
+
+
+class Inspectable(Protocol):
+    """What the checks look at; the Agent is one."""
+
+    settings: Settings
+    redactor: Redactor
+    cluster: ClusterBrowser
+
+    @property
+    def status(self) -> Status: ...
+    def kubectl_path(self) -> Path | str: ...
+    def wait_for_cluster(self, seconds: float) -> Status: ...
+    def wait_for_docs(self, seconds: float) -> tuple[int, list[str]]: ...
+    def model_health(self) -> ModelHealth: ...
+    def folders(self) -> list[Path]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +50,9 @@ class Check:
     needed: bool = True
 
 
-def check_all(agent: Agent) -> list[Check]:
+def check_all(agent: Inspectable) -> list[Check]:
     """All checks, in the order a new user mends them, plain and redacted; blocks for a few seconds at most."""
-    looks: tuple[Callable[[Agent], Check | list[Check] | None], ...] = (
+    looks: tuple[Callable[[Inspectable], Check | list[Check] | None], ...] = (
         _config,
         _kubectl,
         _cluster,
@@ -54,14 +74,14 @@ def check_all(agent: Agent) -> list[Check]:
     return [clean(check, agent.redactor.text) for check in checks]
 
 
-def _config(agent: Agent) -> Check:
+def _config(agent: Inspectable) -> Check:
     origins = agent.settings.origins.values()
     files = sorted({origin.rpartition(":")[0] for origin in origins if "/" in origin})
     variables = sorted({origin for origin in origins if origin.startswith("K8SAGENT_")})
     return Check("config", True, ", ".join([*(files or ["defaults (no config file; `k8sagent config init` writes one)"]), *variables]))
 
 
-def _kubectl(agent: Agent) -> Check:
+def _kubectl(agent: Inspectable) -> Check:
     path = agent.kubectl_path()
     if isinstance(path, str):
         return Check(
@@ -98,7 +118,7 @@ def _owner(path: Path) -> str:
         return f"user {path.stat().st_uid}"
 
 
-def _cluster(agent: Agent) -> Check:
+def _cluster(agent: Inspectable) -> Check:
     status = agent.wait_for_cluster(20)
     if status.cluster_state == "ok":
         kind = "recording, " if status.recording else ""
@@ -113,7 +133,7 @@ def _cluster(agent: Agent) -> Check:
     )
 
 
-def _versions(agent: Agent) -> Check | None:
+def _versions(agent: Inspectable) -> Check | None:
     """kubectl is supported one minor version below and above the server; beyond that it may leave fields out or be refused."""
     path, status = agent.kubectl_path(), agent.status
     if isinstance(path, str) or status.cluster_state != "ok" or status.recording:
@@ -131,7 +151,7 @@ def _versions(agent: Agent) -> Check | None:
     return Check("versions", False, detail, fix, needed=False)
 
 
-def _permissions(agent: Agent) -> list[Check]:
+def _permissions(agent: Inspectable) -> list[Check]:
     """What may not be read, by kind; and a warning about an identity that may do everything."""
     if agent.status.cluster_state != "ok":
         return [Check("permissions", False, "unknown, since the cluster is not reachable", "mend the cluster first", needed=False)]
@@ -140,7 +160,7 @@ def _permissions(agent: Agent) -> list[Check]:
     return [rights, _unlimited(agent)] if found.unlimited else [rights]
 
 
-def _rights(agent: Agent, found: Access) -> Check:
+def _rights(agent: Inspectable, found: Access) -> Check:
     missing = [name for name in found.missing if name not in NEVER]
     # Without Secrets only their certificates and missing keys go unseen, and not being able to read them is worth that.
     left_out = "; Secrets may not be listed, which is fine" if len(missing) < len(found.missing) else ""
@@ -155,7 +175,7 @@ def _rights(agent: Agent, found: Access) -> Check:
     return Check("permissions", True, f"all kinds that the analyzers read can be listed{left_out}")
 
 
-def _unlimited(agent: Agent) -> Check:
+def _unlimited(agent: Inspectable) -> Check:
     return Check(
         "identity",
         False,
@@ -165,12 +185,12 @@ def _unlimited(agent: Agent) -> Check:
     )
 
 
-def _model(agent: Agent) -> Check:
+def _model(agent: Inspectable) -> Check:
     health = agent.model_health()
     return Check("model", health.ok, health.detail, health.fix, needed=False)
 
 
-def _index(agent: Agent) -> Check:
+def _index(agent: Inspectable) -> Check:
     count, problems = agent.wait_for_docs(60)
     if count:
         detail = f"{count} documents" + (f"; {'; '.join(problems[:3])}" if problems else "")
@@ -178,7 +198,7 @@ def _index(agent: Agent) -> Check:
     return Check("index", False, "; ".join(problems) or "no documents", "run `k8sagent docs index`; check [index] docs", needed=False)
 
 
-def _folders(agent: Agent) -> Check:
+def _folders(agent: Inspectable) -> Check:
     folders = list(dict.fromkeys([state_folder(), *agent.folders()]))
     bad = [str(folder) for folder in folders if not _writable(folder)]
     if bad:

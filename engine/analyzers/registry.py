@@ -66,13 +66,13 @@ def analyzer(name: str, *, speciality: str, needs: Collection[str]) -> Callable[
 
 
 def load() -> list[Analyzer]:
-    """Import every module of this package once, and return the analyzers they registered."""
+    """Import every module below this package once, and return the analyzers they registered."""
     global _loaded
     if not _loaded:
         import engine.analyzers as package
 
-        for module in sorted(m.name for m in pkgutil.iter_modules(package.__path__)):
-            importlib.import_module(f"{package.__name__}.{module}")
+        for module in sorted(m.name for m in pkgutil.walk_packages(package.__path__, f"{package.__name__}.")):
+            importlib.import_module(module)
         _loaded = True
     return ANALYZERS
 

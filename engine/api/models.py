@@ -1,4 +1,4 @@
-"""What a client sends to the REST door, and the small documents that only it gives; engine/agent/json_documents.py has the shapes of the large ones."""
+"""What a client sends to the REST API, and the small documents that only it returns; engine/agent/json_documents.py has the large ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`Desk`: the only way from a command's text to a process, whoever proposed it: parsed, pinned, judged, asked about, re-checked, run.
+"""`CommandPipeline`: the one way from text to a process. A command is parsed, pinned, judged, asked about, re-checked, run.
 
 Read-only commands run by themselves. The rest is approved one exact command at a time; whatever goes wrong on the way means no.
 """
@@ -80,7 +80,7 @@ class _Said:
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class CommandPipeline:
     """Runs commands for one Run at one place.
 
     `runner(seconds, cluster)` makes a runner with that time limit, `cluster` telling whether its commands reach the cluster; `ask` waits
@@ -104,7 +104,7 @@ class Desk:
     base: Path = field(default_factory=Path.cwd)
     """The folder that the person's relative file names count from."""
 
-    def at(self, place: Place) -> Desk:
+    def at(self, place: Place) -> CommandPipeline:
         """The same desk at another place of the same cluster."""
         return dataclasses.replace(self, place=place)
 

@@ -1,4 +1,4 @@
-"""`Listeners`: who hears the events of a session."""
+"""`Broadcast`: who hears the events of a session."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from engine.core.events import Event
 Listener = Callable[[Event], None]
 
 
-class Listeners:
+class Broadcast:
     """Tells every event to all that listen, under no lock that a Run or the session holds. Safe from any thread."""
 
     def __init__(self) -> None:

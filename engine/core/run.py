@@ -44,7 +44,7 @@ class FlowError(Exception):
 class Run:
     """One question from start to end.
 
-    `work(run)` is called on a daemon thread and returns the outcome; it speaks through `run.emit`. Listeners are called on the
+    `work(run)` is called on a daemon thread and returns the outcome; it speaks through `run.emit`. Broadcast are called on the
     thread that emits and must not block. Every Run ends with exactly one of RunFinished, RunCancelled, RunFailed.
     """
 

@@ -6,59 +6,31 @@ import dataclasses
 import itertools
 import time
 from collections.abc import Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
-from engine.cluster.connect import Connection, Opening
 from engine.cluster.source import ClusterError, Forbidden, NotFound, NotRecorded
-from engine.core.config import Settings
 from engine.core.events import AnswerFinished, FindingsFound, Notice, QueryClassified, QueryReceived, Steered
 from engine.core.run import FlowError, Run
 from engine.core.target import Place
 from engine.core.types import Answer, Choice, ChoiceRequest, Steering, Tier
+from engine.flows.session_port import SessionServices
 from engine.flows.tools import Choose, Emit, Speaker, Tools
 from engine.language.intent import UNSURE, Intent, classify
 from engine.language.names import mentioned_namespace
 from engine.language.orders.apply_fix import wanted
-from engine.session.cases import Case, CaseBook, spelt_out
-from engine.session.conversation import Memory
+from engine.language.pronouns import spelt_out
+from engine.session.cases import Case
 
 if TYPE_CHECKING:
-    from engine.agent.documentation import DocsDesk
-    from engine.commands.pipeline import Grants
-    from engine.commands.records.records import Records
-    from engine.core.redaction.redactor import Redactor
-    from engine.llm.chat_model import ChatModel
+    pass
 
 
 CLASSIFY_SECONDS = 8.0
 """How long the model may think about which tier a question belongs to; then the words alone decide."""
 
 
-class Workshop(Protocol):
-    """What a Run takes from the session that it belongs to; the Agent is one."""
-
-    settings: Settings
-    opening: Opening
-    redactor: Redactor
-    docs: DocsDesk
-    cases: CaseBook
-    memory: Memory
-
-    @property
-    def place(self) -> Place: ...
-    @property
-    def grants(self) -> Grants: ...
-    @property
-    def records(self) -> Records: ...
-    def connection(self, run: Run) -> Connection: ...
-    def model(self, run: Run) -> ChatModel | None: ...
-    def kubectl_path(self) -> Path | str: ...
-    def cluster_changed(self) -> None: ...
-
-
 def answer_query(
-    agent: Workshop,
+    agent: SessionServices,
     run: Run,
     place: Place,
     query: str,
@@ -109,7 +81,7 @@ def answer_query(
         raise FlowError("cluster", str(error)) from error
 
 
-def go_on(agent: Workshop, run: Run, place: Place, case: Case, said: Steering) -> str:
+def go_on(agent: SessionServices, run: Run, place: Place, case: Case, said: Steering) -> str:
     """Go on with an investigation that has ended: its evidence and hypotheses are kept, and what the person says is carried out."""
     from engine.flows.tiers.troubleshooting import troubleshooting
 
@@ -125,7 +97,9 @@ def go_on(agent: Workshop, run: Run, place: Place, case: Case, said: Steering) -
         raise FlowError("cluster", str(error)) from error
 
 
-def check_cluster(agent: Workshop, run: Run, namespace: str | None, only: tuple[str, ...], about: tuple[str, str] | None = None) -> str:
+def check_cluster(
+    agent: SessionServices, run: Run, namespace: str | None, only: tuple[str, ...], about: tuple[str, str] | None = None
+) -> str:
     """The analyzers alone; `namespace=None` is the session's own, which a live context may only tell once it is open."""
     from engine.analyzers.common.view import ClusterView
     from engine.analyzers.diagnosis.about import NoSuchObject
@@ -147,7 +121,7 @@ def check_cluster(agent: Workshop, run: Run, namespace: str | None, only: tuple[
     return "answered"
 
 
-def run_typed(agent: Workshop, run: Run, place: Place, text: str) -> str:
+def run_typed(agent: SessionServices, run: Run, place: Place, text: str) -> str:
     """One typed command, judged and approved like any other."""
     run.emit(QueryReceived(query=f"!{text}", context=place.context, namespace=place.namespace, mode=place.mode))
     tools = gather(agent, run, place, "informational", None)
@@ -158,7 +132,7 @@ def run_typed(agent: Workshop, run: Run, place: Place, text: str) -> str:
     return "answered"
 
 
-def undo_latest(agent: Workshop, run: Run, place: Place) -> str:
+def undo_latest(agent: SessionServices, run: Run, place: Place) -> str:
     """Propose the way back of the session's latest change as a command that is judged and approved like any other."""
     tools = gather(agent, run, place, "action", None)
     run.emit(QueryReceived(query="/undo", context=tools.place.context, namespace=tools.place.namespace, mode=tools.place.mode))
@@ -184,11 +158,13 @@ def undo_latest(agent: Workshop, run: Run, place: Place) -> str:
     return {"ran": "answered", "rejected": "rejected"}.get(outcome.status, "refused")
 
 
-def gather(agent: Workshop, run: Run, place: Place, tier: Tier, speaker: Speaker | None, *, pod: str = "", attachment: str = "") -> Tools:
+def gather(
+    agent: SessionServices, run: Run, place: Place, tier: Tier, speaker: Speaker | None, *, pod: str = "", attachment: str = ""
+) -> Tools:
     """The tools of a Run, pinned to its place; waits for the cluster if it is still being opened."""
     from engine.commands.execution.runner import Runner, RunnerSettings
-    from engine.commands.pipeline import Desk
-    from engine.commands.policy.from_settings import policy_for
+    from engine.commands.pipeline import CommandPipeline
+    from engine.session.policy import policy_for
 
     connection = agent.connection(run)
     place = dataclasses.replace(
@@ -219,7 +195,7 @@ def gather(agent: Workshop, run: Run, place: Place, tier: Tier, speaker: Speaker
             )
         )
 
-    desk = Desk(
+    desk = CommandPipeline(
         policy=policy_for(settings, agent.opening, workspace=str(agent.records.workspace)),
         runner=runner,
         no_kubectl=kubectl if isinstance(kubectl, str) else "",
@@ -267,14 +243,14 @@ def _chooser(run: Run, seconds: float) -> Choose:
     return choose
 
 
-def _speaker(agent: Workshop, run: Run, query: str) -> Speaker | None:
+def _speaker(agent: SessionServices, run: Run, query: str) -> Speaker | None:
     """The model, if it answers, behind the session's redactor, with what the question may spend on it."""
-    from engine.llm.checks.redacting_model import Discreet
+    from engine.llm.checks.redacting_model import RedactingModel
 
     model = agent.model(run)
     if model is None:
         return None
-    return Speaker(Discreet(model, agent.redactor.text), agent.memory.budget(query, agent.settings.budget.prompt_tokens))
+    return Speaker(RedactingModel(model, agent.redactor.text), agent.memory.budget(query, agent.settings.budget.prompt_tokens))
 
 
 def _ask_model(speaker: Speaker, query: str, intent: Intent, run: Run) -> Intent:

@@ -21,8 +21,8 @@ from engine.core.run import FlowError, Run
 from engine.core.target import Place
 from engine.core.types import Answer, Evidence, Finding, Remedy, RootCause, Verdict
 from engine.flows.answering.compose import with_class
-from engine.flows.dispatch import Workshop
 from engine.flows.investigation.hypothesis_board import Investigation
+from engine.flows.session_port import SessionServices
 from engine.flows.tools import Emit
 from engine.hosts.check import HostReport, check_host
 from engine.hosts.collect import Collector
@@ -34,7 +34,7 @@ _LOCAL = ("localhost", "127.0.0.1", "::1")
 _MOST = 6
 
 
-def check_hosts(agent: Workshop, run: Run, place: Place, names: Sequence[str], *, nodes: bool = False) -> str:
+def check_hosts(agent: SessionServices, run: Run, place: Place, names: Sequence[str], *, nodes: bool = False) -> str:
     """Look at hosts (no name: this machine; `nodes`: those of the cluster) and answer; the outcome is `answered` or `refused`."""
     started = time.monotonic()
     words = " ".join(["/host", *names, *(["nodes"] if nodes else [])])
@@ -55,7 +55,7 @@ def check_hosts(agent: Workshop, run: Run, place: Place, names: Sequence[str], *
     return "answered"
 
 
-def _meant(agent: Workshop, run: Run, names: Sequence[str], nodes: bool) -> tuple[Host, ...]:
+def _meant(agent: SessionServices, run: Run, names: Sequence[str], nodes: bool) -> tuple[Host, ...]:
     settings = agent.settings.hosts
     here = platform.node() or "localhost"
     own = {here, here.partition(".")[0], *_LOCAL}
@@ -77,7 +77,7 @@ def _configured(name: str, settings: HostSettings) -> bool:
     return name in settings.names or name.rpartition("@")[2] in settings.names
 
 
-def _nodes(agent: Workshop, run: Run) -> list[Obj]:
+def _nodes(agent: SessionServices, run: Run) -> list[Obj]:
     """The nodes of the open cluster; a recording's are never connected to, since whoever made it chose their names."""
     try:
         connection = agent.connection(run)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import shlex
 
-from engine.agent.browsing.describe import describe
+from engine.cluster.kinds import KINDS, KindWord
 from engine.cluster.objects import Obj
 from engine.cluster.source import ClusterSource, RawObjects
 from engine.cluster.tables import print_table
-from engine.commands.kubectl import rules
-from engine.commands.kubectl.rules import Call
+from engine.commands.kubectl.call import Call, read_call
 from engine.commands.parsing.lexer import Refused
-from engine.language.names import KINDS, KindWord
+from engine.flows.describe import describe
 
 
 def read(command: str, source: ClusterSource) -> str | None:
@@ -20,7 +19,7 @@ def read(command: str, source: ClusterSource) -> str | None:
     Raises ClusterError when the cluster cannot be read.
     """
     try:
-        call = rules.read(shlex.split(command))
+        call = read_call(shlex.split(command))
     except (Refused, ValueError):
         return None
     namespace = None if call.parsed.has("all-namespaces") else call.last("namespace")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from engine.analyzers.common.view import RESOURCE_OF_KIND, ClusterView
+from engine.analyzers.common.view import ClusterView
 from engine.analyzers.diagnosis.fault_kinds import WORKLOADS
 from engine.analyzers.diagnosis.focus import COMMON
+from engine.cluster.kinds import RESOURCE_OF_KIND
 from engine.core.types import ObjectRef
 from engine.flows.disambiguation import candidates, which
 from engine.flows.tools import Emit, Tools

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from engine.cluster.source import ClusterSource
-from engine.commands.pipeline import Desk
+from engine.commands.pipeline import CommandPipeline
 from engine.core.cancel import Cancelled, CancelToken
 from engine.core.config import Settings
 from engine.core.events import Event, StepFinished, StepStarted
@@ -35,13 +35,13 @@ class Search(Protocol):
 
 
 class Advise(Protocol):
-    """What the best of some passages' runbooks says on mending a finding; see `DocsDesk.advise`."""
+    """What the best of some passages' runbooks says on mending a finding; see `Documentation.advise`."""
 
     def __call__(self, passages: Sequence[Passage], code: str, about: str) -> Advice | None: ...
 
 
 class Past(Protocol):
-    """Past incidents like a text; see `DocsDesk.past`."""
+    """Past incidents like a text; see `Documentation.past`."""
 
     def __call__(self, text: str, *, codes: Sequence[str] = (), limit: int = 3, cancel: CancelToken | None = None) -> list[Passage]: ...
 
@@ -104,7 +104,7 @@ class Tools:
 
     place: Place
     source: ClusterSource
-    desk: Desk
+    desk: CommandPipeline
     search: Search
     token: CancelToken
     redact: Callable[[str], str]

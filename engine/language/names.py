@@ -12,62 +12,11 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from engine.cluster.kinds import KIND_OF, KINDS, WORKLOADS, KindWord
 from engine.cluster.objects import Obj
 from engine.cluster.source import ClusterError, ClusterSource, Forbidden, NotFound, NotRecorded
 from engine.core.cancel import CancelToken
 from engine.core.types import ObjectRef
-
-
-@dataclass(frozen=True, slots=True)
-class KindWord:
-    """A kind as people write it: its resource (`deployments.apps`), its Kind, and whether it lives in a namespace."""
-
-    resource: str
-    kind: str
-    namespaced: bool = True
-
-    @property
-    def argument(self) -> str:
-        """How the kind is written in a kubectl command."""
-        return self.resource.split(".")[0]
-
-    @property
-    def singular(self) -> str:
-        """One of them, as kubectl commands and sentences write it."""
-        return self.kind.lower()
-
-
-_KINDS: tuple[tuple[KindWord, str], ...] = (
-    (KindWord("pods", "Pod"), "pod pods po"),
-    (KindWord("deployments.apps", "Deployment"), "deployment deployments deploy deploys"),
-    (KindWord("replicasets.apps", "ReplicaSet"), "replicaset replicasets rs"),
-    (KindWord("statefulsets.apps", "StatefulSet"), "statefulset statefulsets sts"),
-    (KindWord("daemonsets.apps", "DaemonSet"), "daemonset daemonsets ds"),
-    (KindWord("jobs.batch", "Job"), "job jobs"),
-    (KindWord("cronjobs.batch", "CronJob"), "cronjob cronjobs cj"),
-    (KindWord("services", "Service"), "service services svc"),
-    (KindWord("endpoints", "Endpoints"), "endpoint endpoints ep"),
-    (KindWord("ingresses.networking.k8s.io", "Ingress"), "ingress ingresses ing"),
-    (KindWord("networkpolicies.networking.k8s.io", "NetworkPolicy"), "networkpolicy networkpolicies netpol"),
-    (KindWord("configmaps", "ConfigMap"), "configmap configmaps cm"),
-    (KindWord("secrets", "Secret"), "secret secrets"),
-    (KindWord("serviceaccounts", "ServiceAccount"), "serviceaccount serviceaccounts sa"),
-    (KindWord("persistentvolumeclaims", "PersistentVolumeClaim"), "persistentvolumeclaim persistentvolumeclaims pvc pvcs claim claims"),
-    (KindWord("persistentvolumes", "PersistentVolume", False), "persistentvolume persistentvolumes pv pvs"),
-    (KindWord("storageclasses.storage.k8s.io", "StorageClass", False), "storageclass storageclasses sc"),
-    (KindWord("nodes", "Node", False), "node nodes no"),
-    (KindWord("namespaces", "Namespace", False), "namespace namespaces ns"),
-    (KindWord("events", "Event"), "event events ev"),
-    (KindWord("resourcequotas", "ResourceQuota"), "resourcequota resourcequotas quota quotas"),
-    (
-        KindWord("horizontalpodautoscalers.autoscaling", "HorizontalPodAutoscaler"),
-        "horizontalpodautoscaler horizontalpodautoscalers hpa hpas",
-    ),
-    (KindWord("poddisruptionbudgets.policy", "PodDisruptionBudget"), "poddisruptionbudget poddisruptionbudgets pdb pdbs"),
-)
-KINDS: dict[str, KindWord] = {word: kind for kind, words in _KINDS for word in words.split()}
-KIND_OF: dict[str, KindWord] = {kind.kind: kind for kind, _ in _KINDS}
-WORKLOADS = tuple(KIND_OF[kind] for kind in ("Deployment", "StatefulSet", "DaemonSet", "CronJob", "Job", "Pod"))
 
 _VERBS = frozenset(
     "scale restart delete remove cordon uncordon drain roll back rollback undo set image label annotate create suspend resume logs log "

@@ -85,3 +85,8 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(name).is_loopback
     except ValueError:
         return False
+
+
+def host_of(server: str) -> str:
+    """The machine of a server's URL; "" for this one."""
+    return "" if is_loopback(server) else address(server).host

@@ -13,9 +13,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from engine.cluster.kinds import KIND_OF, KINDS
 from engine.core.events import AnswerFinished, CommandFinished, CommandStarted, Event, QueryClassified, QueryReceived, RunCancelled
 from engine.core.types import ObjectRef
-from engine.language.names import KIND_OF, KINDS
 from engine.llm.budget import Budget, Spent, estimate
 
 FULL_TURNS = 2

@@ -183,7 +183,7 @@ class _Open:
     commands: dict[str, str] = field(default_factory=dict)
 
 
-class IncidentShelf:
+class IncidentStore:
     """Folds a session's events to incidents and keeps them as files; `folder=None` keeps none, but the newest stays known.
 
     `heard` never raises: what cannot be written ends in `problem`.
@@ -281,7 +281,7 @@ class IncidentShelf:
 
 def of_events(events: Iterable[Event]) -> Incident | None:
     """The newest incident of a transcript; None where nothing was diagnosed."""
-    shelf = IncidentShelf(None)
+    shelf = IncidentStore(None)
     for event in events:
         shelf.heard(event)
     return shelf.latest

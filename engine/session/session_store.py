@@ -1,4 +1,4 @@
-"""`Keeping`: what a session keeps: its transcript, what was allowed and changed in it, and what its questions were about."""
+"""`SessionStore`: what a session keeps: its transcript, what was allowed and changed in it, and what its questions were about."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from engine.core.config import SessionSettings
 from engine.core.events import Event, QueryReceived
 from engine.core.paths import state_folder
 from engine.core.run import Run
-from engine.session.cases import CaseBook
+from engine.session.cases import Cases
 from engine.session.conversation import Memory
-from engine.session.incidents import IncidentShelf, incidents_folder, of_events
-from engine.session.transcript import Session, SessionError, SessionShelf, sessions_folder
+from engine.session.incidents import IncidentStore, incidents_folder, of_events
+from engine.session.transcript import SavedSessions, Session, SessionError, sessions_folder
 
 if TYPE_CHECKING:
     from engine.commands.pipeline import Grants
@@ -24,7 +24,7 @@ _COUNT = re.compile(r"[0-9]{1,9}")
 """The number that a Run's id ends with."""
 
 
-class Keeping:
+class SessionStore:
     """One session's keepsakes; turning to another session forgets what was allowed and meant in the one before. Safe from any thread."""
 
     def __init__(self, settings: SessionSettings, *, save: bool, session_id: str = "") -> None:
@@ -32,9 +32,9 @@ class Keeping:
         self._settings = settings
         self._lock = threading.RLock()
         folder = sessions_folder() if save and settings.save else None
-        self.sessions = SessionShelf(folder)
-        self.incidents = IncidentShelf(incidents_folder() if folder is not None else None)
-        self.cases = CaseBook()
+        self.sessions = SavedSessions(folder)
+        self.incidents = IncidentStore(incidents_folder() if folder is not None else None)
+        self.cases = Cases()
         self.memory = Memory()
         self._notes: list[str] = []
         self._grants: Grants | None = None

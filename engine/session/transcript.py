@@ -174,7 +174,7 @@ FORMATS = {".md": "markdown", ".json": "json", ".txt": "text"}
 """Which format the ending of an export's file stands for."""
 
 
-class SessionShelf:
+class SavedSessions:
     """The saved sessions of a folder."""
 
     def __init__(self, folder: Path | None) -> None:

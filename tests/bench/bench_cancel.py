@@ -12,10 +12,10 @@ from fakes.ollama_server import OllamaServer
 from fakes.scripted import Say, Wait
 
 from engine.agent.agent import Agent
-from engine.cluster.connect import Opening
 from engine.core.config import ClusterSettings, ModelSection, Settings
 from engine.core.events import ApprovalRequested, CommandOutput, Event, TokensStreamed
 from engine.core.run import Run
+from engine.session.connection import Opening
 
 ROUNDS = 5
 
@@ -46,7 +46,7 @@ def test_from_cancel_to_quiet() -> None:
         try:
             for _ in range(ROUNDS):
                 rows["approval"].append(quiet_after(agent.ask("scale cart-api to 3"), lambda e: isinstance(e, ApprovalRequested)))
-                follow = agent.commands.run("kubectl get pods -n shop -w")
+                follow = agent.run_command("kubectl get pods -n shop -w")
                 rows["command"].append(quiet_after(follow, lambda e: isinstance(e, CommandOutput)))
                 asked = agent.ask("why is checkout-api restarting?")
                 rows["model"].append(quiet_after(asked, lambda e: isinstance(e, TokensStreamed)))

@@ -44,7 +44,7 @@ from engine.core.config import load
 from tui.app.app import K8sAgentApp
 def agent():
     from engine.agent.agent import Agent
-    from engine.cluster.connect import Opening
+    from engine.session.connection import Opening
     return Agent(settings, Opening(demo=True), save=False)
 class Painted(K8sAgentApp):
     async def _furnish(self):

@@ -13,8 +13,8 @@ if __name__ == "__main__":
     sys.path.insert(0, str(ROOT))
 
 from engine.agent.agent import Agent  # noqa: E402
-from engine.cluster.connect import Opening  # noqa: E402
 from engine.core.config import ClusterSettings, ModelSection, Settings  # noqa: E402
+from engine.session.connection import Opening  # noqa: E402
 from tui.app.app import K8sAgentApp  # noqa: E402
 
 SIZE = (120, 40)

@@ -209,7 +209,7 @@ def test_a_cluster_is_recorded_and_the_recording_opens(tmp_path: Path) -> None:
 
 @pytest.mark.kubectl
 def test_a_live_context_is_diagnosed_and_changed_like_a_recording(tmp_path: Path) -> None:
-    from engine.cluster.connect import Opening, connect
+    from engine.session.connection import Opening, connect
 
     connection = connect(Opening(demo=True))
     try:

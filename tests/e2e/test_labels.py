@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from engine.agent.agent import Agent
-from engine.cluster.connect import Opening
 from engine.core.config import KubectlSettings, ModelSection, Settings
 from engine.core.events import AnswerFinished, RunFinished
 from engine.core.types import Answer
+from engine.session.connection import Opening
 
 DATA = Path(__file__).parents[3] / "shared" / "data" / "clusters"
 RIGHT = 38

@@ -21,7 +21,7 @@ from engine.core.types import ApprovalRequest, ChoiceRequest, Decision, Evidence
 from engine.llm.chat_model import ModelInfo
 from engine.session.conversation import Memory
 from engine.session.token_report import ContextReport, context_report
-from engine.session.transcript import Session, SessionShelf
+from engine.session.transcript import SavedSessions, Session
 from index.passage import Passage
 
 
@@ -157,7 +157,7 @@ class ScriptedCommands:
         return self._agent.play(text, self.scripts.get(text, ()))
 
 
-class ScriptedSessions(SessionShelf):
+class ScriptedSessions(SavedSessions):
     """No saved sessions and no folder to write to, unless a test gives one."""
 
     def __init__(self, folder: Path | None = None) -> None:
@@ -187,6 +187,10 @@ class ScriptedAgent:
         self._current: Run | None = None
 
     # the contract
+
+    def run_command(self, text: str) -> Run:
+        """A typed command runs the script under its text, or else an empty one."""
+        return self.commands.run(text)
 
     def start(self) -> None:
         self.log.append("start")

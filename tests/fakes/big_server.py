@@ -182,7 +182,7 @@ async def main(pods: int) -> None:
 
     import bench_check
 
-    from engine.analyzers.common.view import RESOURCE_OF_KIND
+    from engine.cluster.kinds import RESOURCE_OF_KIND
 
     bench_check.PODS = pods
     server = BigServer(bench_check.make_cluster(), RESOURCE_OF_KIND)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from engine.agent.documentation import DocsDesk
+from engine.agent.documentation import Documentation
 from index.store import Folder, Library
 
 PAGES = {
@@ -49,7 +49,7 @@ INCIDENT = (
 )
 
 
-class SmallDocs(DocsDesk):
+class SmallDocs(Documentation):
     """Opened at once, on the calling thread."""
 
     def __init__(self, folder: Path, cache: Path) -> None:

@@ -19,7 +19,7 @@ from engine.core.config import BudgetSettings, Settings
 from engine.core.events import Event
 from engine.core.types import CommandRecord, Hypothesis, ObjectRef, Verdict
 from engine.flows.investigation.hypothesis_board import Investigation
-from engine.flows.investigation.test_loop import Inquiry
+from engine.flows.investigation.hypothesis_tests import HypothesisTests
 from engine.flows.tools import Tools
 
 WEB = ObjectRef("Deployment", NS, "web")
@@ -28,7 +28,7 @@ LOGS = f"kubectl logs web-5d8-abcde -n {NS} -c app --tail=60"
 
 
 @dataclasses.dataclass
-class Desk:
+class CommandPipeline:
     """Answers commands from a table; what it lacks fails as kubectl does without permission."""
 
     outputs: dict[str, str]
@@ -50,17 +50,17 @@ class Desk:
 
 def inquiry(
     *hypotheses: Hypothesis, outputs: dict[str, str], commands: int = 4, token: CancelToken | None = None, **tools: Any
-) -> tuple[Inquiry, Desk, list[Event]]:
+) -> tuple[HypothesisTests, CommandPipeline, list[Event]]:
     lab = Lab()
     lab.app("web", crash_loop())
     told: list[Event] = []
-    desk = Desk(outputs)
+    desk = CommandPipeline(outputs)
     settings = dataclasses.replace(Settings(), budget=BudgetSettings(commands=commands))
     made = Tools(place=None, source=None, desk=desk, search=None, token=token or CancelToken(), redact=str, settings=settings, **tools)  # type: ignore[arg-type]
     investigation = Investigation(told.append, str)
     for hypothesis in hypotheses:
         investigation.propose(hypothesis)
-    return Inquiry(investigation, lab.view(), made, told.append), desk, told
+    return HypothesisTests(investigation, lab.view(), made, told.append), desk, told
 
 
 def guess(id: str, statement: str, test: str, confidence: float = 0.3, **more: Any) -> Hypothesis:

@@ -30,8 +30,9 @@ from fakes.manifests import (
     waiting,
 )
 
-from engine.analyzers.common.view import RESOURCE_OF_KIND, ClusterView
+from engine.analyzers.common.view import ClusterView
 from engine.analyzers.diagnosis.rank import diagnose
+from engine.cluster.kinds import RESOURCE_OF_KIND
 from engine.cluster.objects import Obj
 
 

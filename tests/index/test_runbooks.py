@@ -83,7 +83,7 @@ def test_every_finding_code_of_the_analyzers_has_a_runbook() -> None:
     """The codes that stand in the analyzers' source, and those of all findings in the bundled recording."""
     written = {
         node.value.value
-        for path in (ROOT / "engine/analyzers").glob("*.py")
+        for path in (ROOT / "engine/analyzers").rglob("*.py")
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.keyword) and node.arg == "code" and isinstance(node.value, ast.Constant)
     }

@@ -105,9 +105,9 @@ class K8sAgentApp(SessionApp):
     async def _furnish(self) -> None:
         """Bring in panes and prompt, then let the engine begin on a thread of its own."""
         try:
-            from tui.app.event_router import Inbox
+            from tui.app.event_router import EventRouter
 
-            self.inbox = Inbox(self)
+            self.inbox = EventRouter(self)
             self.furnish(self.inbox.deliver)
         except Exception as error:  # noqa: BLE001 — a session that cannot begin is told by whoever started it, after the screen is gone
             self.problem = str(error) or type(error).__name__

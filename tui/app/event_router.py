@@ -1,4 +1,4 @@
-"""`Inbox`: folds a frame's events into what the panes show, within a time budget, and shows it once."""
+"""`EventRouter`: folds a frame's events into what the panes show, within a time budget, and shows it once."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ BUDGET = 0.008
 """Seconds of folding in one frame; what is left comes with the next."""
 
 
-class Inbox:
+class EventRouter:
     """Events in, panes told; on the screen's thread alone."""
 
     def __init__(self, app: K8sAgentApp) -> None:

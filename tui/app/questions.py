@@ -53,7 +53,7 @@ class AskingApp(PlaceApp):
         if text.startswith("!"):
             command = text[1:].strip()
             if command:
-                self.launch(text, lambda: self.agent.commands.run(command))
+                self.launch(text, lambda: self.agent.run_command(command))
                 if self.workspace.narrow:
                     self.workspace.show("output", focus=False)
         elif text.startswith(("/", ":")):

@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tui.app.cluster_feed import ClusterReading
-    from tui.app.event_router import Inbox
+    from tui.app.event_router import EventRouter
 
 
 class SessionsApp(PagesApp):
     """The actions on transcripts."""
 
-    inbox: Inbox
+    inbox: EventRouter
     reading: ClusterReading
     clock: Callable[[], float]
 

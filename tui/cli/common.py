@@ -11,9 +11,9 @@ from contextlib import contextmanager
 from typing import Any
 
 from engine.agent.agent import Agent
-from engine.cluster.connect import Opening
 from engine.core.config import Settings, load
 from engine.core.redaction.escapes import strip_escapes
+from engine.session.connection import Opening
 
 FLAGS = {
     "cluster.kubeconfig": "--kubeconfig",

@@ -6,22 +6,22 @@ import argparse
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from engine.agent.documentation import DocsDesk, Snippet
+from engine.agent.documentation import Documentation, Snippet
 from engine.agent.json_documents import DocumentList, DocumentRow, IndexReport, PassageList, PassageRow, document
 from engine.llm.servers.embedding import OllamaEmbedding
 from engine.session.incidents import incidents_folder
 from index.passage import Passage
 from tui.cli.common import complain, painted, progress, say, say_json, settings_of
-from tui.cli.main import FAILED, FINDINGS, OK, USAGE
+from tui.cli.exit_codes import FAILED, FINDINGS, OK, USAGE
 
 COMMANDS = 3
 
 
 @contextmanager
-def _desk(args: argparse.Namespace) -> Iterator[DocsDesk]:
+def _desk(args: argparse.Namespace) -> Iterator[Documentation]:
     settings = settings_of(args)
     embedding = OllamaEmbedding(settings)
-    desk = DocsDesk(settings.index.docs, incidents=incidents_folder(), embedder=embedding.embedder)
+    desk = Documentation(settings.index.docs, incidents=incidents_folder(), embedder=embedding.embedder)
     desk.open()
     told = desk.problems
     try:
@@ -101,10 +101,10 @@ def draft(args: argparse.Namespace) -> int:
     """Print a runbook drafted from the newest diagnosis of a saved session."""
     from engine.flows.tiers.runbook_draft import draft as drafted
     from engine.session.incidents import of_events
-    from engine.session.transcript import SessionError, SessionShelf, read, sessions_folder
+    from engine.session.transcript import SavedSessions, SessionError, read, sessions_folder
 
     try:
-        incident = of_events(read(SessionShelf(sessions_folder()).find(args.session)))
+        incident = of_events(read(SavedSessions(sessions_folder()).find(args.session)))
     except SessionError as error:
         complain(str(error))
         return USAGE

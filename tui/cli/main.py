@@ -6,22 +6,14 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from tui.cli.exit_codes import FAILED, INTERRUPTED, OK, USAGE, Terminated
+
 if TYPE_CHECKING:
     import argparse
 
-OK, FINDINGS, USAGE, UNREACHABLE, REFUSED, FAILED, INTERRUPTED = 0, 1, 2, 3, 4, 5, 130
-
-
-class Terminated(KeyboardInterrupt):
-    """SIGTERM or SIGHUP came: ends like ctrl+c, with everything stopped, and then by the signal itself."""
-
-    def __init__(self, signum: int) -> None:
-        super().__init__(signum)
-        self.signum = signum
-
 
 def main(argv: list[str] | None = None) -> int:
-    """Run the command; the exit code is one of the constants above (a contract)."""
+    """Run the command; the exit code is one of tui/cli/exit_codes.py (a contract)."""
     words = sys.argv[1:] if argv is None else argv
     return _guarded(_version if words in (["--version"], ["-V"]) else lambda: _run(words))
 
@@ -55,9 +47,8 @@ def _guarded(work: Callable[[], int]) -> int:
         finally:
             sys.stdout.flush()
     except KeyboardInterrupt as stop:
-        # By its attribute, since `python -m tui.cli` has this module twice, and so the class too.
-        if signum := getattr(stop, "signum", 0):
-            _die_by(signum)
+        if isinstance(stop, Terminated):
+            _die_by(stop.signum)
         sys.stderr.write("k8sagent: interrupted\n")
         return INTERRUPTED
     except BrokenPipeError:

@@ -9,7 +9,7 @@ import sys
 
 from engine.core.config import ApiSettings, ConfigError, Settings
 from tui.cli.common import complain, opening_of, progress, say, settings_of
-from tui.cli.main import FAILED, OK, USAGE
+from tui.cli.exit_codes import FAILED, OK, USAGE
 
 EXTRA = ("fastapi", "uvicorn", "fastapi_swagger")
 

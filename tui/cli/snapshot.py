@@ -7,11 +7,11 @@ import signal
 import sys
 import threading
 
-from engine.cluster.connect import Opening, connect
 from engine.cluster.source import ClusterError
 from engine.core.redaction.escapes import strip_escapes
+from engine.session.connection import Opening, connect
 from tui.cli.common import complain, opening_of, say, say_json, settings_of
-from tui.cli.main import FAILED, OK
+from tui.cli.exit_codes import FAILED, OK
 
 
 def record(args: argparse.Namespace) -> int:
@@ -19,7 +19,7 @@ def record(args: argparse.Namespace) -> int:
     from engine.cluster.recordings.recorder import CannotRecord, Limits
     from engine.cluster.recordings.recorder import record as write
     from engine.core.cancel import Cancelled, CancelToken
-    from tui.cli.main import INTERRUPTED, UNREACHABLE, USAGE
+    from tui.cli.exit_codes import INTERRUPTED, UNREACHABLE, USAGE
 
     settings = settings_of(args)
     token = CancelToken()
@@ -68,10 +68,10 @@ def passing(what: str, done: int, total: int) -> None:
 def info(args: argparse.Namespace) -> int:
     """What a recording holds and lacks."""
     from engine.agent.json_documents import document
-    from engine.cluster.recordings.recorded_cluster import info as describe_recording
+    from engine.cluster.recordings.coverage import inventory
 
     try:
-        found = describe_recording(args.path)
+        found = inventory(args.path)
     except ClusterError as error:
         complain(str(error))
         return FAILED

@@ -13,7 +13,7 @@ from textual.widget import Widget
 from engine.core.types import ObjectRef
 from tui.actions.table import bindings, footer
 from tui.panes.cluster_rows import COLUMNS, TABS, ClusterRows, Spot, folded, is_bare, key_of, ref_of, rows_of
-from tui.panes.row_filter import Sieve
+from tui.panes.row_filter import RowFilter
 from tui.style.text import count, one_line, plain
 from tui.widgets.bars.filter_bar import FilterBar
 from tui.widgets.bars.key_bar import KeyBar
@@ -50,7 +50,7 @@ class ClusterPane(Vertical):
         self.tab = 0
         self.rows: ClusterRows | None = None
         self.trouble = ""
-        self._sieve = Sieve()
+        self._sieve = RowFilter()
         self._lost = "unreachable"
         self._folds: dict[str, bool] = {}
         self._title_bar = TitleBar("cluster")
@@ -83,7 +83,7 @@ class ClusterPane(Vertical):
     def _fill(self) -> None:
         shown = rows_of(self.tab, self.rows, self._sieve, self._folds) if self.rows is not None else []
         if self._sieve and self.rows is not None:
-            every = rows_of(self.tab, self.rows, Sieve(), self._folds)
+            every = rows_of(self.tab, self.rows, RowFilter(), self._folds)
             self._filter.show_count(f"{sum(r.selectable for r in shown)} of {sum(r.selectable for r in every)}")
         self.list.set_rows(shown, self._empty(), COLUMNS[self.tab])
         self._title()
@@ -154,7 +154,7 @@ class ClusterPane(Vertical):
         """Show a tab by name, and what a filter keeps of it."""
         self.tab = TABS.index(name)
         if needle is not None:
-            self._sieve = Sieve(needle)
+            self._sieve = RowFilter(needle)
             self._filter.put(needle)
         self._fill()
 
@@ -205,7 +205,7 @@ class ClusterPane(Vertical):
             return
         if self._sieve:
             self._filter.close()
-            self._sieve = Sieve()
+            self._sieve = RowFilter()
         self.turn_to("workloads")
         self._move_to(owner)
 
@@ -243,7 +243,7 @@ class ClusterPane(Vertical):
     @on(FilterBar.Changed)
     def _filtered(self, event: FilterBar.Changed) -> None:
         event.stop()
-        self._sieve = Sieve(event.text)
+        self._sieve = RowFilter(event.text)
         self._fill()
 
     @on(FilterBar.Closed)

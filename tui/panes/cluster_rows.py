@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from engine.core.types import Finding, ObjectRef
-from tui.panes.row_filter import Sieve
+from tui.panes.row_filter import RowFilter
 from tui.style.text import age, bar, cores, count, cut, memory, one_line, plain
 from tui.widgets.columns import Column
 from tui.widgets.row_list import Cell, Part, Row
@@ -52,7 +52,7 @@ class Spot:
     pod: ObjectRef | None = None
 
 
-def rows_of(tab: int, rows: ClusterRows, sieve: Sieve, folds: Mapping[str, bool]) -> list[Row]:
+def rows_of(tab: int, rows: ClusterRows, sieve: RowFilter, folds: Mapping[str, bool]) -> list[Row]:
     """The rows of a tab that the sieve keeps; `folds` says which workloads a person folded (True) or unfolded."""
     wide = not rows.namespace
     match tab:
@@ -85,7 +85,7 @@ def folded(workload: WorkloadRow, folds: Mapping[str, bool]) -> bool:
     return is_bare(workload) or folds.get(key_of(ref_of(workload)), workload.trouble == "ok")
 
 
-def _group(workload: WorkloadRow, wide: bool, sieve: Sieve, folds: Mapping[str, bool]) -> Iterable[Row]:
+def _group(workload: WorkloadRow, wide: bool, sieve: RowFilter, folds: Mapping[str, bool]) -> Iterable[Row]:
     head = not sieve or sieve.keeps(_workload_text(workload), workload.labels)
     pods = list(workload.pods) if not is_bare(workload) else []
     kept = [pod for pod in pods if sieve.keeps(_pod_text(pod), pod.labels)] if sieve else pods

@@ -1,4 +1,4 @@
-"""`Sieve`: what `/` keeps of a list — words, `!` for the rows without them, `-l` for labels, as k9s users type them."""
+"""`RowFilter`: what `/` keeps of a list — words, `!` for the rows without them, `-l` for labels, as k9s users type them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 NO_LABELS: Mapping[str, str] = {}
 
 
-class Sieve:
+class RowFilter:
     """Made of what was typed: all words have to be there, `a|b` is either.
 
     `!words` keeps the rows without them; `-l app=x,tier!=y` looks at labels.

@@ -30,7 +30,7 @@ from engine.core.events import (
 from engine.core.types import ApprovalRequest, Decision
 from engine.language.steering import WORDS, SteeringError, parse
 from tui.cli.common import say
-from tui.cli.main import OK, REFUSED
+from tui.cli.exit_codes import OK, REFUSED
 from tui.cli.questions.troubleshoot import ask_person, choose_line
 
 if TYPE_CHECKING:
@@ -165,7 +165,7 @@ class PlainSession:
                 near = get_close_matches(word, COMMANDS, n=1)
                 tell(f"there is no command {word}" + (f"; did you mean {near[0]}?" if near else "; /help lists them"))
             case _ if line.startswith("!"):
-                self.follow(self.agent.commands.run(line[1:].strip()), show_output=True)
+                self.follow(self.agent.run_command(line[1:].strip()), show_output=True)
             case _:
                 self.follow(self.agent.ask(line))
 

@@ -26,7 +26,7 @@ from tui.widgets.text.flow import Flow, Para
 from tui.widgets.text.markdown import prose
 
 if TYPE_CHECKING:
-    from engine.agent.documentation import DocsDesk, PagePart, Snippet
+    from engine.agent.documentation import Documentation, PagePart, Snippet
     from index.passage import Passage
 
 RESULTS = 12
@@ -129,7 +129,7 @@ class DocsScreen(Dialog[Wanted | None]):
     DocsScreen RowList > .rows--cursor { background: $cursor-row; }
     """
 
-    def __init__(self, docs: DocsDesk, background: Background, trail: Trail, question: str | None = None) -> None:
+    def __init__(self, docs: Documentation, background: Background, trail: Trail, question: str | None = None) -> None:
         """`question=None` opens the page that was open last, where there is one."""
         super().__init__()
         self._docs = docs

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from textual.screen import Screen
 
 if TYPE_CHECKING:
-    from tui.screens.row_compositor import NearCompositor
+    from tui.screens.row_compositor import RowCompositor
 
 
 class SessionScreen(Screen[None]):
@@ -18,10 +18,10 @@ class SessionScreen(Screen[None]):
         self._compositor = near_compositor(type(self._compositor)) or self._compositor
 
 
-def near_compositor(own: type) -> NearCompositor | None:
+def near_compositor(own: type) -> RowCompositor | None:
     """A compositor that renders less than Textual's `own`; None where Textual has changed, since a slow screen is better than none."""
     try:
-        from tui.screens.row_compositor import NearCompositor, fits
+        from tui.screens.row_compositor import RowCompositor, fits
     except ImportError:
         return None
-    return NearCompositor() if fits(own) and issubclass(NearCompositor, own) else None
+    return RowCompositor() if fits(own) and issubclass(RowCompositor, own) else None

@@ -1,4 +1,4 @@
-"""`NearCompositor`: renders of each widget only what a frame changes. It builds on private parts of Textual, hence by itself."""
+"""`RowCompositor`: renders of each widget only what a frame changes. It builds on private parts of Textual, hence by itself."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from textual.geometry import Region
 from textual.strip import Strip
 
 
-class NearCompositor(Compositor):
+class RowCompositor(Compositor):
     """Asks of each widget only the rows that a partial update covers.
 
     Textual 8.2 asks every visible widget for all of its rows whenever one row changes: most of a frame's time while output streams.
@@ -25,7 +25,7 @@ class NearCompositor(Compositor):
 
 
 def fits(compositor: type) -> bool:
-    """Whether a compositor has the private parts that `NearCompositor` replaces and reads, in the form that it knows."""
+    """Whether a compositor has the private parts that `RowCompositor` replaces and reads, in the form that it knows."""
     code = getattr(getattr(compositor, "_get_renders", None), "__code__", None)
     known = code is not None and code.co_varnames[: code.co_argcount] == ("self", "crop")
     return known and hasattr(compositor, "visible_widgets") and hasattr(compositor, "_render_chops")

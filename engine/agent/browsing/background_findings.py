@@ -1,4 +1,4 @@
-"""`Recheck`: the analyzers' findings of one scope of a live cluster, kept current on a thread of its own with bounded work.
+"""`BackgroundFindings`: the analyzers' findings of one scope of a live cluster, kept current on a thread of its own with bounded work.
 
 What informers hold is shared; other kinds are listed and kept for a while. One analysis at a time, and at most a fifth of one core.
 """
@@ -29,7 +29,7 @@ _RARE_SECONDS = 300.0
 _SHARE = 4.0
 
 
-class Recheck:
+class BackgroundFindings:
     """`findings` gives the newest; `changed` says that some may be outdated. `on_news` is called when they became others."""
 
     def __init__(

@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from engine.agent.browsing.live_view import Lookout
-from engine.analyzers.common.view import RESOURCE_OF_KIND, ClusterView
-from engine.cluster.connect import Connection, Opening, contexts
+from engine.agent.browsing.live_view import LiveView
+from engine.analyzers.common.view import ClusterView
+from engine.cluster.kinds import RESOURCE_OF_KIND
 from engine.cluster.live.freshness import Watching, trouble_of
 from engine.cluster.live.permissions import Access, Reviewer
 from engine.cluster.live.permissions import access as reviewed
@@ -28,6 +28,7 @@ from engine.cluster.source import ClusterError, ClusterSource, ContextInfo, Forb
 from engine.cluster.usage import by_node, by_pod
 from engine.core.redaction.events import clean
 from engine.core.types import Finding, ObjectRef
+from engine.session.connection import Connection, Opening, contexts
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +82,7 @@ class ClusterBrowser:
         self._on_change = on_change
         self._lock = threading.Lock()
         self._findings: dict[tuple[int, str], list[Finding]] = {}
-        self._lookout: tuple[Connection, Lookout] | None = None
+        self._lookout: tuple[Connection, LiveView] | None = None
         self._place = ""
         self.revision = 0
 
@@ -148,7 +149,7 @@ class ClusterBrowser:
         """What keeps the rows from being current, in one sentence; "" when nothing does. Never blocks."""
         return trouble_of(self.watching())
 
-    def _look(self, connection: Connection) -> Lookout | None:
+    def _look(self, connection: Connection) -> LiveView | None:
         """What keeps a live cluster's rows current; None for a recording."""
         from engine.cluster.live.cluster import LiveCluster
 
@@ -158,7 +159,7 @@ class ClusterBrowser:
             held = self._lookout
             if held is not None and held[0] is connection:
                 return held[1]
-            lookout = Lookout(connection.source, self._on_change)
+            lookout = LiveView(connection.source, self._on_change)
             self._lookout = (connection, lookout)
         if held is not None:
             held[1].close()
@@ -198,26 +199,26 @@ class ClusterBrowser:
 
     def describe(self, ref: ObjectRef) -> str:
         """An object in full, with its events, redacted; the screen's details page."""
-        from engine.agent.browsing.describe import describe
+        from engine.flows.describe import describe
 
         return self._redact(describe(self._opened().source, ref))
 
     def yaml(self, ref: ObjectRef) -> str:
         """An object as YAML, redacted; Secrets without their values."""
-        from engine.agent.browsing.describe import as_yaml
+        from engine.flows.describe import as_yaml
 
         resource = RESOURCE_OF_KIND.get(ref.kind, ref.kind.lower() + "s")
         return self._redact(as_yaml(self._opened().source.get(resource, ref.namespace, ref.name)))
 
     def logs(self, ref: ObjectRef, previous: bool = False) -> str:
         """The newest log lines of a pod's containers, redacted; `previous`: of those that ran before."""
-        from engine.agent.browsing.describe import logs
+        from engine.flows.describe import logs
 
         return self._redact(logs(self._opened().source, ref, previous=previous))
 
     def events_about(self, ref: ObjectRef) -> str:
         """The events about an object and what it owns, redacted."""
-        from engine.agent.browsing.describe import events
+        from engine.flows.describe import events
 
         return self._redact(events(self._opened().source, ref))
 

@@ -1,4 +1,4 @@
-"""`Lookout`: keeps rows, usage and findings of one place of a live cluster current, on threads of its own, until it is closed.
+"""`LiveView`: keeps rows, usage and findings of one place of a live cluster current, on threads of its own, until it is closed.
 
 Up to `OVERVIEW` pods the informers hold whole objects, which the screen and the analyzers share. Beyond, they hold the server's table
 rows and small objects, and the analyzers list for themselves, rarely.
@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 
-from engine.agent.browsing.background_findings import Recheck
+from engine.agent.browsing.background_findings import BackgroundFindings
 from engine.cluster.live.freshness import Watching
 from engine.cluster.live.informer import Pacing
 from engine.cluster.live.shared_informers import Hold, Informers
@@ -35,7 +35,7 @@ _USAGE_SECONDS, _NO_USAGE_SECONDS = 20.0, 300.0
 Scope = str | None
 
 
-class Lookout:
+class LiveView:
     """What a screen looks at of one live cluster. `on_change` is called at most four times a second, on a thread of the lookout's."""
 
     def __init__(self, source: LiveCluster, on_change: Callable[[], None], *, patience: float = 20.0, pacing: Pacing | None = None) -> None:
@@ -47,7 +47,7 @@ class Lookout:
         self._lock = threading.Lock()
         self._scope: Scope = None
         self._holds: dict[str, Hold] = {}
-        self._recheck: Recheck | None = None
+        self._recheck: BackgroundFindings | None = None
         self._overview = False
         self._pods = PodRows()
         self._cost = 0.0
@@ -146,7 +146,7 @@ class Lookout:
             old, recheck = self._holds, self._recheck
             self._scope, self._overview, self._pods, self._usage = scope, overview, PodRows(), {}
             self._holds = {resource: self._hold(resource, scope, overview) for resource in (*WORKLOAD_RESOURCES, "nodes")}
-            self._recheck = Recheck(self._source, scope, self._holds if not overview else {}, self._ring, rare=overview)
+            self._recheck = BackgroundFindings(self._source, scope, self._holds if not overview else {}, self._ring, rare=overview)
             for hold in old.values():
                 hold.release()
             if not self._begun:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
+from engine.cluster.kinds import RESOURCE_OF_KIND
 from engine.cluster.live.prometheus import Prometheus, Trends
 from engine.cluster.objects import Obj
 from engine.cluster.source import ClusterError, ClusterSource, Forbidden, NotFound, NotRecorded, Unreachable
@@ -20,54 +21,6 @@ Fetch = Callable[[str, str | None], Objects]
 """(resource, namespace or None for all) -> objects; may raise ClusterError."""
 LogReader = Callable[[str, str, str, bool], list[str]]
 """(namespace, pod, container, previous) -> lines with RFC 3339 timestamps; may raise ClusterError."""
-
-RESOURCE_OF_KIND = {
-    "Pod": "pods",
-    "Service": "services",
-    "Endpoints": "endpoints",
-    "EndpointSlice": "endpointslices.discovery.k8s.io",
-    "Event": "events",
-    "Node": "nodes",
-    "Namespace": "namespaces",
-    "ConfigMap": "configmaps",
-    "Secret": "secrets",
-    "ServiceAccount": "serviceaccounts",
-    "PersistentVolumeClaim": "persistentvolumeclaims",
-    "PersistentVolume": "persistentvolumes",
-    "ResourceQuota": "resourcequotas",
-    "LimitRange": "limitranges",
-    "ReplicationController": "replicationcontrollers",
-    "Deployment": "deployments.apps",
-    "ReplicaSet": "replicasets.apps",
-    "StatefulSet": "statefulsets.apps",
-    "DaemonSet": "daemonsets.apps",
-    "ControllerRevision": "controllerrevisions.apps",
-    "Job": "jobs.batch",
-    "CronJob": "cronjobs.batch",
-    "HorizontalPodAutoscaler": "horizontalpodautoscalers.autoscaling",
-    "PodDisruptionBudget": "poddisruptionbudgets.policy",
-    "Ingress": "ingresses.networking.k8s.io",
-    "IngressClass": "ingressclasses.networking.k8s.io",
-    "NetworkPolicy": "networkpolicies.networking.k8s.io",
-    "StorageClass": "storageclasses.storage.k8s.io",
-    "VolumeAttachment": "volumeattachments.storage.k8s.io",
-    "CSIDriver": "csidrivers.storage.k8s.io",
-    "CSINode": "csinodes.storage.k8s.io",
-    "Role": "roles.rbac.authorization.k8s.io",
-    "RoleBinding": "rolebindings.rbac.authorization.k8s.io",
-    "ClusterRole": "clusterroles.rbac.authorization.k8s.io",
-    "ClusterRoleBinding": "clusterrolebindings.rbac.authorization.k8s.io",
-    "PriorityClass": "priorityclasses.scheduling.k8s.io",
-    "RuntimeClass": "runtimeclasses.node.k8s.io",
-    "Lease": "leases.coordination.k8s.io",
-    "CertificateSigningRequest": "certificatesigningrequests.certificates.k8s.io",
-    "APIService": "apiservices.apiregistration.k8s.io",
-    "CustomResourceDefinition": "customresourcedefinitions.apiextensions.k8s.io",
-    "MutatingWebhookConfiguration": "mutatingwebhookconfigurations.admissionregistration.k8s.io",
-    "ValidatingWebhookConfiguration": "validatingwebhookconfigurations.admissionregistration.k8s.io",
-    "ValidatingAdmissionPolicy": "validatingadmissionpolicies.admissionregistration.k8s.io",
-    "ValidatingAdmissionPolicyBinding": "validatingadmissionpolicybindings.admissionregistration.k8s.io",
-}
 
 
 class ClusterView:

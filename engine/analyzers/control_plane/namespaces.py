@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from engine.analyzers.common.citations import condition, field, fields, listed
 from engine.analyzers.common.confidence import HINT, RELATION, STATE, confidence
 from engine.analyzers.common.relevance import severity_here
-from engine.analyzers.common.view import RESOURCE_OF_KIND, ClusterView
+from engine.analyzers.common.view import ClusterView
 from engine.analyzers.registry import analyzer
+from engine.cluster.kinds import RESOURCE_OF_KIND
 from engine.cluster.objects import Obj
 from engine.core.types import Evidence, Finding, ObjectRef, Remedy
 

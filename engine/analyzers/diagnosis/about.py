@@ -6,9 +6,10 @@ import dataclasses
 from collections.abc import Sequence
 
 from engine.analyzers.common.citations import nearest
-from engine.analyzers.common.view import RESOURCE_OF_KIND, ClusterView
+from engine.analyzers.common.view import ClusterView
 from engine.analyzers.diagnosis.focus import related
 from engine.analyzers.registry import Report
+from engine.cluster.kinds import RESOURCE_OF_KIND
 from engine.core.types import Finding, ObjectRef
 
 _NEAR = 0.8

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from engine.analyzers.common.containers import containers
-from engine.analyzers.common.view import RESOURCE_OF_KIND, ClusterView
+from engine.analyzers.common.view import ClusterView
+from engine.cluster.kinds import RESOURCE_OF_KIND
 from engine.cluster.objects import Obj
 from engine.core.types import ObjectRef
 

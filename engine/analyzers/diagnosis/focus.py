@@ -9,7 +9,8 @@ from itertools import pairwise
 
 from engine.analyzers.common.callees import Callees
 from engine.analyzers.common.settings import references
-from engine.analyzers.common.view import RESOURCE_OF_KIND, ClusterView
+from engine.analyzers.common.view import ClusterView
+from engine.cluster.kinds import RESOURCE_OF_KIND
 from engine.cluster.objects import Obj, maps_at, text_at
 from engine.core.types import ObjectRef
 

@@ -12,7 +12,7 @@ from engine.analyzers.common.view import ClusterView
 from engine.analyzers.diagnosis.correlate import INTENDED, SHORTAGES
 from engine.analyzers.diagnosis.focus import named_objects, related
 from engine.analyzers.registry import Report, check
-from engine.core.types import Evidence, Finding, Hypothesis, ObjectRef
+from engine.core.types import Evidence, Finding, ObjectRef
 
 _ASKS_HEALTH = re.compile(
     r"\b(?:everything|all|things?|anything|any (?:problems?|issues?|errors?|faults?|trouble))\b.{0,30}\b(?:ok|okay|fine|good|well|healthy|wrong|right|there|running|up|broken)\b"
@@ -330,10 +330,3 @@ def _looked_at(view: ClusterView, report: Report) -> str:
     where = f"namespace {view.namespace}" if view.namespace else "all namespaces"
     events = report.scanned.get("events", 0)
     return f"{where}: {', '.join(parts)}, {events} events"
-
-
-def hypotheses(diagnosis: Diagnosis) -> tuple[Hypothesis, ...]:
-    """What may be the cause, the likely first, with a read-only test each; the usual suspects that the cluster refutes come last."""
-    from engine.analyzers.diagnosis.hypotheses import of_diagnosis
-
-    return tuple(tested.hypothesis for tested in of_diagnosis(diagnosis))

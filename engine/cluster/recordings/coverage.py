@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from engine.cluster.objects import int_at, map_at, text_at, texts_at
+from engine.cluster.recordings.recorded_cluster import RecordedCluster, open_recording
 from engine.cluster.source import ClusterError
-
-if TYPE_CHECKING:
-    from engine.cluster.recordings.recorded_cluster import RecordedCluster
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,3 +108,8 @@ def inventory_of(cluster: RecordedCluster) -> Inventory:
         log_refusals=len(refused),
         lacks=tuple(lacks),
     )
+
+
+def inventory(path: Path) -> Inventory:
+    """What a recording holds and lacks. Raises BrokenRecording."""
+    return inventory_of(open_recording(path))

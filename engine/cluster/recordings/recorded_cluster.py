@@ -16,7 +16,6 @@ from engine.cluster.formats import open_any
 from engine.cluster.formats.built_in_kinds import built_in
 from engine.cluster.objects import int_at, maps_at, parse_time, text_at
 from engine.cluster.recordings.archive import Archive, BrokenRecording
-from engine.cluster.recordings.coverage import Inventory, inventory_of
 from engine.cluster.recordings.lists import RecordedList, lists_of, meta_of, moment_of
 from engine.cluster.recordings.time_shift import TimeShift
 from engine.cluster.secret_values import empty_values
@@ -35,7 +34,7 @@ from engine.cluster.source import (
 from engine.cluster.usage import usages
 from engine.core.cancel import CancelToken
 
-__all__ = ["BrokenRecording", "Inventory", "RecordedCluster", "RecordedList", "info", "open_recording"]
+__all__ = ["BrokenRecording", "RecordedCluster", "RecordedList", "open_recording"]
 
 _STEP = timedelta(seconds=20)
 """Less than what a kubelet may be silent for; so often at most, lists are parsed again."""
@@ -68,11 +67,6 @@ def open_recording(path: Path, *, now: datetime | None = None, title: str = "") 
     Raises BrokenRecording, which names the file and what is wrong.
     """
     return RecordedCluster(open_any(path), now=now, title=title)
-
-
-def info(path: Path) -> Inventory:
-    """What a recording holds and lacks. Raises BrokenRecording."""
-    return inventory_of(open_recording(path))
 
 
 class RecordedCluster:

@@ -1,6 +1,6 @@
 """`record`: writes what a cluster says into a recording of our own format, without secrets, and with what was refused.
 
-The layout is that of `engine.cluster.recordings.recorded_cluster`: meta.json, index.json, resources/, logs/, discovery/, openapi/, raw/, version.json.
+The layout is that of `recorded_cluster.py`: meta.json, index.json, resources/, logs/, discovery/, openapi/, raw/, version.json.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from typing import Any
 from engine.cluster.source import ClusterSource
 from engine.commands.approval.preview import Preview, preview, undo_sentence
 from engine.commands.execution.runner import CommandResult, Runner
-from engine.commands.kubectl import rules
+from engine.commands.kubectl.call import read_call
 from engine.commands.parsing.lexer import Part, Refused, Script, Stage
 from engine.commands.policy.policy import Judgement
 from engine.core.cancel import CancelToken
@@ -263,7 +263,7 @@ def _undo(argv: Sequence[str], live: Sequence[Mapping[str, Any]], plan: Preview)
     if argv[0] not in ("kubectl", "oc"):
         return "There is no undo for a command on the host."
     try:
-        call = rules.read(("kubectl", *argv[1:]))
+        call = read_call(("kubectl", *argv[1:]))
     except Refused:
         return "There is no undo that is known here."
     return undo_sentence(call, live, plan.secret)
@@ -273,7 +273,7 @@ def _namespace(argv: Sequence[str], place: Place) -> str:
     if argv[0] != "kubectl":
         return place.namespace
     try:
-        return rules.read(argv).last("namespace") or place.namespace
+        return read_call(argv).last("namespace") or place.namespace
     except Refused:
         return place.namespace
 
@@ -282,7 +282,7 @@ def _files(argv: Sequence[str]) -> list[Path]:
     if not argv or argv[0] not in ("kubectl", "oc"):
         return []
     try:
-        call = rules.read(("kubectl", *argv[1:]))
+        call = read_call(("kubectl", *argv[1:]))
     except Refused:
         return []
     return [Path(name) for value in call.parsed.all("filename") for name in value.split(",") if name and name != "-"]

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from engine.commands.kubectl import rules, touched_objects
-from engine.commands.kubectl.rules import Call
+from engine.commands.kubectl import touched_objects
+from engine.commands.kubectl.call import Call, accepted_flags, flag_table, read_call, verb_row
 
 _PLACE = ("namespace", "context", "all-namespaces", "selector", "field-selector")
 _WHOLE = frozenset(
@@ -52,7 +52,7 @@ def preview(argv: Sequence[str]) -> Preview:
         argv = ("kubectl", *(argv[2:] if argv[1:2] == ("adm",) else argv[1:]))
     if argv[0] != "kubectl":
         return Preview()
-    call = rules.read(argv)
+    call = read_call(argv)
     place = place_of(call)
     operands = named(call)
     secret = any(touched_objects.is_secret(kind) for kind, _ in operands)
@@ -98,7 +98,7 @@ def named(call: Call) -> touched_objects.Objects:
         return ((touched_objects.kind_of(kind), name),) if slash else (("pods", target),)
     if call.verb == "set serviceaccount":
         return touched_objects.objects(call.verb, call.operands[:-1], "objects")
-    row = rules.row(call.verb) or {}
+    row = verb_row(call.verb) or {}
     return touched_objects.objects(call.verb, call.operands, str(row.get("operands", "")))
 
 
@@ -122,7 +122,7 @@ def _live(call: Call, operands: touched_objects.Objects, place: Sequence[str], s
 
 
 def _dry_run(argv: Sequence[str], call: Call) -> tuple[str, ...]:
-    if "--dry-run" not in rules.flag_table(call.verb) or "dry-run" not in rules.accepted(call.verb):
+    if "--dry-run" not in flag_table(call.verb) or "dry-run" not in accepted_flags(call.verb):
         return ()
     words = [word for word in argv if not word.startswith("--dry-run")]
     at = words.index("--") if "--" in words else len(words)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from engine.commands.kubectl import rules, touched_objects
+from engine.commands.kubectl import touched_objects
+from engine.commands.kubectl.call import read_call, verb_row
 from engine.commands.parsing.lexer import Refused, Script
 
 Key = tuple[object, ...]
@@ -17,8 +18,8 @@ def _stage(argv: tuple[str, ...]) -> Key:
     if argv[0] not in ("kubectl", "oc"):
         return argv
     try:
-        call = rules.read(argv)
-        row = rules.row(call.verb)
+        call = read_call(argv)
+        row = verb_row(call.verb)
         objects = touched_objects.objects(call.verb, call.operands, str(row.get("operands", "")) if row else "")
     except Refused:
         return argv

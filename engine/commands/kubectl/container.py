@@ -7,14 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
+from engine.commands.kubectl.call import Call
 from engine.commands.parsing.flags import read_getopt
 from engine.commands.parsing.verdicts import refusal, row_flags, table
 from engine.core.types import Risk
-
-if TYPE_CHECKING:
-    from engine.commands.kubectl.rules import Call
 
 
 def judge_call(call: Call) -> tuple[Risk, str]:

@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from engine.commands.kubectl import rules
+from engine.commands.kubectl.call import read_call, verb_row
 from engine.commands.parsing.lexer import Refused, Script, Stage
 from engine.commands.parsing.verdicts import refusal, table
 
@@ -35,10 +35,10 @@ def _stage(stage: Stage, folder: Path, base: Path) -> Stage:
     if stage.argv[0] not in ("kubectl", "oc"):
         return stage
     try:
-        call = rules.read(("kubectl", *stage.argv[1:]))
+        call = read_call(("kubectl", *stage.argv[1:]))
     except Refused:
         return stage
-    row = rules.row(call.verb)
+    row = verb_row(call.verb)
     if not row or "files" not in row or not call.parsed.has("filename"):
         return stage
     return dataclasses.replace(stage, argv=_replace(stage.argv, lambda name: str(_copy(name, folder, base))))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 
-from engine.commands.kubectl import rules, touched_objects
-from engine.commands.kubectl.rules import Call
+from engine.commands.kubectl import touched_objects
+from engine.commands.kubectl.call import Call, read_call, verb_row
 from engine.commands.parsing.lexer import Refused, Script, Stage
 
 _NO_CLUSTER = frozenset(
@@ -42,7 +42,7 @@ def _pin(stage: Stage, context: str, namespace: str) -> Stage:
         return stage
     argv = stage.argv if program == "kubectl" else ("kubectl", *(stage.argv[2:] if stage.argv[1:2] == ("adm",) else stage.argv[1:]))
     try:
-        call = rules.read(argv)
+        call = read_call(argv)
     except Refused:
         return stage
     extra: list[str] = []
@@ -56,7 +56,7 @@ def _pin(stage: Stage, context: str, namespace: str) -> Stage:
 def _namespace(call: Call, namespace: str) -> list[str]:
     if call.verb in _NO_NAMESPACE or call.last("namespace") is not None or call.parsed.has("all-namespaces", "raw", "namespaces"):
         return []
-    row = rules.row(call.verb)
+    row = verb_row(call.verb)
     named = touched_objects.objects(call.verb, call.operands, str(row.get("operands", "")) if row else "")
     if named and all(touched_objects.is_cluster_scoped(kind) for kind, _ in named):
         return []

@@ -6,14 +6,13 @@ the class, is tables/kubectl_rules.json.
 
 from __future__ import annotations
 
-import functools
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from engine.commands.kubectl import container, touched_objects
-from engine.commands.parsing.flags import Flag, Parsed, Table, read_pflag
+from engine.commands.kubectl.call import Call, accepted_flags, leaves, read_call, shown
+from engine.commands.parsing.flags import Parsed
 from engine.commands.parsing.verdicts import at_least, refusal, table
 from engine.core.types import Risk, Verdict
 
@@ -28,121 +27,10 @@ _SECRET_ORDER = re.compile(
 _DURATION = re.compile(r"^\d+(?:\.\d+)?(?:ms|s|m|h)?$")
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One kubectl command, read: its verb's words, where the verb ends in argv, and its flags and operands."""
-
-    verb: str
-    parsed: Parsed
-    before: Parsed
-
-    @property
-    def operands(self) -> tuple[str, ...]:
-        return self.parsed.operands
-
-    def last(self, name: str) -> str | None:
-        """The value of a flag that counts, wherever it stands."""
-        after = self.parsed.last(name)
-        return after if after is not None else self.before.last(name)
-
-
-@functools.cache
-def flag_table(verb: str) -> Table:
-    """Every flag that kubectl knows for a verb ("" for those of all verbs), by the way it is written."""
-    data = table("kubectl")
-    rows: dict[str, dict[str, str]] = dict(data["global"])
-    rows.update(data["commands"].get(verb, {}))
-    older: Mapping[str, str] = table("kubectl_rules")["older_flags"].get(verb, {})
-    rows.update({name: {"shape": shape} for name, shape in older.items() if name not in rows})
-    flags: dict[str, Flag] = {"--help": Flag("help", "bool"), "-h": Flag("help", "bool")}
-    for name, row in rows.items():
-        flag = Flag(name, row["shape"])  # type: ignore[arg-type]
-        flags[f"--{name}"] = flag
-        if "short" in row:
-            flags[f"-{row['short']}"] = flag
-    return flags
-
-
-@functools.cache
-def accepted(verb: str) -> frozenset[str]:
-    """Names of the flags that a verb of the rules' table may have."""
-    rules = table("kubectl_rules")
-    row = rules["verbs"][verb]
-    words = f"{rules['global']} {row['flags']}".replace("$print", rules["print"]).replace("$write", rules["write"])
-    return frozenset(words.split())
-
-
-def row(verb: str) -> Mapping[str, Any] | None:
-    """The rules' row of a verb, or None for one that never runs."""
-    found: Mapping[str, Any] | None = table("kubectl_rules")["verbs"].get(verb)
-    return found
-
-
-def read(argv: Sequence[str]) -> Call:
-    """The call that kubectl would make of this argv; raises `Refused` for an unknown verb or flag.
-
-    Before the verb kubectl takes only the flags of all verbs, so only these are read there.
-    """
-    rules = table("kubectl_rules")
-    known = {*table("kubectl")["commands"], *rules["verbs"], *rules["forbidden_verbs"], *rules["aliases"]}
-    words: list[str] = []
-    rest = list(argv[1:])
-    before: list[str] = []
-    while rest:
-        word = rest[0]
-        if word == "--":
-            break
-        if word.startswith("-"):
-            if words and " ".join(words) in _leaves():
-                break
-            taken = _global_flag(rest, words)
-            if taken == 0:
-                break
-            before += rest[:taken]
-            rest = rest[taken:]
-            continue
-        candidate = " ".join([*words, word])
-        candidate = rules["aliases"].get(candidate, candidate)
-        if candidate not in known and words:
-            break
-        if candidate not in known:
-            raise refusal("kubectl.verb", f"kubectl has no command {_shown(word)} here; plugins and aliases are not run.")
-        words = candidate.split()
-        rest.pop(0)
-    verb = " ".join(words)
-    if not verb and rest:
-        raise refusal("kubectl.verb", "There is no verb in front of `--`.")
-    if not verb:
-        return Call("help", Parsed((), ()), read_pflag(before, flag_table(""), "kubectl"))
-    return Call(verb, read_pflag(rest, flag_table(verb), f"kubectl {verb}"), read_pflag(before, flag_table(""), "kubectl"))
-
-
-@functools.cache
-def _leaves() -> frozenset[str]:
-    """Verbs that have no second word, so that a flag behind them is their own."""
-    commands = table("kubectl")["commands"]
-    return frozenset(name for name in commands if not any(other.startswith(f"{name} ") for other in commands))
-
-
-def _global_flag(rest: Sequence[str], words: Sequence[str]) -> int:
-    """How many words a flag of all verbs takes at this place; 0 when it is none and a verb's own flags may begin."""
-    word = rest[0]
-    flags = flag_table("")
-    name = word.split("=", 1)[0] if word.startswith("--") else word[:2]
-    flag = flags.get(name)
-    if flag is None:
-        if words:
-            return 0
-        raise refusal("kubectl.flag-place", f"kubectl reads only global flags before the verb; write {_shown(word)} behind it.")
-    if flag.shape != "value" or "=" in word or (not word.startswith("--") and len(word) > 2):
-        return 1
-    return 2
-
-
 def judge(argv: Sequence[str], *, contexts: Sequence[str] = (), workspace: str = "", allowed_flags: Sequence[str] = ()) -> Verdict:
     """The verdict on one kubectl argv; raises `Refused` for what is forbidden."""
     rules = table("kubectl_rules")
-    call = read(argv)
+    call = read_call(argv)
     verb = call.verb
     row = rules["verbs"].get(verb)
     rule = f"kubectl.{verb.replace(' ', '-')}"
@@ -152,9 +40,9 @@ def judge(argv: Sequence[str], *, contexts: Sequence[str] = (), workspace: str =
     if row is None:
         raise refusal("kubectl.verb", f"`kubectl {verb}` is in no table, so it is not run.")
     _check_flags(call, verb, allowed_flags)
-    if verb not in _leaves() and verb in table("kubectl")["commands"] and (call.operands or call.parsed.tail):
+    if verb not in leaves() and verb in table("kubectl")["commands"] and (call.operands or call.parsed.tail):
         # kubectl would look for a second word of the verb among these.
-        raise refusal("kubectl.verb", f"`kubectl {verb}` has no command {_shown((*call.operands, *(call.parsed.tail or ()))[0])} here.")
+        raise refusal("kubectl.verb", f"`kubectl {verb}` has no command {shown((*call.operands, *(call.parsed.tail or ()))[0])} here.")
     if call.parsed.on("help") or call.before.on("help"):
         return Verdict("read", f"{rule}.help", "It prints help and does nothing else.")
     _check_outputs(call, row)
@@ -178,12 +66,12 @@ def _sentence(verb: str, risk: Risk, reasons: Sequence[str]) -> str:
 def _check_names(call: Call, contexts: Sequence[str]) -> None:
     context = call.last("context")
     if context and contexts and context not in contexts:
-        raise refusal("kubectl.context", f"The kubeconfig has no context {_shown(context)}.")
+        raise refusal("kubectl.context", f"The kubeconfig has no context {shown(context)}.")
 
 
 def _check_flags(call: Call, verb: str, allowed: Sequence[str]) -> None:
     rules = table("kubectl_rules")
-    known_safe = accepted(verb)
+    known_safe = accepted_flags(verb)
     for name, value in (*call.before.flags, *call.parsed.flags):
         if name not in known_safe and (f"--{name}" not in allowed or name in rules["refused"]):
             why = rules["refused"].get(name, "it is not among the flags that are known to be safe for this command")
@@ -213,7 +101,7 @@ def _check_outputs(call: Call, row: Mapping[str, Any]) -> None:
             continue
         raise refusal(
             "kubectl.output",
-            f"-o {_shown(form)} is not accepted: use name, wide, json, yaml, jsonpath=…, custom-columns=… or go-template=….",
+            f"-o {shown(form)} is not accepted: use name, wide, json, yaml, jsonpath=…, custom-columns=… or go-template=….",
         )
     for template in call.parsed.all("template"):
         if "{" not in template:
@@ -283,8 +171,4 @@ def _check_raw(call: Call) -> None:
     path = call.parsed.last("raw") or ""
     rules = table("kubectl_rules")
     if call.operands or not any(re.fullmatch(pattern, path) for pattern in rules["raw_paths"]):
-        raise refusal("kubectl.raw", f"{_shown(path)} is not among the paths that may be read with --raw; use `kubectl get KIND` instead.")
-
-
-def _shown(text: str) -> str:
-    return repr(text if len(text) <= 60 else text[:57] + "…")
+        raise refusal("kubectl.raw", f"{shown(path)} is not among the paths that may be read with --raw; use `kubectl get KIND` instead.")

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from engine.commands.kubectl import patches
+from engine.commands.kubectl.call import Call
 from engine.commands.parsing.verdicts import at_least, refusal, table
 from engine.core.types import Risk
-
-if TYPE_CHECKING:
-    from engine.commands.kubectl.rules import Call
 
 Objects = tuple[tuple[str, str], ...]
 """(kind as the tables spell it, name or "") pairs."""

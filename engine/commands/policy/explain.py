@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from engine.commands.kubectl import rules
+from engine.commands.kubectl.call import read_call, verb_row
 from engine.commands.parsing.lexer import Refused
 from engine.commands.parsing.verdicts import table
 from engine.commands.policy import filters, host_programs
@@ -46,14 +46,14 @@ def _row(argv: Sequence[str]) -> list[str]:
 
 def _kubectl(argv: Sequence[str]) -> list[str]:
     try:
-        call = rules.read(("kubectl", *argv[1:]))
+        call = read_call(("kubectl", *argv[1:]))
     except Refused as refused:
         return [f"not read as a kubectl command: {refused.reason}"]
     flags = [f"--{name}" + (f"={value}" if value is not None else "") for name, value in (*call.before.flags, *call.parsed.flags)]
     lines = [f"verb {call.verb!r}, flags {' '.join(flags) or 'none'}, operands {shlex.join(call.operands) or 'none'}"]
     if call.parsed.tail is not None:
         lines.append(f"behind --: {shlex.join(call.parsed.tail)}")
-    row = rules.row(call.verb)
+    row = verb_row(call.verb)
     never = table("kubectl_rules")["forbidden_verbs"].get(call.verb)
     lines.append(f"row kubectl.{call.verb}: {_short(row)}" if row is not None else f"row: never run, {never or 'it is in no table'}")
     return lines

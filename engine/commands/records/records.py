@@ -14,7 +14,7 @@ from engine.commands.execution.runner import CommandResult
 from engine.commands.kubectl.manifests import copy_manifests
 from engine.commands.parsing.lexer import Script
 from engine.commands.records.audit import Audit, AuditError
-from engine.commands.records.undo import UndoEntry, UndoShelf, WayBack
+from engine.commands.records.undo import UndoEntry, UndoStore, WayBack
 from engine.core.cancel import CancelToken
 from engine.core.target import Place
 from engine.core.types import ObjectRef, Verdict
@@ -40,7 +40,7 @@ class Records:
         self._problem = ""
         self._temporary = tempfile.mkdtemp(prefix="k8sagent-") if folder is None else ""
         self.workspace = Path(self._temporary) if folder is None else folder / "manifests" / session
-        self._undo = UndoShelf(folder / "undo" / session, self.workspace) if folder is not None else None
+        self._undo = UndoStore(folder / "undo" / session, self.workspace) if folder is not None else None
 
     def take_manifests(self, script: Script, base: Path) -> Script:
         """The script with every manifest file replaced by its private copy; raises Refused."""
@@ -80,7 +80,7 @@ class Records:
         if self._folder is None:
             return
         for folder in (self._folder / "undo").glob("*") if (self._folder / "undo").is_dir() else ():
-            UndoShelf(folder, self.workspace).purge(days)
+            UndoStore(folder, self.workspace).purge(days)
             if not any(folder.iterdir()):
                 folder.rmdir()
 

@@ -17,9 +17,9 @@ from typing import Any
 
 from engine.cluster.source import ClusterError, ClusterSource, RawObject
 from engine.commands.approval.preview import named
-from engine.commands.kubectl import rules, touched_objects
+from engine.commands.kubectl import touched_objects
+from engine.commands.kubectl.call import Call, read_call
 from engine.commands.kubectl.manifests import write_manifest
-from engine.commands.kubectl.rules import Call
 from engine.commands.parsing.lexer import Refused
 from engine.core.cancel import CancelToken
 from engine.core.types import ObjectRef
@@ -63,7 +63,7 @@ class WayBack:
     note: str
 
 
-class UndoShelf:
+class UndoStore:
     """Saved objects on the disk, one file a change."""
 
     def __init__(self, folder: Path, manifests: Path) -> None:
@@ -120,7 +120,7 @@ class UndoShelf:
     def way_back(self, entry: UndoEntry) -> WayBack:
         """The command that brings the objects back as they were; manifests that it needs are written into the session's folder."""
         try:
-            call = rules.read(("kubectl", *entry.argv[1:]))
+            call = read_call(("kubectl", *entry.argv[1:]))
         except Refused:
             return WayBack("", "There is no undo that is known for this command.")
         simple = _simple(call, entry)

@@ -6,13 +6,14 @@ import dataclasses
 import re
 from typing import Literal
 
+from engine.cluster.kinds import KIND_OF, WORKLOADS
 from engine.cluster.source import ClusterError, Usage
 from engine.core.events import Notice
 from engine.core.types import Answer, ObjectRef, Risk
 from engine.flows.answering.compose import documents_answer
 from engine.flows.answering.wording import earlier, explain, told_problem, told_stream
 from engine.flows.tools import Emit, Tools, step
-from engine.language.names import KIND_OF, WORKLOADS, resolve
+from engine.language.names import resolve
 from engine.language.questions.recommendations import review
 from engine.llm.checks.grounding import COMMAND, Grounded, command_in, ground
 from index.passage import Passage

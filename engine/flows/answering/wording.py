@@ -5,12 +5,12 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 
+from engine.cluster.kinds import KINDS
 from engine.cluster.source import ClusterError
 from engine.core.events import Notice, TokensStreamed
 from engine.core.types import Answer, ObjectRef
 from engine.flows.answering.compose import QUOTED, documents_answer
 from engine.flows.tools import Emit, Tools, step
-from engine.language.names import KINDS
 from engine.language.questions.question import Reading
 from engine.llm.chat_model import ModelError
 from engine.llm.request import OutOfTime
@@ -85,7 +85,8 @@ def _likely_names(query: str, tools: Tools) -> tuple[str, ...]:
     """Names of workloads that the model may put into a command, those that resemble a word of the query first."""
     import difflib
 
-    from engine.language.names import WORKLOADS, words_of
+    from engine.cluster.kinds import WORKLOADS
+    from engine.language.names import words_of
 
     names: set[str] = set()
     for kind in WORKLOADS:

@@ -13,7 +13,7 @@ from engine.analyzers.diagnosis.hypotheses import of_diagnosis
 from engine.analyzers.diagnosis.rank import Diagnosis, hygiene
 from engine.core.types import Finding, Hypothesis, ObjectRef
 from engine.flows.investigation.hypothesis_board import IDEA, LOG
-from engine.flows.investigation.test_loop import Inquiry, alike_line
+from engine.flows.investigation.hypothesis_tests import HypothesisTests, alike_line
 from engine.flows.tools import Emit, Tools, step
 from index.passage import Passage
 
@@ -21,7 +21,7 @@ SURE = 0.75
 """An analyzer's cause from here on needs no idea of a runbook or a model beside it."""
 
 
-def from_analyzers(diagnosis: Diagnosis, view: ClusterView, inquiry: Inquiry) -> None:
+def from_analyzers(diagnosis: Diagnosis, view: ClusterView, inquiry: HypothesisTests) -> None:
     """Every cause, near miss and refuted suspect with its evidence numbered; what is known already (a continued case) keeps its id."""
     investigation = inquiry.investigation
     for one in of_diagnosis(diagnosis, view):
@@ -42,7 +42,7 @@ def from_analyzers(diagnosis: Diagnosis, view: ClusterView, inquiry: Inquiry) ->
             inquiry.leading.append(known.id)
 
 
-def from_runbooks(passages: Sequence[Passage], diagnosis: Diagnosis, inquiry: Inquiry, tools: Tools) -> None:
+def from_runbooks(passages: Sequence[Passage], diagnosis: Diagnosis, inquiry: HypothesisTests, tools: Tools) -> None:
     """What a runbook's symptom fits, where the analyzers are not sure; its test is a read command of the runbook, on resolved objects."""
     if _sure(diagnosis):
         return
@@ -74,7 +74,7 @@ def from_runbooks(passages: Sequence[Passage], diagnosis: Diagnosis, inquiry: In
         return
 
 
-def from_model(query: str, diagnosis: Diagnosis, inquiry: Inquiry, tools: Tools, emit: Emit) -> None:
+def from_model(query: str, diagnosis: Diagnosis, inquiry: HypothesisTests, tools: Tools, emit: Emit) -> None:
     """The model's own idea where the analyzers found no cause or are not sure; its test is one of a list of read commands."""
     speaker = tools.speaker
     if speaker is None or _sure(diagnosis) or diagnosis.healthy or tools.left() < 2:
@@ -112,7 +112,7 @@ def from_model(query: str, diagnosis: Diagnosis, inquiry: Inquiry, tools: Tools,
     )
 
 
-def from_person(text: str, diagnosis: Diagnosis, inquiry: Inquiry) -> Hypothesis:
+def from_person(text: str, diagnosis: Diagnosis, inquiry: HypothesisTests) -> Hypothesis:
     """A person's own hypothesis: objects that it names and the kind of fault it speaks of give the test and what is known of it already.
 
     One that says what an analyzer's hypothesis says of the same object is that hypothesis.
@@ -146,7 +146,7 @@ def from_person(text: str, diagnosis: Diagnosis, inquiry: Inquiry) -> Hypothesis
     return investigation.hypotheses[made.id]
 
 
-def from_evidence(findings: Sequence[Finding], diagnosis: Diagnosis, inquiry: Inquiry, source: str) -> list[str]:
+def from_evidence(findings: Sequence[Finding], diagnosis: Diagnosis, inquiry: HypothesisTests, source: str) -> list[str]:
     """Hypotheses out of a log that a person gave: findings of a kind that none speaks of yet; their ids."""
     investigation = inquiry.investigation
     proposed = []

@@ -7,14 +7,14 @@ from engine.analyzers.logs.reader import analyze_text
 from engine.core.events import Notice
 from engine.core.types import Evidence, Steering
 from engine.flows.investigation.hypothesis_board import YOU
+from engine.flows.investigation.hypothesis_tests import HypothesisTests
 from engine.flows.investigation.sources import from_evidence, from_person
-from engine.flows.investigation.test_loop import Inquiry
 from engine.flows.tools import Emit, Tools, step
 
 _SHOWN_LINES = 12
 
 
-def carry_out(said: Steering, diagnosis: Diagnosis, inquiry: Inquiry, tools: Tools, emit: Emit) -> None:
+def carry_out(said: Steering, diagnosis: Diagnosis, inquiry: HypothesisTests, tools: Tools, emit: Emit) -> None:
     """One word of steering; what cannot be done is told as a notice."""
     investigation = inquiry.investigation
     if said.kind in ("pin", "unpin", "refute", "retry") and said.hypothesis not in investigation.hypotheses:
@@ -49,7 +49,7 @@ def carry_out(said: Steering, diagnosis: Diagnosis, inquiry: Inquiry, tools: Too
             _read(said, diagnosis, inquiry, tools, emit)
 
 
-def _read(said: Steering, diagnosis: Diagnosis, inquiry: Inquiry, tools: Tools, emit: Emit) -> None:
+def _read(said: Steering, diagnosis: Diagnosis, inquiry: HypothesisTests, tools: Tools, emit: Emit) -> None:
     """Evidence that a person gave: kept with its source, judged against every live hypothesis, and read for causes of its own."""
     # A bare "you" marks what a person says against a hypothesis, so that a retry can take it back; a text is something else.
     text, source = tools.redact(said.text), tools.redact("pasted by you" if said.source in ("", YOU) else said.source)

@@ -18,9 +18,9 @@ from engine.flows.answering.wording import word_diagnosis
 from engine.flows.disambiguation import which
 from engine.flows.host_from_node import with_hosts
 from engine.flows.investigation.hypothesis_board import Investigation
+from engine.flows.investigation.hypothesis_tests import HypothesisTests
 from engine.flows.investigation.sources import from_analyzers, from_model, from_runbooks
 from engine.flows.investigation.steering import carry_out
-from engine.flows.investigation.test_loop import Inquiry
 from engine.flows.partial_names import which_alike
 from engine.flows.tools import Emit, Tools, step
 from engine.language.questions.question import Question
@@ -51,7 +51,7 @@ def troubleshooting(query: str, tools: Tools, emit: Emit, said: tuple[Steering, 
     seen = _analyze(query, tools, emit)
     diagnosis, tools = seen.diagnosis, seen.tools
     investigation = Investigation(emit, tools.redact, case.evidence, case.hypotheses)
-    inquiry = Inquiry(investigation, seen.view, tools, emit, case.commands)
+    inquiry = HypothesisTests(investigation, seen.view, tools, emit, case.commands)
     parts = [part for root in diagnosis.root_causes[:2] for part in root.findings] or list(diagnosis.findings[:2])
     cause = diagnosis.root_causes[0].finding if diagnosis.root_causes else None
     known = retrieve(query, parts, cause, tools, emit)
@@ -162,7 +162,7 @@ def _is_owned(ref: ObjectRef, view: ClusterView) -> bool:
     return obj is not None and obj.controller is not None
 
 
-def _frame(diagnosis: Diagnosis, known: Knowledge, inquiry: Inquiry, tools: Tools, started: float) -> Answer:
+def _frame(diagnosis: Diagnosis, known: Knowledge, inquiry: HypothesisTests, tools: Tools, started: float) -> Answer:
     """The whole answer as code composes it from where the investigation stands."""
     investigation = inquiry.investigation
     causes, first = _root_causes(diagnosis, inquiry)
@@ -187,7 +187,7 @@ def _frame(diagnosis: Diagnosis, known: Knowledge, inquiry: Inquiry, tools: Tool
     )
 
 
-def _root_causes(diagnosis: Diagnosis, inquiry: Inquiry) -> tuple[tuple[RootCause, ...], Finding | None]:
+def _root_causes(diagnosis: Diagnosis, inquiry: HypothesisTests) -> tuple[tuple[RootCause, ...], Finding | None]:
     """The causes that are not refuted, and the finding behind the first (None where a person or a model named it).
 
     The analyzers' order stands, since it weighs what was asked about. A hypothesis of another origin joins once evidence supports it:
@@ -220,7 +220,7 @@ def _root_causes(diagnosis: Diagnosis, inquiry: Inquiry) -> tuple[tuple[RootCaus
     return tuple(causes), findings[0] if findings else None
 
 
-def _notes(inquiry: Inquiry, tools: Tools) -> list[str]:
+def _notes(inquiry: HypothesisTests, tools: Tools) -> list[str]:
     """What a person should know of how far the investigation came."""
     known = inquiry.investigation.hypotheses
     notes = [f"{id} could not be tested: {why}" for id, why in inquiry.untestable.items() if id in known]

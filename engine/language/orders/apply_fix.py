@@ -6,10 +6,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from engine.cluster.kinds import KIND_OF
 from engine.cluster.objects import Obj
 from engine.cluster.source import ClusterSource, NotFound
 from engine.core.types import ObjectRef, Remedy
-from engine.language.names import KIND_OF
 from engine.language.orders.plan import ROLLED, Look, Order, rolled_out
 from engine.session.cases import Case
 

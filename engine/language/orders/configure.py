@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 import shlex
 
+from engine.cluster.kinds import KIND_OF
 from engine.cluster.objects import Obj
 from engine.cluster.source import ClusterSource
 from engine.core.redaction.redactor import is_placeholder
 from engine.core.types import ObjectRef
-from engine.language.names import KIND_OF
 from engine.language.orders.create import pairs_in
 from engine.language.orders.plan import ROLLED, Look, Order, Plan, Words, changed_and_rolled_out, one
 

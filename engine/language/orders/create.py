@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 import shlex
 
+from engine.cluster.kinds import KIND_OF, KINDS
 from engine.cluster.objects import Obj
 from engine.cluster.source import ClusterError, ClusterSource, NotFound
 from engine.core.redaction.redactor import is_placeholder
 from engine.core.types import ObjectRef
-from engine.language.names import KIND_OF, KINDS
 from engine.language.orders.plan import SCALABLE, Look, Order, Plan, Words, one, there
 
 NAME = r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?"

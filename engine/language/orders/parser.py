@@ -10,12 +10,13 @@ import re
 import shlex
 from collections.abc import Callable, Sequence
 
+from engine.cluster.kinds import KIND_OF, KINDS
 from engine.cluster.objects import Obj
 from engine.cluster.rows.build import pod_row
 from engine.cluster.source import ClusterSource
 from engine.core.cancel import CancelToken
 from engine.core.types import ObjectRef
-from engine.language.names import KIND_OF, KINDS, mentioned_kind, mentioned_number, named
+from engine.language.names import mentioned_kind, mentioned_number, named
 from engine.language.orders.configure import containers_of, environment, pause, resources, which_container
 from engine.language.orders.create import autoscale, create, expose, job_from_cron
 from engine.language.orders.plan import (
@@ -32,7 +33,7 @@ from engine.language.orders.plan import (
     one,
     rolled_out,
 )
-from engine.session.cases import spelt_out
+from engine.language.pronouns import spelt_out
 
 ORDER_VERBS = (
     "scale|restart|bounce|redeploy|delete|remove|cordon|uncordon|drain|roll ?back|undo|set|change|update|label|annotate|create|expose|"

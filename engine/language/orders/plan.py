@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from engine.cluster.kinds import KIND_OF, KindWord
 from engine.cluster.objects import Obj
 from engine.cluster.source import ClusterSource, NotFound
 from engine.core.cancel import CancelToken
 from engine.core.types import ObjectRef
-from engine.language.names import KIND_OF, KindWord, Resolution, mentioned_kind, resolve
+from engine.language.names import Resolution, mentioned_kind, resolve
 
 EXAMPLES = (
     "scale deployment cart-api to 3",

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from engine.agent.browsing.describe import age
 from engine.analyzers.common.settings import references
+from engine.cluster.kinds import KIND_OF, WORKLOADS, KindWord
 from engine.cluster.objects import Obj, text_at
 from engine.cluster.rows.build import pod_row
+from engine.core.text import age
 from engine.core.types import ObjectRef
-from engine.language.names import KIND_OF, WORKLOADS, KindWord, Resolution, mentioned_kind, resolve, words_of
+from engine.language.names import Resolution, mentioned_kind, resolve, words_of
 from engine.language.questions.question import Question, Reading
 
 _ATTRIBUTES: tuple[tuple[str, str], ...] = (

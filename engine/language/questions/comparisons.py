@@ -10,9 +10,10 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 
-from engine.agent.browsing.describe import age
+from engine.cluster.kinds import KINDS, KindWord
 from engine.cluster.objects import Obj, parse_time, text_at
-from engine.language.names import KINDS, KindWord, mentioned_kind
+from engine.core.text import age
+from engine.language.names import mentioned_kind
 from engine.language.questions.question import Question, Reading, quantity, shown, span, window
 
 MOST = 10

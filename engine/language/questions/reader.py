@@ -11,12 +11,13 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 from engine.analyzers.common.view import event_time
+from engine.cluster.kinds import KIND_OF, KINDS, WORKLOADS, KindWord
 from engine.cluster.objects import Obj, text_at
 from engine.cluster.rows.build import pod_row
 from engine.cluster.source import ClusterSource, Forbidden, NotFound, NotRecorded, Usage
 from engine.core.cancel import CancelToken
 from engine.core.types import ObjectRef
-from engine.language.names import KIND_OF, KINDS, WORKLOADS, KindWord, mentioned_kind, resolve
+from engine.language.names import mentioned_kind, resolve
 from engine.language.questions.attributes import attribute, meant
 from engine.language.questions.comparisons import SHAPES
 from engine.language.questions.question import Question, Reading, quantity, shown, span, window

@@ -11,7 +11,7 @@ from engine.llm.budget import Estimator, estimator_of, window_of
 from engine.llm.chat_model import ChatModel, Chunk, Message, ModelHealth, ModelInfo
 
 
-class Discreet:
+class RedactingModel:
     """Another `ChatModel` behind a redactor; in all else it is that model."""
 
     def __init__(self, model: ChatModel, redact: Callable[[str], str]) -> None:

@@ -40,10 +40,9 @@ class OllamaEmbedding:
 
     def embed(self, texts: Sequence[str]) -> list[list[float]]:
         """One vector a text; raises ModelError with its remedy where the model is absent."""
-        from engine.agent.model_connection import host_of
         from engine.llm.chat_model import ModelError
         from engine.llm.servers.ollama import OllamaModel
-        from engine.llm.settings import ModelSettings
+        from engine.llm.settings import ModelSettings, host_of
 
         with self._lock:
             if self._model is None:

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from engine.agent.agent import Agent, Busy
-from engine.cluster.connect import Opening
 from engine.core.config import ModelSection, Settings
 from engine.core.events import (
     AnswerFinished,
@@ -31,6 +30,7 @@ from engine.core.events import (
 )
 from engine.core.run import Run
 from engine.core.types import Answer, Decision
+from engine.session.connection import Opening
 from engine.session.transcript import Session, SessionError, read
 
 SETTINGS = dataclasses.replace(Settings(), model=ModelSection(provider="none"))
@@ -170,9 +170,9 @@ def test_modes_without_writing_refuse_before_asking(agent: Agent, mode: str, wor
 
 @pytest.mark.kubectl
 def test_a_typed_command_runs_beside_the_question(agent: Agent) -> None:
-    events = finish(agent.commands.run("kubectl get pods | grep cart | wc -l"))
+    events = finish(agent.run_command("kubectl get pods | grep cart | wc -l"))
     assert [e.exit_code for e in events if isinstance(e, CommandFinished)] == [0]
-    refused = finish(agent.commands.run("rm -rf /"))
+    refused = finish(agent.run_command("rm -rf /"))
     assert not of(refused, CommandStarted)
     assert of(refused, Notice)
 
@@ -203,7 +203,7 @@ def test_cancel_while_waiting_for_approval_runs_nothing(agent: Agent) -> None:
 
 @pytest.mark.kubectl
 def test_cancel_while_a_command_runs_leaves_no_process_behind(agent: Agent) -> None:
-    run = agent.commands.run("kubectl logs deployment/checkout-api -n shop -f")
+    run = agent.run_command("kubectl logs deployment/checkout-api -n shop -f")
     children_before = None
     events = []
     for event in run.events():
@@ -384,7 +384,7 @@ def test_a_change_is_refused_when_the_audit_cannot_be_written(agent: Agent) -> N
 def test_a_manifest_is_copied_shown_and_the_copy_runs(agent: Agent, tmp_path: Path) -> None:
     manifest = tmp_path / "settings.yaml"
     manifest.write_text("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: banner, namespace: shop}\ndata: {text: hello}\n")
-    run = agent.commands.run(f"kubectl apply -f {manifest}")
+    run = agent.run_command(f"kubectl apply -f {manifest}")
     for event in run.events():
         if isinstance(event, ApprovalRequested):
             assert "text: hello" in event.request.manifest
@@ -396,7 +396,7 @@ def test_a_manifest_is_copied_shown_and_the_copy_runs(agent: Agent, tmp_path: Pa
 
 def test_a_command_of_the_host_starts_no_stand_in_and_runs_awk_and_sed_in_their_sandbox(agent: Agent) -> None:
     agent.wait_for_cluster(10)
-    events = finish(agent.commands.run("cat /proc/loadavg | sed 's/ .*//' | awk '{print \"load\", $1}'"))
+    events = finish(agent.run_command("cat /proc/loadavg | sed 's/ .*//' | awk '{print \"load\", $1}'"))
     (proposed,) = of(events, CommandProposed)
     (started,) = of(events, CommandStarted)
     assert isinstance(proposed, CommandProposed)
@@ -474,7 +474,7 @@ def test_odd_ids_in_a_foreign_transcript_do_not_keep_it_from_being_gone_on_with(
 
 
 def test_no_session_is_taken_up_while_something_runs(agent: Agent) -> None:
-    run = agent.commands.run("kubectl logs -f deployment/cart-api -n shop")
+    run = agent.run_command("kubectl logs -f deployment/cart-api -n shop")
     with pytest.raises(Busy):
         agent.resume_session(agent.session_id)
     run.cancel()

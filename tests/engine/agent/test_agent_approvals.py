@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from engine.agent.agent import Agent
-from engine.cluster.connect import Opening
 from engine.cluster.recordings.recorded_cluster import RecordedCluster
 from engine.core.config import ClusterSettings, ModelSection, Settings
 from engine.core.events import ApprovalRequested, CommandStarted, Event, Notice
 from engine.core.run import Run
 from engine.core.types import ApprovalRequest, Decision
+from engine.session.connection import Opening
 from engine.simulator.apiserver import ApiServer
 from engine.simulator.overlay import Overlay
 
@@ -65,7 +65,7 @@ def test_a_denied_permission_is_told_before_asking(demo: RecordedCluster, tmp_pa
         agent = Agent(dataclasses.replace(SETTINGS, cluster=cluster), Opening())
         agent.start()
         try:
-            run = agent.commands.run("kubectl scale deployment cart-api --replicas=3 -n shop")
+            run = agent.run_command("kubectl scale deployment cart-api --replicas=3 -n shop")
             (request,), events = answered(run, lambda request: Decision("reject", "no rights"))
         finally:
             agent.close()
@@ -79,7 +79,7 @@ def test_a_denied_permission_is_told_before_asking(demo: RecordedCluster, tmp_pa
 @pytest.mark.kubectl
 def test_an_expired_approval_runs_nothing(agent: Agent, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("engine.commands.approval.approval.EXPIRY", -1.0)
-    (request,), events = answered(agent.commands.run("kubectl scale deployment cart-api --replicas=3 -n shop"), yes)
+    (request,), events = answered(agent.run_command("kubectl scale deployment cart-api --replicas=3 -n shop"), yes)
     assert request.expires_at > 0
     assert started(events) == []
     assert "in time" in said(events)
@@ -89,10 +89,10 @@ def test_an_expired_approval_runs_nothing(agent: Agent, monkeypatch: pytest.Monk
 @pytest.mark.kubectl
 def test_an_object_that_changed_under_way_is_not_changed_again(agent: Agent) -> None:
     def meanwhile(request: ApprovalRequest) -> Decision:
-        answered(agent.commands.run("kubectl scale deployment cart-api --replicas=5 -n shop"), yes)
+        answered(agent.run_command("kubectl scale deployment cart-api --replicas=5 -n shop"), yes)
         return yes(request)
 
-    asked, events = answered(agent.commands.run("kubectl scale deployment cart-api --replicas=3 -n shop"), meanwhile)
+    asked, events = answered(agent.run_command("kubectl scale deployment cart-api --replicas=3 -n shop"), meanwhile)
     assert len(asked) == 1
     assert started(events) == []
     assert "changed since the approval was shown" in said(events)
@@ -102,10 +102,10 @@ def test_an_object_that_changed_under_way_is_not_changed_again(agent: Agent) -> 
 @pytest.mark.kubectl
 def test_an_object_that_was_deleted_under_way_is_named(agent: Agent) -> None:
     def meanwhile(request: ApprovalRequest) -> Decision:
-        answered(agent.commands.run("kubectl delete deployment cart-api -n shop"), yes)
+        answered(agent.run_command("kubectl delete deployment cart-api -n shop"), yes)
         return yes(request)
 
-    _, events = answered(agent.commands.run("kubectl scale deployment cart-api --replicas=3 -n shop"), meanwhile)
+    _, events = answered(agent.run_command("kubectl scale deployment cart-api --replicas=3 -n shop"), meanwhile)
     assert started(events) == []
     assert "nothing was run" in said(events)
 
@@ -122,9 +122,9 @@ def test_a_manifest_runs_as_it_was_shown_whatever_becomes_of_the_file(
         (tmp_path / "banner.yaml").write_text(CONFIG_MAP.format(text="swapped"))
         return yes(request)
 
-    _, events = answered(agent.commands.run("kubectl apply -f banner.yaml"), swapped)
+    _, events = answered(agent.run_command("kubectl apply -f banner.yaml"), swapped)
     assert len(started(events)) == 1
-    _, events = answered(agent.commands.run("kubectl get configmap banner -n shop -o jsonpath='{.data.text}'"), yes)
+    _, events = answered(agent.run_command("kubectl get configmap banner -n shop -o jsonpath='{.data.text}'"), yes)
     assert "shown" in str([event for event in events if "lines" in type(event).__dataclass_fields__])
 
 
@@ -139,7 +139,7 @@ def test_a_copy_that_was_changed_under_way_is_not_applied(agent: Agent, tmp_path
         copy.write_text(CONFIG_MAP.format(text="tampered"))
         return yes(request)
 
-    _, events = answered(agent.commands.run("kubectl apply -f banner.yaml"), tampered)
+    _, events = answered(agent.run_command("kubectl apply -f banner.yaml"), tampered)
     assert started(events) == []
     assert "changed since the approval was shown" in said(events)
 
@@ -147,7 +147,7 @@ def test_a_copy_that_was_changed_under_way_is_not_applied(agent: Agent, tmp_path
 @pytest.mark.kubectl
 def test_an_edit_is_judged_and_asked_about_anew(agent: Agent) -> None:
     answers = iter([Decision("edit", command="kubectl scale deployment cart-api --replicas=4 -n shop"), Decision("approve")])
-    asked, events = answered(agent.commands.run("kubectl scale deployment cart-api --replicas=3 -n shop"), lambda request: next(answers))
+    asked, events = answered(agent.run_command("kubectl scale deployment cart-api --replicas=3 -n shop"), lambda request: next(answers))
     assert [request.argv[4] for request in asked] == ["--replicas=3", "--replicas=4"]
     assert len({request.digest for request in asked}) == 2
     assert len(started(events)) == 1
@@ -158,7 +158,7 @@ def test_an_edit_is_judged_and_asked_about_anew(agent: Agent) -> None:
 @pytest.mark.parametrize("word", ["kubectl edit deployment cart-api", "kubectl get pods --server=https://evil.example", "rm -rf /"])
 def test_an_edit_to_what_is_forbidden_runs_nothing(agent: Agent, word: str) -> None:
     asked, events = answered(
-        agent.commands.run("kubectl scale deployment cart-api --replicas=3 -n shop"), lambda request: Decision("edit", command=word)
+        agent.run_command("kubectl scale deployment cart-api --replicas=3 -n shop"), lambda request: Decision("edit", command=word)
     )
     assert len(asked) == 1
     assert started(events) == []
@@ -178,15 +178,15 @@ def test_a_context_like_production_starts_read_only_and_asks_for_a_typed_name_on
         try:
             assert agent.wait_for_cluster(10).mode == "read-only"
             assert agent.status.protected
-            asked, events = answered(agent.commands.run(text), yes)
+            asked, events = answered(agent.run_command(text), yes)
             assert (asked, started(events)) == ([], [])
             assert "read-only" in said(events)
             agent.set_mode("asks before changes")
-            (request,), events = answered(agent.commands.run(text), lambda request: Decision("approve_session"))
+            (request,), events = answered(agent.run_command(text), lambda request: Decision("approve_session"))
             assert request.protected
             assert request.typed_name == "cart-api"
             assert started(events) == []
-            _, events = answered(agent.commands.run(text), lambda request: Decision("approve_session", typed="cart-api"))
+            _, events = answered(agent.run_command(text), lambda request: Decision("approve_session", typed="cart-api"))
             assert len(started(events)) == 1
             assert agent.grants.list() == []
         finally:
@@ -196,12 +196,12 @@ def test_a_context_like_production_starts_read_only_and_asks_for_a_typed_name_on
 @pytest.mark.kubectl
 def test_grants_are_listed_and_taken_back(agent: Agent) -> None:
     text = "kubectl annotate deployment cart-api -n shop team=cart --overwrite"
-    answered(agent.commands.run(text), lambda request: Decision("approve_session"))
+    answered(agent.run_command(text), lambda request: Decision("approve_session"))
     assert agent.grants.list() == [("demo", text)]
-    asked, events = answered(agent.commands.run(text), yes)
+    asked, events = answered(agent.run_command(text), yes)
     assert (asked, len(started(events))) == ([], 1)
     agent.grants.clear()
-    asked, _ = answered(agent.commands.run(text), lambda request: Decision("reject"))
+    asked, _ = answered(agent.run_command(text), lambda request: Decision("reject"))
     assert len(asked) == 1
 
 
@@ -211,7 +211,7 @@ def test_a_mode_of_the_settings_runs_no_change(mode: str, words: str) -> None:
     agent = Agent(dataclasses.replace(SETTINGS, policy=policy), Opening(demo=True))
     agent.start()
     try:
-        asked, events = answered(agent.commands.run("kubectl scale deployment cart-api --replicas=3 -n shop"), yes)
+        asked, events = answered(agent.run_command("kubectl scale deployment cart-api --replicas=3 -n shop"), yes)
         assert (asked, started(events)) == ([], [])
         assert words in said(events)
     finally:
@@ -232,12 +232,12 @@ def test_rules_of_the_settings_hold_for_typed_commands() -> None:
     agent = Agent(dataclasses.replace(SETTINGS, policy=policy), Opening(demo=True))
     agent.start()
     try:
-        asked, events = answered(agent.commands.run("kubectl delete deployment cart-api -n shop"), yes)
+        asked, events = answered(agent.run_command("kubectl delete deployment cart-api -n shop"), yes)
         assert (asked, started(events)) == ([], [])
         assert "settings forbid" in said(events)
-        _, events = answered(agent.commands.run("kubectl get pods -n shop --warnings-as-errors"), yes)
+        _, events = answered(agent.run_command("kubectl get pods -n shop --warnings-as-errors"), yes)
         assert len(started(events)) == 1
-        _, events = answered(agent.commands.run("kubectl get pods -n shop --server=https://evil.example"), yes)
+        _, events = answered(agent.run_command("kubectl get pods -n shop --server=https://evil.example"), yes)
         assert started(events) == []
     finally:
         agent.close()

@@ -9,10 +9,10 @@ from fakes.ollama_server import OllamaServer
 from fakes.scripted import Break, Cut, Endless, Say, Wait
 
 from engine.agent.agent import Agent
-from engine.cluster.connect import Opening
 from engine.core.config import BudgetSettings, ClusterSettings, ModelSection, Settings
 from engine.core.events import AnswerFinished, Event, EvidenceAdded, Notice, RunCancelled, RunFinished, TokensStreamed
 from engine.core.types import Answer
+from engine.session.connection import Opening
 
 GOOD = (
     "The container checkout-api of Deployment/checkout-api exits with code 1 because the environment variable "

@@ -14,11 +14,11 @@ from fakes.recordings import files_of, pod, write_folder
 
 from engine.agent.fleet_check import NoSuchContext, Target, What, check_all, chosen, recordings
 from engine.agent.json_documents import ChecksReport, document, schema
-from engine.cluster.connect import Opening
 from engine.cluster.recordings.recorded_cluster import RecordedCluster, open_recording
 from engine.cluster.recordings.recorder import record
 from engine.cluster.source import ContextInfo
 from engine.core.cancel import Cancelled, CancelToken
+from engine.session.connection import Opening
 from engine.simulator.apiserver import ApiServer
 from tui.cli.main import main
 

@@ -13,9 +13,9 @@ from fakes.kube_server import KubeServer, Reply, Seen
 
 from engine.agent.agent import Agent
 from engine.agent.self_check import Check
-from engine.cluster.connect import Opening
 from engine.cluster.live.permissions import REVIEWS
 from engine.core.config import ClusterSettings, KubectlSettings, ModelSection, Settings
+from engine.session.connection import Opening
 
 SETTINGS = dataclasses.replace(Settings(), model=ModelSection(provider="none"))
 

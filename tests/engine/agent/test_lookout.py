@@ -94,7 +94,7 @@ def test_rows_of_a_live_cluster_are_those_of_its_recording(agent: Agent, overlay
 
 class Agent_on_recording:
     def __enter__(self) -> Agent:
-        from engine.cluster.connect import Opening
+        from engine.session.connection import Opening
 
         self.agent = Agent(Settings(model=ModelSection(provider="none")), Opening(demo=True), save=False)
         self.agent.start()

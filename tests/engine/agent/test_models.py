@@ -14,10 +14,10 @@ from fakes.openai_server import OpenAIServer
 from fakes.scripted import Say, Wait
 
 from engine.agent.agent import Agent
-from engine.cluster.connect import Opening
 from engine.core.config import BudgetSettings, ModelSection, Settings
 from engine.core.events import AnswerFinished, ModelChanged, Notice, RunCancelled, RunFailed, StepFinished, StepProgress, StepStarted
 from engine.llm.chat_model import ModelError
+from engine.session.connection import Opening
 
 ANSWER = (Say("A readiness probe says whether a pod may be sent traffic; the kubelet asks it again and again."),)
 

@@ -11,8 +11,8 @@ from fakes.rest import TOKEN, Rest, serving
 from hypothesis import HealthCheck, given, settings
 
 from engine.agent.agent import Agent
-from engine.cluster.connect import Opening
 from engine.core.config import ClusterSettings, ModelSection, PolicySection, Settings
+from engine.session.connection import Opening
 
 READ_ONLY = dataclasses.replace(
     Settings(), model=ModelSection(provider="none"), cluster=ClusterSettings(namespace="shop"), policy=PolicySection(mode="read-only")

@@ -17,11 +17,11 @@ from fakes.rest import TOKEN, Rest, RestAgent, frames, serving
 
 from engine.agent.agent import Agent
 from engine.agent.json_documents import schema
-from engine.cluster.connect import Opening
 from engine.core.config import ApiSettings, ClusterSettings, ModelSection, PolicySection, Settings
 from engine.core.events import AnswerFinished, ChoiceAnswered, CommandOutput, Notice, RunCancelled, TokensStreamed, to_json
 from engine.core.run import FlowError, Run
 from engine.core.types import Answer, ApprovalRequest, Choice, ChoiceRequest, Verdict
+from engine.session.connection import Opening
 from engine.session.transcript import read
 
 DONE = AnswerFinished(answer=Answer(tier="informational", text="all is well"))

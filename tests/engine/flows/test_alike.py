@@ -12,12 +12,12 @@ from fakes.lab import Lab
 from fakes.manifests import NS, crash_loop, waiting
 
 from engine.agent.agent import Agent
-from engine.cluster.connect import Opening
 from engine.core.config import ClusterSettings, KubectlSettings, ModelSection, Settings
 from engine.core.events import AnswerFinished, ChoiceRequested, Event, Notice
 from engine.core.run import Run
 from engine.core.types import Choice, Steering
 from engine.flows.partial_names import fitting
+from engine.session.connection import Opening
 
 SETTINGS = dataclasses.replace(
     Settings(),

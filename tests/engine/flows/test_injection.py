@@ -15,9 +15,9 @@ from fakes.recordings import RECORDED_AT, files_of, write_folder
 from fakes.scripted import Raw, Recorded, Reply, Say
 
 from engine.agent.agent import Agent
-from engine.cluster.connect import Opening
 from engine.core.config import IndexSettings, ModelSection, Settings
 from engine.core.events import AnswerFinished, ApprovalRequested, CommandProposed, CommandStarted, Event, RunFinished, to_json
+from engine.session.connection import Opening
 
 FOLDER = Path(__file__).parents[2] / "data" / "safety"
 SHARED = Path(__file__).parents[4] / "shared" / "data" / "safety" / "injection.jsonl"

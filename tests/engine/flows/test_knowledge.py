@@ -8,11 +8,11 @@ from collections.abc import Iterator
 import pytest
 
 from engine.agent.agent import Agent
-from engine.cluster.connect import Opening
 from engine.core.config import ClusterSettings, KubectlSettings, ModelSection, Settings
 from engine.core.events import AnswerFinished, PassagesFound
 from engine.core.types import Answer, ObjectRef, RootCause
 from engine.flows.answering.compose import diagnosis_text, quoted
+from engine.session.connection import Opening
 from index.passage import Passage
 
 SETTINGS = dataclasses.replace(

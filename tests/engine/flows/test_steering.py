@@ -10,7 +10,6 @@ from fakes.ollama_server import OllamaServer
 from fakes.scripted import Say, Wait
 
 from engine.agent.agent import Agent, Busy, NothingToSteer
-from engine.cluster.connect import Opening
 from engine.core.config import BudgetSettings, ClusterSettings, KubectlSettings, ModelSection, Settings
 from engine.core.events import (
     AnswerFinished,
@@ -25,7 +24,8 @@ from engine.core.events import (
 )
 from engine.core.run import Run
 from engine.core.types import Answer, Hypothesis, ObjectRef, Steering
-from engine.session.cases import spelt_out
+from engine.language.pronouns import spelt_out
+from engine.session.connection import Opening
 from engine.session.transcript import read
 
 SETTINGS = dataclasses.replace(

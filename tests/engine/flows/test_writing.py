@@ -11,13 +11,13 @@ from fakes.ollama_server import OllamaServer
 from fakes.scripted import Break, Counts, Cut, Endless, Raw, Reply, Say, Wait
 
 from engine.agent.agent import Agent
-from engine.cluster.connect import Opening
 from engine.core.config import BudgetSettings, ClusterSettings, ModelSection, Settings
 from engine.core.events import AnswerFinished, CommandStarted, Event, Notice, RunCancelled, RunFinished, TokensStreamed
 from engine.core.types import Answer
 from engine.flows.answering.how_to import code_kind
 from engine.language.intent import classify
 from engine.language.questions.recommendations import review
+from engine.session.connection import Opening
 
 PYTHON = """```python
 from kubernetes import client, config

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from engine.agent.agent import Agent
-from engine.cluster.connect import Opening
 from engine.commands.records.audit import verify
 from engine.core.config import HostSettings, ModelSection, Settings
 from engine.core.events import (
@@ -25,6 +24,7 @@ from engine.core.events import (
 )
 from engine.core.run import Run
 from engine.core.types import Answer
+from engine.session.connection import Opening
 
 
 def agent_with(hosts: HostSettings, opening: Opening | None = None) -> Agent:

@@ -16,7 +16,6 @@ from fakes.recordings import files_of, write_folder
 
 from engine.agent.agent import Agent
 from engine.analyzers.diagnosis.rank import Diagnosis, diagnose
-from engine.cluster.connect import Opening
 from engine.cluster.recordings.recorded_cluster import open_recording
 from engine.core.config import ClusterSettings, HostSettings, ModelSection, Settings
 from engine.core.events import AnswerFinished, FindingsFound, Notice, StepFinished, StepStarted
@@ -24,6 +23,7 @@ from engine.core.types import Answer
 from engine.flows.host_from_node import explained, leads_to
 from engine.hosts.bundle import Bundle, Reply
 from engine.hosts.check import check_host
+from engine.session.connection import Opening
 from engine.simulator.apiserver import ApiServer
 
 FULL = "/dev/mapper/rhel-containers xfs 104806400 101662208 3144192 97% /var/lib/containerd"

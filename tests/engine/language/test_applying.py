@@ -8,7 +8,6 @@ from collections.abc import Iterator
 import pytest
 
 from engine.agent.agent import Agent
-from engine.cluster.connect import Opening
 from engine.core.config import BudgetSettings, ModelSection, Settings
 from engine.core.events import (
     AnswerFinished,
@@ -23,7 +22,8 @@ from engine.core.events import (
 from engine.core.run import Run
 from engine.core.types import Answer, Decision, Remedy
 from engine.language.orders.apply_fix import Wanted, blank_in, wanted
-from engine.session.cases import Case, CaseBook
+from engine.session.cases import Case, Cases
+from engine.session.connection import Opening
 
 SETTINGS = dataclasses.replace(Settings(), model=ModelSection(provider="none"), budget=BudgetSettings(choice_seconds=20))
 ONE = Remedy("start it", "kubectl scale deployment/db -n crm --replicas=1", "mutate")
@@ -131,7 +131,7 @@ def test_after_a_switch_neither_the_fix_nor_what_it_meant_is_carried_over(agent:
 
 
 def test_what_was_asked_before_the_context_was_known_belongs_to_the_one_that_is_left() -> None:
-    book = CaseBook()
+    book = Cases()
     book.heard(QueryReceived(query="why?", context="", namespace="crm", run="r"))
     book.heard(QueryClassified(tier="troubleshooting", reason="", run="r"))
     book.heard(AnswerFinished(answer=Answer("troubleshooting", "text", fix=(ONE,)), run="r"))

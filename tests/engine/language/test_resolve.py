@@ -2,8 +2,9 @@
 
 import pytest
 
+from engine.cluster.kinds import KINDS
 from engine.cluster.recordings.recorded_cluster import RecordedCluster
-from engine.language.names import KINDS, mentioned_kind, mentioned_namespace, mentioned_number, resolve
+from engine.language.names import mentioned_kind, mentioned_namespace, mentioned_number, resolve
 
 NAMESPACES = ["shop", "orders", "kube-system", "default"]
 

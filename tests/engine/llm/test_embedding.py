@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from fakes.ollama_server import OllamaServer
 
-from engine.agent.documentation import DocsDesk
+from engine.agent.documentation import Documentation
 from engine.core.config import IndexSettings, ModelSection, Settings
 from engine.llm.chat_model import ModelError
 from engine.llm.servers.embedding import OllamaEmbedding
@@ -60,7 +60,7 @@ def test_an_absent_model_is_named_with_its_remedy_and_words_alone_decide(
     docs = tmp_path_factory.mktemp("pages")
     (docs / "a.md").write_text("# A\n\nThe gasket leaks.\n")
 
-    class Small(DocsDesk):
+    class Small(Documentation):
         def _make(self) -> Library:
             return Library([Folder(docs)], tmp_path_factory.mktemp("cache"), embedder=self._embedder)
 

@@ -16,7 +16,7 @@ from engine.core.redaction.redactor import Redactor
 from engine.core.types import Evidence
 from engine.llm.budget import Budget, Estimator
 from engine.llm.chat_model import ChatModel, Chunk, Final, Message, ModelHealth, ModelInfo
-from engine.llm.checks.redacting_model import Discreet
+from engine.llm.checks.redacting_model import RedactingModel
 from engine.llm.prompts.fence import Fence
 from engine.llm.tasks import (
     Catalogue,
@@ -102,7 +102,7 @@ TASKS: dict[str, Ask] = {
 
 def sent_by(task: Ask, text: str, mark: str = "DATA-test") -> list[tuple[Sequence[Message], int]]:
     model = Recording()
-    task(Discreet(model, Redactor().text), text, Budget(6000), Fence(mark))
+    task(RedactingModel(model, Redactor().text), text, Budget(6000), Fence(mark))
     assert model.sent
     return model.sent
 
@@ -153,7 +153,7 @@ def test_no_prompt_is_larger_than_its_window_and_budget(task: str, text: str, ti
 
 def test_a_question_is_cut_and_redacted_before_it_is_sorted() -> None:
     model = Recording()
-    classify(Discreet(model, Redactor().text), f"why {SECRETS[0]} " + "pod " * 5000, None, Budget(6000))
+    classify(RedactingModel(model, Redactor().text), f"why {SECRETS[0]} " + "pod " * 5000, None, Budget(6000))
     for messages, max_tokens in model.sent:
         assert SECRETS[0] not in messages[-1].content
         assert model.estimator.messages(messages) + max_tokens <= WINDOW

@@ -13,7 +13,6 @@ import pytest
 import yaml
 
 from engine.agent.agent import Agent
-from engine.cluster.connect import Opening
 from engine.core.config import ClusterSettings, IndexSettings, KubectlSettings, ModelSection, SessionSettings, Settings
 from engine.core.events import (
     AnswerFinished,
@@ -31,7 +30,8 @@ from engine.core.events import (
 )
 from engine.core.run import Run
 from engine.core.types import Answer, Decision, Evidence, ObjectRef, Remedy, RootCause, Verdict
-from engine.session.incidents import IncidentShelf, document, incidents_folder, just_asked, of_events
+from engine.session.connection import Opening
+from engine.session.incidents import IncidentStore, document, incidents_folder, just_asked, of_events
 from engine.session.transcript import read
 from index.markdown import parse
 
@@ -102,7 +102,7 @@ def a_change(run: str, exit_code: int = 0, risk: str = "mutate") -> list[Event]:
     ]
 
 
-def heard(shelf: IncidentShelf, *events: Event) -> IncidentShelf:
+def heard(shelf: IncidentStore, *events: Event) -> IncidentStore:
     for event in events:
         shelf.heard(event)
     return shelf
@@ -112,7 +112,7 @@ def heard(shelf: IncidentShelf, *events: Event) -> IncidentShelf:
 
 
 def test_words_from_the_cluster_cannot_become_the_document_s_structure(tmp_path: Path) -> None:
-    heard(IncidentShelf(tmp_path), *a_question("r1"))
+    heard(IncidentStore(tmp_path), *a_question("r1"))
     (path,) = tmp_path.glob("*.md")
     parsed = parse(path.read_text(), path.name)
 
@@ -132,7 +132,7 @@ def test_a_title_that_looks_like_yaml_stays_a_title() -> None:
 
 
 def test_what_ran_afterwards_and_a_later_all_clear_are_the_outcome(tmp_path: Path) -> None:
-    shelf = heard(IncidentShelf(tmp_path), *a_question("r1"))
+    shelf = heard(IncidentStore(tmp_path), *a_question("r1"))
     assert "Nothing was changed from this session." in next(tmp_path.glob("*.md")).read_text()
     heard(shelf, *a_change("r2", exit_code=1), *a_change("r3", risk="read"))
     heard(shelf, *a_question("r4", Answer("troubleshooting", "Healthy."), query="is web well now?"))
@@ -147,7 +147,7 @@ def test_what_ran_afterwards_and_a_later_all_clear_are_the_outcome(tmp_path: Pat
 
 
 def test_the_same_fault_asked_again_keeps_one_file_with_its_outcome(tmp_path: Path) -> None:
-    shelf = heard(IncidentShelf(tmp_path), *a_question("r1"), *a_change("r2"))
+    shelf = heard(IncidentStore(tmp_path), *a_question("r1"), *a_change("r2"))
     heard(shelf, *a_question("r3", query="web is still down, why?", at=1_000_200.0))
     (path,) = tmp_path.glob("*.md")
 
@@ -157,7 +157,7 @@ def test_the_same_fault_asked_again_keeps_one_file_with_its_outcome(tmp_path: Pa
 
 @pytest.mark.parametrize("ending", [RunCancelled(run="r1"), None], ids=["stopped", "under way"])
 def test_a_question_without_an_end_is_no_incident(tmp_path: Path, ending: Event | None) -> None:
-    shelf = heard(IncidentShelf(tmp_path / "none"), *a_question("r1")[:-1], *([ending] if ending else []))
+    shelf = heard(IncidentStore(tmp_path / "none"), *a_question("r1")[:-1], *([ending] if ending else []))
 
     assert shelf.latest is None
     assert not (tmp_path / "none").exists()
@@ -165,7 +165,7 @@ def test_a_question_without_an_end_is_no_incident(tmp_path: Path, ending: Event 
 
 def test_a_folder_that_cannot_be_written_is_told_and_breaks_nothing(tmp_path: Path) -> None:
     (tmp_path / "in-the-way").write_text("")
-    shelf = heard(IncidentShelf(tmp_path / "in-the-way"), *a_question("r1"))
+    shelf = heard(IncidentStore(tmp_path / "in-the-way"), *a_question("r1"))
 
     assert shelf.latest is not None
     assert "could not be kept" in shelf.problem
@@ -177,7 +177,7 @@ def test_only_old_incidents_are_deleted(tmp_path: Path) -> None:
         path.write_text("x")
         os.utime(path, (time.time() - days * 86_400,) * 2)
 
-    assert IncidentShelf(tmp_path).prune(30) == 1
+    assert IncidentStore(tmp_path).prune(30) == 1
     assert (old.exists(), new.exists()) == (False, True)
 
 

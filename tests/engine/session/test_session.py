@@ -24,7 +24,7 @@ from engine.core.events import (
     TokensStreamed,
 )
 from engine.core.types import Answer, Evidence, ObjectRef, RootCause
-from engine.session.transcript import KEEP_BYTES, SCHEMA, Session, SessionError, SessionShelf, read, sessions_folder
+from engine.session.transcript import KEEP_BYTES, SCHEMA, SavedSessions, Session, SessionError, read, sessions_folder
 
 
 def asked(text: str, at: float = 1000.0) -> QueryReceived:
@@ -130,7 +130,7 @@ def test_the_shelf_lists_newest_first_and_finds_by_the_beginning(tmp_path: Path)
         session = Session(tmp_path, id)
         session.append(asked(f"question {id}", at))
         session.close()
-    shelf = SessionShelf(tmp_path)
+    shelf = SavedSessions(tmp_path)
     assert [row.id for row in shelf.list()] == ["20260202-b", "20260101-a"]
     assert shelf.find("202602").stem == "20260202-b"
     with pytest.raises(SessionError, match="ambiguous"):
@@ -144,7 +144,7 @@ def test_a_transcript_that_cannot_be_read_does_not_hide_the_others(tmp_path: Pat
     session.append(asked("why?"))
     session.close()
     (tmp_path / "bad.jsonl").write_text(json.dumps({"schema": "k8sagent.session/99"}) + "\n")
-    assert "good" in [row.id for row in SessionShelf(tmp_path).list()]
+    assert "good" in [row.id for row in SavedSessions(tmp_path).list()]
 
 
 def test_old_transcripts_are_pruned(tmp_path: Path) -> None:
@@ -152,7 +152,7 @@ def test_old_transcripts_are_pruned(tmp_path: Path) -> None:
         Session(tmp_path, id).close()
         when = time.time() - days * 86400
         os.utime(tmp_path / f"{id}.jsonl", (when, when))
-    assert SessionShelf(tmp_path).prune(30) == 1
+    assert SavedSessions(tmp_path).prune(30) == 1
     assert [p.stem for p in tmp_path.iterdir()] == ["new"]
 
 
@@ -163,14 +163,14 @@ def test_the_post_mortem_holds_question_answer_and_evidence_and_no_markup_of_the
     session.append(AnswerFinished(answer=Answer("troubleshooting", "Root cause: no memory [E1]"), run="r1"))
     session.append(RunFinished(run="r1"))
     session.close()
-    text = SessionShelf(tmp_path).export("one")
+    text = SavedSessions(tmp_path).export("one")
     assert "## " in text
     assert "why is web `down`?" in text
     assert "Root cause: no memory [E1]" in text
     fenced = text[text.index("### Evidence") :]
     assert "````" in fenced, "a fence inside the evidence needs a longer one around it"
-    assert json.loads(SessionShelf(tmp_path).export("one", "json"))[0]["event"] == "QueryReceived"
-    assert SessionShelf(tmp_path).export("one", "text").startswith("> why is web")
+    assert json.loads(SavedSessions(tmp_path).export("one", "json"))[0]["event"] == "QueryReceived"
+    assert SavedSessions(tmp_path).export("one", "text").startswith("> why is web")
 
 
 def test_the_folder_follows_xdg() -> None:
@@ -186,7 +186,7 @@ def test_the_list_tells_place_questions_and_causes_and_passes_over_what_it_canno
     session.append(dataclasses.replace(asked("!kubectl get pods"), run="r2", namespace="payments"))
     session.close()
     (tmp_path / "other.jsonl").write_text(json.dumps({"schema": "k8sagent.session/99"}) + '\n{"event":"QueryReceived"}\n\xff')
-    rows = {row.id: row for row in SessionShelf(tmp_path).list()}
+    rows = {row.id: row for row in SavedSessions(tmp_path).list()}
     assert rows["one"].questions == ("why is web down?",)
     assert rows["one"].causes == ("no memory left",)
     assert (rows["one"].context, rows["one"].namespace) == ("demo", "payments"), "where it was left"
@@ -196,7 +196,7 @@ def test_the_list_tells_place_questions_and_causes_and_passes_over_what_it_canno
 def test_a_session_is_deleted_by_its_name_alone(tmp_path: Path) -> None:
     Session(tmp_path, "one").close()
     (tmp_path / "kept.txt").write_text("x")
-    shelf = SessionShelf(tmp_path)
+    shelf = SavedSessions(tmp_path)
     for id in ("../kept.txt", "kept.txt", "", "two"):
         with pytest.raises(SessionError):
             shelf.delete(id)
@@ -221,7 +221,7 @@ def test_a_line_that_no_session_wrote_is_passed_over(tmp_path: Path, line: str) 
     session.close()
     with (tmp_path / "one.jsonl").open("a") as out:
         out.write(line + "\n")
-    shelf = SessionShelf(tmp_path)
+    shelf = SavedSessions(tmp_path)
     assert [(row.questions, row.started) for row in shelf.list()] == [(("why?",), 1000.0)]
     assert [type(event).__name__ for event in shelf.events("one")] == ["QueryReceived"]
     assert "why?" in shelf.export("one")

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from engine.agent.agent import Agent
-from engine.cluster.connect import Opening
 from engine.core.config import KubectlSettings, ModelSection, SessionSettings, Settings
 from engine.core.events import Event, Notice, RunFinished
 from engine.core.run import Run
+from engine.session.connection import Opening
 from engine.session.transcript import SessionError
 
 SETTINGS = dataclasses.replace(Settings(), model=ModelSection(provider="none"), kubectl=KubectlSettings(path="/nonexistent/kubectl"))

@@ -10,10 +10,10 @@ from driving import Driver, drive
 from fakes.agent import Gate, ScriptedAgent, shop
 from fakes.recordings import files_of, pod, write_folder
 
-from engine.agent.browsing.describe import events, logs
-from engine.cluster.connect import Opening, connect
 from engine.core.events import CommandFinished, CommandOutput, CommandStarted, QueryClassified
 from engine.core.types import ObjectRef
+from engine.flows.describe import events, logs
+from engine.session.connection import Opening, connect
 from tui.screens.dialogs.base import Line
 from tui.widgets.log_buffer import HEAD, LogBuffer
 from tui.widgets.log_view import LogView

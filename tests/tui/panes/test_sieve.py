@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tui.panes.row_filter import Sieve
+from tui.panes.row_filter import RowFilter
 
 LABELS = {"app": "cart", "tier": "web"}
 
@@ -37,11 +37,11 @@ LABELS = {"app": "cart", "tier": "web"}
     ],
 )
 def test_what_is_kept(typed: str, kept: bool) -> None:
-    assert Sieve(typed).keeps("Deployment shop cart-api Running", LABELS) is kept
+    assert RowFilter(typed).keeps("Deployment shop cart-api Running", LABELS) is kept
 
 
 def test_an_empty_filter_is_none() -> None:
-    assert not Sieve("")
-    assert not Sieve("!")
-    assert not Sieve("-l ")
-    assert Sieve("-l app")
+    assert not RowFilter("")
+    assert not RowFilter("!")
+    assert not RowFilter("-l ")
+    assert RowFilter("-l app")

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 import pytest
 
 from engine.agent.agent import Agent
-from engine.cluster.connect import Opening
 from engine.core.config import ModelSection, Settings
 from engine.core.run import Run
+from engine.session.connection import Opening
 from tui.plain.session import PlainSession
 
 

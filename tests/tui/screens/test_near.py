@@ -14,16 +14,16 @@ from fakes.agent import shop
 from textual._compositor import Compositor
 from textual.geometry import Region
 
-from tui.screens import session
+from tui.screens import main
 from tui.screens.main import SessionScreen, near_compositor
-from tui.screens.row_compositor import NearCompositor, fits
+from tui.screens.row_compositor import RowCompositor, fits
 
 
 def test_the_installed_textual_is_one_that_was_tested() -> None:
-    told = "Textual's private compositor is another: compare Compositor._get_renders with NearCompositor, then move the range in pyproject"
+    told = "Textual's private compositor is another: compare Compositor._get_renders with RowCompositor, then move the range in pyproject"
     assert version("textual").startswith("8.2."), told
     assert fits(Compositor), told
-    assert isinstance(SessionScreen()._compositor, NearCompositor), told
+    assert isinstance(SessionScreen()._compositor, RowCompositor), told
 
 
 def cells(screen_rows: Compositor, crop: Region) -> list[str]:
@@ -50,7 +50,7 @@ def test_each_part_of_the_screen_looks_as_textual_itself_would_paint_it(monkeypa
         await d.ended()
         await d.type(":no")
         near = d.app.screen._compositor
-        assert isinstance(near, NearCompositor)
+        assert isinstance(near, RowCompositor)
         mine = {crop: cells(near, crop) for crop in crops(*d.app.size)}
         assert any("orders-web" in row for row in mine[Region(0, 0, *d.app.size)])
         monkeypatch.setattr(near, "_get_renders", partial(Compositor._get_renders, near))
@@ -75,7 +75,7 @@ def test_another_textual_is_left_to_itself(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_without_it_the_screen_is_slower_and_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session, "near_compositor", lambda own: None)
+    monkeypatch.setattr(main, "near_compositor", lambda own: None)
 
     async def story(d: Driver) -> None:
         assert type(d.app.screen._compositor) is Compositor

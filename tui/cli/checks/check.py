@@ -11,15 +11,14 @@ from engine.agent.json_documents import check_report
 from engine.core.events import FindingsFound, RunFailed
 from engine.core.types import Finding
 from tui.cli.common import agent_of, complain, painted, say, say_json
-from tui.cli.main import FAILED, FINDINGS, OK, UNREACHABLE, USAGE
+from tui.cli.exit_codes import FAILED, FINDINGS, OK, UNREACHABLE, USAGE
 
 
 def check(args: argparse.Namespace) -> int:
     """Findings of the whole cluster, one namespace or one object, most important first; exit 1 when something is critical."""
     from engine.agent.fleet_check import What
-    from engine.analyzers.common.view import RESOURCE_OF_KIND
     from engine.analyzers.registry import SPECIALITIES, load
-    from engine.language.names import KINDS
+    from engine.cluster.kinds import KINDS, RESOURCE_OF_KIND
 
     only = tuple(part.strip() for part in args.only.split(",") if part.strip())
     kind, _, name = args.object.partition("/")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from engine.agent.json_documents import ChecksReport, ClusterCheck, SharedFault, document
 from tui.cli.common import complain, painted, progress, say, say_json, settings_of
-from tui.cli.main import FAILED, FINDINGS, INTERRUPTED, OK, UNREACHABLE, USAGE
+from tui.cli.exit_codes import FAILED, FINDINGS, INTERRUPTED, OK, UNREACHABLE, USAGE
 from tui.style.text import count
 
 if TYPE_CHECKING:
@@ -66,8 +66,8 @@ def check_several(args: argparse.Namespace, what: What) -> int:
 
 def _targets(args: argparse.Namespace, kubeconfig: str) -> list[Target]:
     from engine.agent.fleet_check import chosen, recordings
-    from engine.cluster.connect import Opening
     from engine.cluster.live.kubeconfig import contexts
+    from engine.session.connection import Opening
 
     patterns = [part.strip() for part in args.contexts.split(",") if part.strip()]
     found = chosen(patterns, contexts(Path(kubeconfig).expanduser() if kubeconfig else None)) if patterns else []

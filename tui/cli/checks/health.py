@@ -9,7 +9,7 @@ from engine.agent.json_documents import HealthReport, HealthRow, document
 from engine.agent.self_check import Check
 from engine.core.config import ConfigError, load
 from tui.cli.common import FLAGS, agent_with, flags_of, painted, say, say_json, settings_of
-from tui.cli.main import FINDINGS, OK, UNREACHABLE
+from tui.cli.exit_codes import FINDINGS, OK, UNREACHABLE
 from tui.runtime.terminal_check import terminal_check
 
 

@@ -9,7 +9,7 @@ from engine.agent.json_documents import check_report
 from engine.core.events import AnswerFinished, FindingsFound, RunFailed, RunFinished, StepFinished, StepStarted
 from tui.cli.checks.check import print_findings
 from tui.cli.common import agent_with, complain, progress, say_json, settings_of
-from tui.cli.main import FAILED, FINDINGS, INTERRUPTED, OK, REFUSED, UNREACHABLE, USAGE
+from tui.cli.exit_codes import FAILED, FINDINGS, INTERRUPTED, OK, REFUSED, UNREACHABLE, USAGE
 
 
 def check(args: argparse.Namespace) -> int:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from tui.cli.common import complain, opening_of, painted, say, say_json, settings_of
-from tui.cli.main import OK, REFUSED, USAGE
+from tui.cli.exit_codes import OK, REFUSED, USAGE
 
 
 def intent(args: argparse.Namespace) -> int:
@@ -38,7 +38,7 @@ def intent(args: argparse.Namespace) -> int:
 def policy(args: argparse.Namespace) -> int:
     """The verdict on one command or on many; exit 4 when a single command is forbidden."""
     from engine.agent.json_documents import PolicyRow, document
-    from engine.commands.policy.from_settings import policy_for
+    from engine.session.policy import policy_for
 
     rules = policy_for(settings_of(args), opening_of(args))
     judge = rules.judge

@@ -23,7 +23,7 @@ from engine.core.events import (
 from engine.core.run import Run
 from engine.core.types import Answer, ApprovalRequest, ChoiceRequest, Decision
 from tui.cli.common import agent_of, complain, progress, say, say_json
-from tui.cli.main import FAILED, INTERRUPTED, OK, REFUSED, UNREACHABLE, USAGE
+from tui.cli.exit_codes import FAILED, INTERRUPTED, OK, REFUSED, UNREACHABLE, USAGE
 
 
 def troubleshoot(args: argparse.Namespace) -> int:

@@ -8,7 +8,7 @@ from engine.agent.json_documents import AuditReport, AuditRow, document
 from engine.commands.records.audit import verify as verify_chains
 from engine.core.paths import state_folder
 from tui.cli.common import painted, say, say_json
-from tui.cli.main import FINDINGS, OK
+from tui.cli.exit_codes import FINDINGS, OK
 
 
 def verify(args: argparse.Namespace) -> int:

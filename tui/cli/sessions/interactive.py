@@ -6,7 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from tui.cli.common import complain, opening_of, settings_of
-from tui.cli.main import OK, USAGE, Terminated
+from tui.cli.exit_codes import OK, USAGE, Terminated
 
 if TYPE_CHECKING:
     from engine.agent.agent import Agent
@@ -82,10 +82,10 @@ def _leave_when_killed(app: K8sAgentApp) -> list[int]:
 
 def resume(args: argparse.Namespace) -> int:
     """Go on with a saved session."""
-    from engine.session.transcript import SessionError, SessionShelf, sessions_folder
+    from engine.session.transcript import SavedSessions, SessionError, sessions_folder
 
     try:
-        args.resume = SessionShelf(sessions_folder()).find(args.id).stem
+        args.resume = SavedSessions(sessions_folder()).find(args.id).stem
     except SessionError as error:
         complain(str(error))
         return USAGE

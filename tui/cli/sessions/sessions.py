@@ -6,14 +6,14 @@ import argparse
 import time
 
 from engine.agent.json_documents import SessionEntry, SessionList, document
-from engine.session.transcript import SessionError, SessionShelf, sessions_folder
+from engine.session.transcript import SavedSessions, SessionError, sessions_folder
 from tui.cli.common import complain, painted, say, say_json, settings_of
-from tui.cli.main import OK, USAGE
+from tui.cli.exit_codes import OK, USAGE
 
 
 def list_sessions(args: argparse.Namespace) -> int:
     """Newest first."""
-    rows = SessionShelf(sessions_folder()).list()
+    rows = SavedSessions(sessions_folder()).list()
     if args.output == "json":
         say_json(document(SessionList(tuple(SessionEntry(r.id, r.started, r.context, r.questions) for r in rows))))
         return OK
@@ -41,13 +41,13 @@ def undo(args: argparse.Namespace) -> int:
     from tui.cli.questions.troubleshoot import follow
 
     try:
-        id = SessionShelf(sessions_folder()).find(args.id).stem
+        id = SavedSessions(sessions_folder()).find(args.id).stem
     except SessionError as error:
         complain(str(error))
         return USAGE
     args.output = "text"
     if not (args.demo or args.snapshot or args.context):
-        args.context = next((row.context for row in SessionShelf(sessions_folder()).list() if row.id == id), "") or None
+        args.context = next((row.context for row in SavedSessions(sessions_folder()).list() if row.id == id), "") or None
         if args.context and not _is_live(args):
             complain(
                 f"session {id} worked on {args.context}, which is no context of your kubeconfig; name its place: --context, --snapshot"
@@ -60,7 +60,7 @@ def undo(args: argparse.Namespace) -> int:
 
 def _print(id: str, format: str) -> int:
     try:
-        shelf = SessionShelf(sessions_folder())
+        shelf = SavedSessions(sessions_folder())
         say(shelf.export(shelf.find(id).stem, format))
     except SessionError as error:
         complain(str(error))
@@ -70,8 +70,8 @@ def _print(id: str, format: str) -> int:
 
 def _is_live(args: argparse.Namespace) -> bool:
     """Whether the context is one of the kubeconfig; True too where that cannot be read, since opening it will tell why."""
-    from engine.cluster.connect import Opening, contexts
     from engine.cluster.source import ClusterError
+    from engine.session.connection import Opening, contexts
 
     try:
         return args.context in {context.name for context in contexts(Opening(), settings_of(args).cluster.kubeconfig)}

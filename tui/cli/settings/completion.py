@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tui.cli.common import complain, say
-from tui.cli.main import OK, USAGE
+from tui.cli.exit_codes import OK, USAGE
 
 if TYPE_CHECKING:
-    from engine.cluster.connect import Opening
+    from engine.session.connection import Opening
 
 SHELLS = ("bash", "zsh", "fish")
 CLUSTER_SECONDS = 2.0
@@ -97,8 +97,8 @@ def _nothing(**_: object) -> list[str]:
 
 
 def _contexts(parsed_args: argparse.Namespace, **_: object) -> list[str]:
-    from engine.cluster.connect import contexts
     from engine.cluster.source import ClusterError
+    from engine.session.connection import contexts
 
     try:
         return [context.name for context in contexts(_opening(parsed_args), getattr(parsed_args, "kubeconfig", None) or "")]
@@ -111,8 +111,7 @@ def _namespaces(parsed_args: argparse.Namespace, **_: object) -> list[str]:
 
 
 def _objects(prefix: str, parsed_args: argparse.Namespace, **_: object) -> list[str]:
-    from engine.analyzers.common.view import RESOURCE_OF_KIND
-    from engine.language.names import KINDS
+    from engine.cluster.kinds import KINDS, RESOURCE_OF_KIND
 
     word, slash, _name = prefix.partition("/")
     kind = KINDS.get(word.lower())
@@ -126,8 +125,8 @@ def _objects(prefix: str, parsed_args: argparse.Namespace, **_: object) -> list[
 
 def _names(resource: str, args: argparse.Namespace, namespace: str) -> list[str]:
     """Names of one resource, as the cluster that the line names gives them within a moment; nothing where it does not."""
-    from engine.cluster.connect import connect
     from engine.cluster.source import ClusterError
+    from engine.session.connection import connect
 
     try:
         connection = connect(
@@ -146,7 +145,7 @@ def _names(resource: str, args: argparse.Namespace, namespace: str) -> list[str]
 
 
 def _opening(args: argparse.Namespace) -> Opening:
-    from engine.cluster.connect import Opening
+    from engine.session.connection import Opening
 
     return Opening(snapshot=getattr(args, "snapshot", None), demo=bool(getattr(args, "demo", False)))
 

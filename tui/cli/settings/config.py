@@ -7,7 +7,7 @@ import argparse
 from engine.agent.json_documents import SettingList, SettingRow, document
 from engine.core.config import user_config_path
 from tui.cli.common import complain, painted, say, say_json, settings_of
-from tui.cli.main import FAILED, OK
+from tui.cli.exit_codes import FAILED, OK
 
 
 def show(args: argparse.Namespace) -> int:

@@ -6,7 +6,7 @@ import argparse
 
 from engine.agent.json_documents import NAMES, printed_by, schema
 from tui.cli.common import complain, say, say_json
-from tui.cli.main import OK, USAGE
+from tui.cli.exit_codes import OK, USAGE
 
 
 def show(args: argparse.Namespace) -> int:

@@ -11,7 +11,7 @@ from engine.core.cancel import Cancelled, CancelToken
 from engine.core.config import ConfigError, Settings, user_config_path
 from engine.core.redaction.escapes import strip_escapes
 from tui.cli.common import complain, painted, say, settings_of
-from tui.cli.main import FAILED, INTERRUPTED, OK
+from tui.cli.exit_codes import FAILED, INTERRUPTED, OK
 from tui.cli.settings.completion import place_of, script
 
 GLYPHS = {"done": ("✓", "green"), "there": ("✓", "green"), "left": ("→", "amber"), "failed": ("✗", "red")}

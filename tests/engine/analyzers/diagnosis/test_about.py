@@ -8,7 +8,8 @@ from fakes.manifests import container, crash_loop, event, log_of, node, pod, run
 
 from engine.analyzers.common.view import ClusterView
 from engine.analyzers.diagnosis.about import NoSuchObject, about, grouped
-from engine.analyzers.diagnosis.rank import diagnose, hypotheses
+from engine.analyzers.diagnosis.hypotheses import of_diagnosis
+from engine.analyzers.diagnosis.rank import diagnose
 from engine.analyzers.registry import check
 
 
@@ -65,7 +66,7 @@ def test_over_all_namespaces_a_named_object_gets_no_hypotheses_about_others() ->
         logs |= log_of(each[2], "environment variable B_KEY is not set", previous=True)
     told = diagnose(view(mine, *theirs, logs=logs, scope=None), "why is checkout restarting?")
     assert [str(r.finding.object) for r in told.root_causes] == ["Deployment/checkout"]
-    assert not [h.statement for h in hypotheses(told) if "worker" in h.statement]
+    assert not [h.hypothesis.statement for h in of_diagnosis(told) if "worker" in h.hypothesis.statement]
     assert {"worker0", "worker1", "worker2"} <= {f.object.name for f in told.findings}
 
 

@@ -24,7 +24,8 @@ from fakes.manifests import (
     workload,
 )
 
-from engine.analyzers.diagnosis.rank import diagnose, hypotheses
+from engine.analyzers.diagnosis.hypotheses import of_diagnosis
+from engine.analyzers.diagnosis.rank import diagnose
 from engine.analyzers.registry import check
 
 
@@ -229,7 +230,7 @@ def test_a_host_in_a_config_map_finds_its_service() -> None:
 def test_hypotheses_hold_the_cause_and_refute_the_usual_suspects() -> None:
     made = workload(container(), statuses=[crash_loop()])
     told = diagnose(view(made, logs=log_of(made[2], "environment variable GEO_TOKEN is not set", previous=True)), "why does web crash?")
-    found = hypotheses(told)
+    found = [tested.hypothesis for tested in of_diagnosis(told)]
     assert found[0].status == "supported" and "GEO_TOKEN" in found[0].statement
     assert found[0].test == f"kubectl logs web-5d8-abcde -n {NS} -c app --previous --tail=40"
     assert "GEO_TOKEN" in found[0].prediction

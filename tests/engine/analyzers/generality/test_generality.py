@@ -14,7 +14,8 @@ import pytest
 from fakes.manifests import NOW, container, crash_loop, deployment, event, log_of, node, running, service, view, workload
 
 from engine.analyzers.common.view import ClusterView
-from engine.analyzers.diagnosis.rank import diagnose, hypotheses
+from engine.analyzers.diagnosis.hypotheses import of_diagnosis
+from engine.analyzers.diagnosis.rank import diagnose
 from engine.analyzers.registry import ANALYZERS, SPECIALITIES, check, load
 from engine.cluster.recordings.recorded_cluster import open_recording
 from engine.cluster.source import ClusterSource, Forbidden, Unreachable
@@ -97,11 +98,11 @@ def test_no_analyzer_raises_on_odd_objects(seed: int, source: ClusterSource, eve
         assert finding.summary and isinstance(finding.id, str) and 0 <= finding.confidence <= 1
     for namespace in ("payments", "orders", "shop", "accounts"):
         scoped = ClusterView.from_objects(objects, now=source.now(), namespace=namespace, logs=everything[1])
-        hypotheses(diagnose(scoped, "why is it failing?"))
+        of_diagnosis(diagnose(scoped, "why is it failing?"))
 
 
 def test_no_analyzer_raises_on_an_object_that_is_only_a_kind(source: ClusterSource) -> None:
-    from engine.analyzers.common.view import RESOURCE_OF_KIND
+    from engine.cluster.kinds import RESOURCE_OF_KIND
 
     for stub in (
         {},

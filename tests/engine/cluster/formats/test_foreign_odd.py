@@ -12,7 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from engine.cluster.formats.yaml_text import WrongYaml, documents
-from engine.cluster.recordings.recorded_cluster import BrokenRecording, info, open_recording
+from engine.cluster.recordings.coverage import inventory
+from engine.cluster.recordings.recorded_cluster import BrokenRecording, open_recording
 from engine.cluster.source import ClusterError
 
 ODD = st.recursive(
@@ -47,7 +48,7 @@ def test_odd_documents_open_or_are_refused(files: dict[str, Any]) -> None:
             path.write_text(json.dumps(value))
         try:
             cluster = open_recording(Path(folder) / "r")
-            info(Path(folder) / "r")
+            inventory(Path(folder) / "r")
             for row in cluster.lists:
                 try:
                     cluster.list(row.name, "shop")

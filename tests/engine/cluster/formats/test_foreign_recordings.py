@@ -17,7 +17,8 @@ from fakes.recordings import pod, tar_of, write_folder
 from engine.analyzers.common.view import ClusterView
 from engine.analyzers.diagnosis.rank import diagnose
 from engine.cluster.live.cluster import LiveCluster
-from engine.cluster.recordings.recorded_cluster import BrokenRecording, RecordedCluster, info, open_recording
+from engine.cluster.recordings.coverage import inventory
+from engine.cluster.recordings.recorded_cluster import BrokenRecording, RecordedCluster, open_recording
 from engine.cluster.source import Forbidden, NotFound, NotRecorded
 from engine.core.paths import resource_path
 from engine.simulator.apiserver import ApiServer
@@ -121,7 +122,7 @@ def test_what_a_dump_lacks_is_not_recorded_and_the_format_is_named(tmp_path: Pat
         cluster.get("services", "elsewhere", "api")
     with pytest.raises(NotFound):
         cluster.get("services", "shop", "api")
-    lacks = " ".join(info(tmp_path / "dump").lacks)
+    lacks = " ".join(inventory(tmp_path / "dump").lacks)
     assert "which a kubectl cluster-info dump does not hold" in lacks
     assert "persistentvolumeclaims" in lacks
     assert "namespaces other than quiet, shop" in lacks

@@ -13,10 +13,10 @@ import yaml
 from fakes.kube_server import KubeServer, Reply, Seen, refusal
 
 from engine.analyzers.registry import needs
-from engine.cluster.connect import Opening, connect
 from engine.cluster.live.cluster import LiveCluster
 from engine.cluster.live.permissions import REVIEWS, access, read_only_role
 from engine.cluster.source import Forbidden
+from engine.session.connection import Opening, connect
 
 
 @pytest.fixture

@@ -15,7 +15,8 @@ import pytest
 from fakes.recordings import files_of, pod, write_folder
 
 from engine.cluster.live.cluster import LiveCluster
-from engine.cluster.recordings.recorded_cluster import RecordedCluster, info, open_recording
+from engine.cluster.recordings.coverage import inventory
+from engine.cluster.recordings.recorded_cluster import RecordedCluster, open_recording
 from engine.cluster.recordings.recorder import CannotRecord, Limits, Recorded, record
 from engine.cluster.source import ClusterError, Forbidden, NotFound, NotRecorded, ResourceType, Unreachable
 from engine.core.cancel import Cancelled, CancelToken
@@ -100,7 +101,7 @@ def test_it_reads_back_as_it_was(tmp_path: Path, cluster: RecordedCluster, name:
     assert again.server_version() == "v1.36.2"
     with pytest.raises(NotFound, match="waiting to start"):
         again.logs("blog", "b", "app")
-    assert not [sentence for sentence in info(tmp_path / name).lacks if "counts" in sentence]
+    assert not [sentence for sentence in inventory(tmp_path / name).lacks if "counts" in sentence]
 
 
 def test_no_secret_is_written(tmp_path: Path, cluster: RecordedCluster) -> None:
@@ -140,7 +141,7 @@ def test_selected_namespaces_come_with_what_is_not_in_any(tmp_path: Path, cluste
     assert again.list("deployments.apps", "shop") == []
     with pytest.raises(NotRecorded, match="pods of shop only"):
         again.list("pods", "blog")
-    assert "namespaces other than shop" in info(tmp_path / "out").lacks
+    assert "namespaces other than shop" in inventory(tmp_path / "out").lacks
 
 
 def test_what_was_refused_is_in_the_index_with_its_status(tmp_path: Path, cluster: RecordedCluster) -> None:
@@ -214,16 +215,16 @@ def test_logs_are_limited_by_lines_and_by_bytes_and_can_be_left_out(tmp_path: Pa
     full = record(cluster, tmp_path / "full", limits=Limits(log_bytes=100))
     assert full.logs == 0
     assert any("were full at shop/a" in sentence for sentence in full.refused)
-    assert any("were full at shop/a" in sentence for sentence in info(tmp_path / "full").lacks)
+    assert any("were full at shop/a" in sentence for sentence in inventory(tmp_path / "full").lacks)
 
 
 def test_logs_of_a_span_alone_are_told_as_such(tmp_path: Path, cluster: RecordedCluster) -> None:
     record(cluster, tmp_path / "late", limits=Limits(tail=None, since_seconds=58))
     late = open_recording(tmp_path / "late", now=NOW)
     assert [line.split(" ", 1)[1] for line in late.logs("shop", "a", "app")] == [LOG.splitlines()[-1].split(" ", 1)[1]]
-    assert "log lines of more than 58 s before the recording" in info(tmp_path / "late").lacks
+    assert "log lines of more than 58 s before the recording" in inventory(tmp_path / "late").lacks
     record(cluster, tmp_path / "tail", limits=Limits(tail=2))
-    assert "log lines but the last 2 of each container" in info(tmp_path / "tail").lacks
+    assert "log lines but the last 2 of each container" in inventory(tmp_path / "tail").lacks
 
 
 def test_names_from_the_server_never_lead_out_of_the_folder(tmp_path: Path) -> None:

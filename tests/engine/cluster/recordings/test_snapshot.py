@@ -11,7 +11,8 @@ import pytest
 from fakes.recordings import files_of, pod, write_folder
 
 from engine.cluster.recordings import recorded_cluster
-from engine.cluster.recordings.recorded_cluster import BrokenRecording, RecordedCluster, info, open_recording
+from engine.cluster.recordings.coverage import inventory
+from engine.cluster.recordings.recorded_cluster import BrokenRecording, RecordedCluster, open_recording
 from engine.cluster.source import Forbidden, NotFound, NotRecorded
 from engine.core.cancel import Cancelled, CancelToken
 from engine.simulator.overlay import Overlay
@@ -368,7 +369,7 @@ def test_info_counts_what_is_there_and_tells_what_is_not(tmp_path: Path) -> None
     path = write_folder(
         tmp_path / "rec", files_of(LISTS, logs={"shop/a/app.log": LOG, "shop/b/app.error.json": "{}"}, meta={"about": "a test"})
     )
-    found = info(path)
+    found = inventory(path)
     assert found.counts["pods"] == 2
     assert (found.logs, found.log_refusals, found.namespaces) == (1, 1, ("blog", "shop"))
     assert any("metrics" in sentence for sentence in found.lacks)

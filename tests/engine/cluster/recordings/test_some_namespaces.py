@@ -14,12 +14,12 @@ from engine.agent.browsing.browser import ClusterBrowser
 from engine.analyzers.common.view import ClusterView
 from engine.analyzers.diagnosis.rank import diagnose
 from engine.analyzers.registry import check
-from engine.cluster.connect import Connection, Opening
 from engine.cluster.recordings.recorded_cluster import RecordedCluster, open_recording
 from engine.cluster.recordings.recorder import record
 from engine.cluster.source import NotRecorded, RawObjects
 from engine.core.cancel import CancelToken
 from engine.core.paths import resource_path
+from engine.session.connection import Connection, Opening
 from engine.simulator.apiserver.handler import Api
 from engine.simulator.apiserver.http import Request
 from engine.simulator.overlay import Overlay

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.commands.kubectl.rules import flag_table, read
+from engine.commands.kubectl.call import flag_table, read_call
 from engine.commands.parsing.lexer import Refused, parse
 from engine.commands.policy.explain import explain
 from engine.commands.policy.policy import Policy, PolicySettings
@@ -174,7 +174,7 @@ def test_quotes_spliced_into_a_word_change_nothing(index: int, seed: int) -> Non
 def test_a_flag_value_means_the_same_attached_or_apart(index: int, seed: int) -> None:
     argv = list(parse(SINGLE[index]).stages[0].argv)
     try:
-        table = flag_table(read(argv).verb) if argv[0] == "kubectl" else {}
+        table = flag_table(read_call(argv).verb) if argv[0] == "kubectl" else {}
     except Refused:
         return
     end = argv.index("--") if "--" in argv else len(argv)

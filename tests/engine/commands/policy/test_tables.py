@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.commands.kubectl import rules
+from engine.commands.kubectl.call import accepted_flags, flag_table
 from engine.commands.parsing.verdicts import row_flags, table
 from engine.commands.policy import filters, host_programs
 from engine.commands.tables import generate
@@ -49,8 +49,8 @@ def test_the_global_flags_of_the_installed_kubectl_are_read_the_same() -> None:
 
 @pytest.mark.parametrize("verb", table("kubectl_rules")["verbs"])
 def test_every_accepted_flag_exists(verb: str) -> None:
-    known = {flag.name for flag in rules.flag_table(verb).values()} | set(table("kubectl_rules")["print"].split())
-    missing = rules.accepted(verb) - known - {"help"}
+    known = {flag.name for flag in flag_table(verb).values()} | set(table("kubectl_rules")["print"].split())
+    missing = accepted_flags(verb) - known - {"help"}
     assert not missing
 
 

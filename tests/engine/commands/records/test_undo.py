@@ -12,18 +12,18 @@ import pytest
 
 from engine.cluster.recordings.recorded_cluster import RecordedCluster
 from engine.commands.policy.policy import Policy, PolicySettings
-from engine.commands.records.undo import UndoShelf, strip
+from engine.commands.records.undo import UndoStore, strip
 from engine.core.types import ObjectRef
 
 DEPLOYMENT = ObjectRef("Deployment", "shop", "cart-api")
 
 
 @pytest.fixture
-def shelf(tmp_path: Path) -> UndoShelf:
-    return UndoShelf(tmp_path / "undo", tmp_path / "manifests")
+def shelf(tmp_path: Path) -> UndoStore:
+    return UndoStore(tmp_path / "undo", tmp_path / "manifests")
 
 
-def way_back(shelf: UndoShelf, demo: RecordedCluster, text: str, *refs: ObjectRef) -> str:
+def way_back(shelf: UndoStore, demo: RecordedCluster, text: str, *refs: ObjectRef) -> str:
     entry = shelf.save("U1", text.split(), refs, demo, context="demo", namespace="shop")
     return shelf.way_back(entry).command
 
@@ -39,17 +39,17 @@ def way_back(shelf: UndoShelf, demo: RecordedCluster, text: str, *refs: ObjectRe
         ("kubectl exec cart-api -- ls", ""),
     ],
 )
-def test_a_plain_change_has_a_plain_way_back(shelf: UndoShelf, demo: RecordedCluster, text: str, command: str) -> None:
+def test_a_plain_change_has_a_plain_way_back(shelf: UndoStore, demo: RecordedCluster, text: str, command: str) -> None:
     assert way_back(shelf, demo, text, DEPLOYMENT) == command
 
 
-def test_an_image_goes_back_to_the_earlier_one(shelf: UndoShelf, demo: RecordedCluster) -> None:
+def test_an_image_goes_back_to_the_earlier_one(shelf: UndoStore, demo: RecordedCluster) -> None:
     containers = demo.get("deployments.apps", "shop", "cart-api")["spec"]["template"]["spec"]["containers"]
     command = way_back(shelf, demo, "kubectl set image deployment/cart-api x=y", DEPLOYMENT)
     assert f"{containers[0]['name']}={containers[0]['image']}" in command
 
 
-def test_a_deleted_object_is_made_again_without_server_fields(shelf: UndoShelf, demo: RecordedCluster, tmp_path: Path) -> None:
+def test_a_deleted_object_is_made_again_without_server_fields(shelf: UndoStore, demo: RecordedCluster, tmp_path: Path) -> None:
     command = way_back(shelf, demo, "kubectl delete deployment cart-api", DEPLOYMENT)
     path = Path(command.split()[3])
     body = json.loads(path.read_text())
@@ -61,11 +61,11 @@ def test_a_deleted_object_is_made_again_without_server_fields(shelf: UndoShelf, 
     assert Policy(PolicySettings(workspace=str(tmp_path / "manifests"))).judge(command).verdict.risk == "mutate"
 
 
-def test_a_patched_object_is_put_back(shelf: UndoShelf, demo: RecordedCluster) -> None:
+def test_a_patched_object_is_put_back(shelf: UndoStore, demo: RecordedCluster) -> None:
     assert way_back(shelf, demo, "kubectl patch deployment cart-api -p {}", DEPLOYMENT).startswith("kubectl replace -f ")
 
 
-def test_secrets_are_never_saved(shelf: UndoShelf, demo: RecordedCluster) -> None:
+def test_secrets_are_never_saved(shelf: UndoStore, demo: RecordedCluster) -> None:
     entry = shelf.save(
         "U1", ["kubectl", "delete", "secret", "x"], [ObjectRef("Secret", "shop", "x")], demo, context="demo", namespace="shop"
     )
@@ -73,7 +73,7 @@ def test_secrets_are_never_saved(shelf: UndoShelf, demo: RecordedCluster) -> Non
     assert "Secret" in shelf.way_back(entry).note
 
 
-def test_saved_files_are_private_listed_and_go_after_a_week(shelf: UndoShelf, demo: RecordedCluster, tmp_path: Path) -> None:
+def test_saved_files_are_private_listed_and_go_after_a_week(shelf: UndoStore, demo: RecordedCluster, tmp_path: Path) -> None:
     way_back(shelf, demo, "kubectl scale deployment cart-api --replicas=9", DEPLOYMENT)
     path = tmp_path / "undo" / "U1.json"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
@@ -85,7 +85,7 @@ def test_saved_files_are_private_listed_and_go_after_a_week(shelf: UndoShelf, de
     assert shelf.entries() == []
 
 
-def test_a_damaged_file_is_passed_over(shelf: UndoShelf, tmp_path: Path) -> None:
+def test_a_damaged_file_is_passed_over(shelf: UndoStore, tmp_path: Path) -> None:
     (tmp_path / "undo").mkdir()
     (tmp_path / "undo" / "x.json").write_text("{")
     assert shelf.entries() == []

@@ -14,12 +14,12 @@ from fakes.recordings import RECORDED_AT, files_of, write_folder
 from fakes.scripted import Recorded
 
 from engine.agent.agent import Agent
-from engine.cluster.connect import Opening
 from engine.core.config import ClusterSettings, ModelSection, Settings
 from engine.core.events import ApprovalRequested, CommandOutput, Event, EvidenceAdded, to_json
 from engine.core.paths import state_folder
 from engine.core.run import Run
 from engine.core.types import Decision, ObjectRef
+from engine.session.connection import Opening
 
 CANARY = "ghp_" + "CanaryDoNotLeakMe0123456789abcdefXYZ"
 CODED = base64.b64encode(CANARY.encode()).decode()
@@ -119,7 +119,7 @@ def test_a_token_never_leaves_the_engine(tmp_path: Path, monkeypatch: pytest.Mon
             for query in ASKED:
                 outputs += finish(agent.ask(query))
             for text in TYPED:
-                outputs += finish(agent.commands.run(text))
+                outputs += finish(agent.run_command(text))
             outputs += finish(agent.undo())
             exports = [agent.sessions.export(agent.session_id, format) for format in ("markdown", "json", "text")]
             web, api, secret = ObjectRef("Pod", "shop", "web-0"), ObjectRef("Deployment", "shop", "api"), ObjectRef("Secret", "shop", "db")

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from fakes.inquiries import LOGS, POD, WEB, Desk, guess, inquiry
+from fakes.inquiries import LOGS, POD, WEB, CommandPipeline, guess, inquiry
 from fakes.manifests import NS
 from fakes.ollama_server import OllamaServer
 from fakes.scripted import Fail, Recorded, Reply, Say, Wait
@@ -17,7 +17,7 @@ from engine.core.events import Event, StepFinished, StepStarted
 from engine.core.types import Hypothesis
 from engine.flows.investigation import model_choice
 from engine.flows.investigation.hypothesis_board import READING, updated
-from engine.flows.investigation.test_loop import Inquiry
+from engine.flows.investigation.hypothesis_tests import HypothesisTests
 from engine.flows.tools import Speaker
 from engine.llm import ModelSettings, open_model
 from engine.llm.budget import Budget
@@ -32,7 +32,9 @@ GUESSES = (
 
 
 @contextmanager
-def asked(server: OllamaServer, *hypotheses: Hypothesis, limit: int = 6000, **more: Any) -> Iterator[tuple[Inquiry, Desk, list[Event]]]:
+def asked(
+    server: OllamaServer, *hypotheses: Hypothesis, limit: int = 6000, **more: Any
+) -> Iterator[tuple[HypothesisTests, CommandPipeline, list[Event]]]:
     """An inquiry whose leader's own test has run, with a model behind the real client."""
     settings = ModelSettings(provider="ollama", name="llama3.1:8b", host=server.url)
     model = open_model(settings)

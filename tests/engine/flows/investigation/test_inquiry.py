@@ -8,7 +8,7 @@ from fakes.manifests import NS
 
 from engine.core.events import StepFinished
 from engine.core.types import Hypothesis, Steering
-from engine.flows.investigation.test_loop import alike_line, quoted_line
+from engine.flows.investigation.hypothesis_tests import alike_line, quoted_line
 
 STARTED = "    Container ID:   containerd://067caab\n    Last State:     Terminated\n      Reason:  Error\n      Exit Code:  1\n"
 

@@ -18,8 +18,8 @@ from engine.core.cancel import CancelToken
 from engine.core.config import Settings
 from engine.core.types import Evidence, ObjectRef, Verdict
 from engine.flows.investigation.hypothesis_board import IDEA, Investigation
+from engine.flows.investigation.hypothesis_tests import HypothesisTests
 from engine.flows.investigation.sources import from_model, from_runbooks
-from engine.flows.investigation.test_loop import Inquiry
 from engine.flows.tools import Speaker, Tools
 from engine.llm import ModelSettings, open_model
 from engine.llm.budget import Budget
@@ -41,7 +41,7 @@ class Judge:
         return Verdict("read" if reads else "destructive", "rule", "reason")
 
 
-def inquiry(**more: Any) -> tuple[Inquiry, Tools]:
+def inquiry(**more: Any) -> tuple[HypothesisTests, Tools]:
     lab = Lab()
     lab.app("web", crash_loop())
     tools = Tools(
@@ -49,7 +49,7 @@ def inquiry(**more: Any) -> tuple[Inquiry, Tools]:
     )  # fmt: skip
     investigation = Investigation(lambda event: None, str)
     investigation.add(Evidence("log of Pod/web-5d8-abcde", f"2026-01-01 {SYMPTOM}"))
-    return Inquiry(investigation, lab.view(), tools, lambda event: None), tools
+    return HypothesisTests(investigation, lab.view(), tools, lambda event: None), tools
 
 
 def runbook(*commands: str, symptom: str = SYMPTOM) -> tuple[Passage, ...]:

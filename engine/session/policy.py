@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from engine.cluster.connect import Opening, contexts
 from engine.cluster.source import ClusterError
 from engine.commands.policy.policy import Policy, PolicySettings
 from engine.core.config import Settings
+from engine.session.connection import Opening, contexts
 
 
 def policy_for(settings: Settings, opening: Opening, *, workspace: str = "") -> Policy:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from engine.analyzers.common.view import RESOURCE_OF_KIND, ClusterView, event_time
+from engine.analyzers.common.view import ClusterView, event_time
+from engine.cluster.kinds import RESOURCE_OF_KIND
 from engine.cluster.objects import Obj
 from engine.cluster.source import ClusterError, ClusterSource, RawObject
+from engine.core.text import age
 from engine.core.types import ObjectRef
 
 LINES = 200
@@ -77,12 +79,3 @@ def describe(source: ClusterSource, ref: ObjectRef) -> str:
         since = age((view.now - when).total_seconds()) if when else "?"
         lines.append(f"  {event.text('type'):8} {event.text('reason'):24} {since:>5}  {event.text('message').strip()}")
     return "\n".join(lines)
-
-
-def age(seconds: float) -> str:
-    """Seconds as a person says them: `90s`, `8m`, `3d`."""
-    whole = max(0, int(seconds))
-    for size, unit in ((86400, "d"), (3600, "h"), (60, "m")):
-        if whole >= size * 2:
-            return f"{whole // size}{unit}"
-    return f"{whole}s"

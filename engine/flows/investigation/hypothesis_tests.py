@@ -49,7 +49,7 @@ class Shown:
     log: bool
 
 
-class Inquiry:
+class HypothesisTests:
     """The tests of one investigation."""
 
     def __init__(self, investigation: Investigation, view: ClusterView, tools: Tools, emit: Emit, ran: Iterable[str] = ()) -> None:
