@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from engine.cluster.live.permissions import NEVER, Access
 from engine.commands.execution.programs import CREDENTIAL_NAMES, CREDENTIAL_PREFIXES, FALLBACK_PATH, environment
+from engine.core.log import log_path
 from engine.core.paths import state_folder
 from engine.core.redaction.events import clean
 
@@ -61,6 +62,7 @@ def check_all(agent: Inspectable) -> list[Check]:
         _model,
         _index,
         _folders,
+        _log,
     )
     checks: list[Check] = []
     for look in looks:
@@ -205,6 +207,11 @@ def _folders(agent: Inspectable) -> Check:
         fix = "make them yours (mode 0700), or set XDG_STATE_HOME and XDG_CACHE_HOME; until then nothing is saved and changes are refused"
         return Check("folders", False, f"not writable: {', '.join(bad)}", fix)
     return Check("folders", True, ", ".join(str(folder) for folder in folders))
+
+
+def _log(agent: Inspectable) -> Check | None:
+    path = log_path()
+    return Check("log", True, f"{path} (level {agent.settings.session.log_level})", needed=False) if path is not None else None
 
 
 def _writable(folder: Path) -> bool:

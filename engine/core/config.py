@@ -133,6 +133,7 @@ class SessionSettings:
     keep_incidents_days: int = 30
     timeout_seconds: float = 3600
     history: int = 500
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,11 @@ def state_folder(env: Mapping[str, str] | None = None) -> Path:
     return _base("XDG_STATE_HOME", ".local/state", env) / "k8sagent"
 
 
+def log_file(env: Mapping[str, str] | None = None) -> Path:
+    """The log of K8sAgent's own doings; rotated files stand beside it."""
+    return state_folder(env) / "k8sagent.log"
+
+
 def cache_folder(env: Mapping[str, str] | None = None) -> Path:
     """Where the index is kept: `$XDG_CACHE_HOME/k8sagent/index`."""
     return _base("XDG_CACHE_HOME", ".cache", env) / "k8sagent" / "index"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import logging
 import queue
 import threading
 import time
@@ -24,6 +25,7 @@ from engine.core.events import (
     RunFinished,
     Steered,
 )
+from engine.core.log import where_logged
 from engine.core.types import ApprovalRequest, ChoiceRequest, Decision, Steering
 
 Emit = Callable[[Event], None]
@@ -31,6 +33,8 @@ Ask = Callable[[ApprovalRequest], Decision]
 Choose = Callable[[ChoiceRequest], str]
 Work = Callable[["Run"], str]
 Answered = TypeVar("Answered")
+
+_log = logging.getLogger(__name__)
 
 
 class FlowError(Exception):
@@ -41,15 +45,24 @@ class FlowError(Exception):
         self.what = what
 
 
+@dataclasses.dataclass(eq=False, slots=True)
+class _Subscriber:
+    """A listener and how many of the Run's events it was handed."""
+
+    listener: Emit
+    seen: int = 0
+
+
 class Run:
     """One question from start to end.
 
-    `work(run)` is called on a daemon thread and returns the outcome; it speaks through `run.emit`. Broadcast are called on the
-    thread that emits and must not block. Every Run ends with exactly one of RunFinished, RunCancelled, RunFailed.
+    `work(run)` is called on a daemon thread and returns the outcome; it reports through `run.emit`. Listeners are called on a thread that
+    emits, one event at a time, in order and under no lock: they may answer, steer or emit, and must not block. Every Run ends with exactly
+    one of RunFinished, RunCancelled, RunFailed.
     """
 
     def __init__(self, id: str, work: Work, scrub: Callable[[Event], Event] | None = None) -> None:
-        """`scrub` takes secrets out of each event before anybody hears it."""
+        """`scrub` takes secrets out of each event before a listener gets it."""
         self.id = id
         self._scrub = scrub
         self.token = CancelToken()
@@ -57,10 +70,14 @@ class Run:
         self._lock = threading.Lock()
         self._seq = itertools.count(1)
         self._history: list[Event] = []
-        self._listeners: list[Emit] = []
+        self._subscribers: list[_Subscriber] = []
+        self._deliverer: int | None = None
+        """The thread that hands out events at the moment; others leave theirs to it."""
+        self._delivered = threading.Condition(self._lock)
         self._approvals: dict[str, queue.SimpleQueue[Decision]] = {}
         self._choices: dict[str, tuple[ChoiceRequest, queue.SimpleQueue[ChoiceAnswered]]] = {}
         self._steering: deque[Steering] = deque()
+        self._steerable = True
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._main, name=f"run-{id}", daemon=True)
 
@@ -70,18 +87,18 @@ class Run:
         return self
 
     def subscribe(self, listener: Emit) -> Callable[[], None]:
-        """Hear every event, those that were already emitted first; returns a function that unsubscribes."""
+        """Get every event, those that were already emitted first; returns a function that unsubscribes."""
+        subscriber = _Subscriber(listener)
         with self._lock:
-            for event in self._history:
-                listener(event)
-            self._listeners.append(listener)
+            self._subscribers.append(subscriber)
+        self._deliver()
 
-        def forget() -> None:
+        def unsubscribe() -> None:
             with self._lock:
-                if listener in self._listeners:
-                    self._listeners.remove(listener)
+                if subscriber in self._subscribers:
+                    self._subscribers.remove(subscriber)
 
-        return forget
+        return unsubscribe
 
     def events(self) -> Iterator[Event]:
         """All events from the first to the ending one, blocking between them."""
@@ -107,8 +124,27 @@ class Run:
             self._history.append(event)
             if isinstance(event, ENDINGS):
                 self._done.set()
-            for listener in list(self._listeners):
-                listener(event)
+        self._deliver()
+
+    def _deliver(self) -> None:
+        """Hand out what no listener got yet; where another thread is at it, that one does."""
+        with self._lock:
+            if self._deliverer is not None:
+                return
+            self._deliverer = threading.get_ident()
+        while True:
+            with self._lock:
+                behind = next((s for s in self._subscribers if s.seen < len(self._history)), None)
+                if behind is None:
+                    self._deliverer = None
+                    self._delivered.notify_all()
+                    return
+                event = self._history[behind.seen]
+                behind.seen += 1
+            try:
+                behind.listener(event)
+            except Exception:  # noqa: BLE001 — one listener that fails must not end the question, nor keep the event from the others
+                _log.exception("a listener of run %s failed on %s", self.id, type(event).__name__)
 
     def ask(self, request: ApprovalRequest) -> Decision:
         """Emit the request and wait for `answer`; cancel and expiry mean reject."""
@@ -170,10 +206,10 @@ class Run:
         return True
 
     def steer(self, steering: Steering) -> bool:
-        """Say something into the running investigation; False when the Run has ended."""
-        if self.finished:
-            return False
+        """Add to what the running investigation is told; False when it takes no more, since it has ended or is about to."""
         with self._lock:
+            if not self._steerable or self._done.is_set():
+                return False
             self._steering.append(steering)
         self.emit(Steered(steering=steering))
         return True
@@ -185,6 +221,12 @@ class Run:
             self._steering.clear()
         return said
 
+    def last_steering(self) -> list[Steering]:
+        """The same before the end: when nothing was said, nothing is taken any more, so that no word is accepted and then lost."""
+        with self._lock:
+            self._steerable = bool(self._steering)
+        return self.steering()
+
     def cancel(self, reason: str = "stopped by the user") -> None:
         """Stop: pending approvals become no, processes and model streams end; returns at once."""
         self.token.cancel(reason)
@@ -194,10 +236,14 @@ class Run:
         return self._done.is_set()
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Block until the Run's thread ended; False on time-out."""
+        """Block until the Run's thread ended and its listeners have every event; False on time-out."""
+        end = None if timeout is None else time.monotonic() + timeout
         if self._thread.ident is not None:
             self._thread.join(timeout)
-        return not self._thread.is_alive()
+        with self._delivered:
+            left = None if end is None else max(end - time.monotonic(), 0.0)
+            quiet = self._delivered.wait_for(lambda: self._deliverer in (None, threading.get_ident()), left)
+        return quiet and not self._thread.is_alive()
 
     def _wait_for(
         self, inbox: queue.SimpleQueue[Answered], request: Event, expires_at: float, *, cancelled: Answered, expired: Answered
@@ -217,13 +263,17 @@ class Run:
         try:
             outcome = self._work(self)
             self.token.check()
+            _log.info("run %s: %s", self.id, outcome)
             self.emit(RunFinished(outcome=outcome))
         except Cancelled as stop:
+            _log.info("run %s was stopped: %s", self.id, stop)
             self.emit(RunCancelled(reason=str(stop) or "stopped"))
         except FlowError as error:
+            _log.warning("run %s cannot go on: %s: %s", self.id, error.what, error)
             self.emit(RunFailed(what=error.what, error=str(error)))
-        except Exception as error:  # noqa: BLE001 — the stream must always end, and a defect must be told, not swallowed
+        except Exception as error:  # noqa: BLE001 — the stream must always end, and a defect must be shown, not swallowed
             if self.token.cancelled:
                 self.emit(RunCancelled(reason=self.token.reason))
             else:
-                self.emit(RunFailed(what="engine", error=f"{type(error).__name__}: {error}"))
+                _log.exception("run %s failed", self.id)
+                self.emit(RunFailed(what="engine", error=f"{type(error).__name__}: {error}{where_logged()}"))

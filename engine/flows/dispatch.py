@@ -227,6 +227,7 @@ def gather(
         attachment=attachment,
         choose=_chooser(run, settings.budget.choice_seconds),
         steering=run.steering,
+        last_steering=run.last_steering,
         document=agent.docs.document,
         remember=agent.cases.remember,
     )

@@ -121,6 +121,8 @@ class Tools:
     """A runbook's sections in order; none where it cannot be read."""
     choose: Choose = nobody
     steering: Callable[[], list[Steering]] = silence
+    last_steering: Callable[[], list[Steering]] = silence
+    """The same before the answer is given: once it returns nothing, nothing more is taken."""
     """What was said into the Run since the last call."""
     case: Case | None = None
     """The investigation that this Run goes on with."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from engine import __version__
 from engine.agent.agent import Agent
 from engine.core.config import Settings, load
 from engine.core.redaction.escapes import strip_escapes
@@ -22,6 +24,7 @@ FLAGS = {
     "model.name": "--model",
     "model.provider": "--no-llm",
     "session.save": "--no-save",
+    "session.log_level": "--log-level",
 }
 """Which flag sets which setting."""
 
@@ -40,12 +43,25 @@ def flags_of(args: argparse.Namespace) -> dict[str, Any]:
         "model.name": getattr(args, "model", None),
         "model.provider": "none" if getattr(args, "no_llm", False) else None,
         "session.save": False if getattr(args, "no_save", False) else None,
+        "session.log_level": getattr(args, "log_level", None),
     }
 
 
 def opening_of(args: argparse.Namespace) -> Opening:
     """Which cluster the flags name."""
     return Opening(snapshot=args.snapshot, demo=args.demo, writable=args.writable)
+
+
+def new_agent(settings: Settings, args: argparse.Namespace, *, save: bool = True, session_id: str = "") -> Agent:
+    """An agent that is not started, with its log begun where anything may be kept; raises SessionError for an unknown session."""
+    agent = Agent(settings, opening_of(args), save=save, session_id=session_id)
+    if save and settings.session.save:
+        from engine.core.log import start_log
+        from engine.core.paths import log_file
+
+        start_log(log_file(), agent.redactor.text, settings.session.log_level)
+        logging.getLogger("tui.cli").info("k8sagent %s begins, session %s", __version__, agent.session_id)
+    return agent
 
 
 @contextmanager
@@ -60,7 +76,7 @@ def agent_with(
     settings: Settings, args: argparse.Namespace, *, save: bool = True, session_id: str = "", start: bool = True
 ) -> Iterator[Agent]:
     """The same with settings that are known already; `start=False` where neither cluster nor documentation nor model is needed."""
-    agent = Agent(settings, opening_of(args), save=save, session_id=session_id)
+    agent = new_agent(settings, args, save=save, session_id=session_id)
     try:
         if start:
             agent.start()

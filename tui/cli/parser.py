@@ -11,7 +11,19 @@ from typing import Any, NoReturn
 
 from tui.cli.examples import epilog
 
-VALUED = ("--config", "--kubeconfig", "--context", "-n", "--namespace", "--snapshot", "--contexts", "--model", "--output", "--resume")
+VALUED = (
+    "--config",
+    "--kubeconfig",
+    "--context",
+    "-n",
+    "--namespace",
+    "--snapshot",
+    "--contexts",
+    "--model",
+    "--output",
+    "--resume",
+    "--log-level",
+)
 """Flags before a command that take a value as the next word."""
 
 _EPILOG = """examples:
@@ -239,6 +251,7 @@ def _place() -> Parser:
     parser.add_argument("--writable", action="store_true", help="let a recording take changes, in memory")
     parser.add_argument("--model", metavar="NAME", help="model name")
     parser.add_argument("--no-save", action="store_true", help="keep no transcript")
+    parser.add_argument("--log-level", choices=("debug", "info", "warning", "error"), help="what goes into the log (default info)")
     return parser
 
 

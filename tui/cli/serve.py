@@ -8,7 +8,7 @@ import importlib.util
 import sys
 
 from engine.core.config import ApiSettings, ConfigError, Settings
-from tui.cli.common import complain, opening_of, progress, say, settings_of
+from tui.cli.common import complain, new_agent, progress, say, settings_of
 from tui.cli.exit_codes import FAILED, OK, USAGE
 
 EXTRA = ("fastapi", "uvicorn", "fastapi_swagger")
@@ -24,7 +24,6 @@ def serve(args: argparse.Namespace) -> int:
         )
         return USAGE
     settings = _settings(args)
-    from engine.agent.agent import Agent
     from engine.api.server import Server, is_loopback, listen
     from engine.api.token import TokenError, take_token, token_path
 
@@ -37,7 +36,7 @@ def serve(args: argparse.Namespace) -> int:
     except OSError as error:
         complain(f"cannot listen on {settings.api.host} port {settings.api.port}: {error.strerror or error}; name another with --port")
         return FAILED
-    agent = Agent(settings, opening_of(args), save=not args.no_save)
+    agent = new_agent(settings, args, save=not args.no_save)
     try:
         server = Server(agent, settings.api, token, listener, progress)
         agent.start()

@@ -66,7 +66,7 @@ def troubleshooting(query: str, tools: Tools, emit: Emit, said: tuple[Steering, 
             carry_out(one, diagnosis, inquiry, tools, emit)
         inquiry.run(hear=lambda one: carry_out(one, diagnosis, inquiry, tools, emit))
         answer = word_diagnosis(query, _frame(diagnosis, known, inquiry, tools, started), tools, emit)
-        steering = tools.steering()
+        steering = tools.last_steering()
         if not steering:
             break
     tools.remember([*_subjects(diagnosis), *(cause.object for cause in answer.root_causes[:1])])

@@ -213,3 +213,71 @@ def test_steering_is_an_event_and_waits_for_the_flow_in_order() -> None:
     assert [s.kind for s in go] == ["pin", "hypothesis"]
     assert [e.steering for e in events if isinstance(e, Steered)] == go
     assert not run.steer(Steering("pin", "H1")), "nobody listens any more"
+
+
+def test_a_listener_may_answer_while_it_is_called() -> None:
+    def work(run: Run) -> str:
+        return "approved" if run.ask(REQUEST).kind == "approve" else "rejected"
+
+    run = Run("r", work)
+
+    def approve(event: Event) -> None:
+        if isinstance(event, ApprovalRequested):
+            run.answer(event.request.id, Decision("approve"))
+            run.steer(Steering("pin", "H1"))
+
+    run.subscribe(approve)
+    events = list(run.start().events())
+    assert [type(e).__name__ for e in events] == ["ApprovalRequested", "Steered", "ApprovalAnswered", "RunFinished"]
+    assert [e.seq for e in events] == [1, 2, 3, 4]
+
+
+def test_a_listener_that_fails_keeps_nothing_from_the_others() -> None:
+    def broken(event: Event) -> None:
+        raise ValueError("a defect of a listener")
+
+    run = Run("r", lambda run: (run.emit(note("a")), "answered")[1])
+    heard: list[Event] = []
+    run.subscribe(broken)
+    run.subscribe(heard.append)
+    assert run.start().wait(5)
+    assert [type(e).__name__ for e in heard] == ["Notice", "RunFinished"]
+
+
+def test_events_of_several_threads_reach_each_listener_in_their_order() -> None:
+    started = threading.Barrier(4)
+
+    def work(run: Run) -> str:
+        def emit() -> None:
+            started.wait()
+            for n in range(200):
+                run.emit(note(str(n)))
+
+        threads = [threading.Thread(target=emit) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return "answered"
+
+    run = Run("r", work)
+    heard: list[int] = []
+    run.subscribe(lambda event: heard.append(event.seq))
+    assert run.start().wait(20)
+    assert heard == list(range(1, 802))
+
+
+def test_what_is_said_after_the_last_look_is_refused_and_not_lost() -> None:
+    accepted: list[bool] = []
+
+    def work(run: Run) -> str:
+        run.steer(Steering("pin", "H1"))
+        assert run.last_steering() == [Steering("pin", "H1")]
+        accepted.append(run.steer(Steering("pin", "H2")))
+        assert run.last_steering() == [Steering("pin", "H2")]
+        assert run.last_steering() == []
+        accepted.append(run.steer(Steering("pin", "H3")))
+        return "answered"
+
+    assert isinstance(list(Run("r", work).start().events())[-1], RunFinished)
+    assert accepted == [True, False]

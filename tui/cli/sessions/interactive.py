@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from tui.cli.common import complain, opening_of, settings_of
+from tui.cli.common import complain, new_agent, settings_of
 from tui.cli.exit_codes import OK, USAGE, Terminated
 
 if TYPE_CHECKING:
@@ -24,9 +24,7 @@ def interactive(args: argparse.Namespace) -> int:
     settings = settings_of(args)
 
     def agent() -> Agent:
-        from engine.agent.agent import Agent
-
-        return Agent(settings, opening_of(args), save=not args.no_save, session_id=args.resume)
+        return new_agent(settings, args, save=not args.no_save, session_id=args.resume)
 
     if args.plain or os.environ.get("TERM") == "dumb":
         from engine.session.transcript import SessionError
