@@ -71,8 +71,10 @@ class ClusterConnection:
         if connection is not None and (problem or not mine):
             connection.close()
         if mine:
-            self._on_open(self.connection)
-            self._ready.set()
+            self._on_open(connection if not problem else None)
+            with self._lock:  # another cluster may be wanted by now, and then this one's end says nothing about it
+                if turn == self._turn:
+                    self._ready.set()
 
     def wait(self, seconds: float) -> bool:
         """Wait until it is open or has failed."""

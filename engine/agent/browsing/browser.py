@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -29,6 +30,8 @@ from engine.cluster.usage import by_node, by_pod
 from engine.core.redaction.events import clean
 from engine.core.types import Finding, ObjectRef
 from engine.session.connection import Connection, Opening, contexts
+
+ROW_TEXTS_KEPT = 8_192
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +82,12 @@ class ClusterBrowser:
         self._opening = opening
         self._kubeconfig = kubeconfig
         self._redact = redact
+        self._redact_once = functools.lru_cache(ROW_TEXTS_KEPT)(redact)
+        """The same for rows, which are shown again four times a second while hardly any of their texts changes."""
         self._on_change = on_change
         self._lock = threading.Lock()
         self._findings: dict[tuple[int, str], list[Finding]] = {}
-        self._lookout: tuple[Connection, LiveView] | None = None
+        self._live: tuple[Connection, LiveView] | None = None
         self._place = ""
         self.revision = 0
 
@@ -115,8 +120,8 @@ class ClusterBrowser:
         """
         connection = self._opened()
         self._place = namespace
-        if lookout := self._look(connection):
-            return lookout.workloads(namespace)
+        if live := self._look(connection):
+            return live.workloads(namespace)
         lister = Lister(connection)
         _known(connection, namespace)
         objects = {resource: lister.rows(resource, namespace or None) for resource in WORKLOAD_RESOURCES}
@@ -125,7 +130,7 @@ class ClusterBrowser:
     def nodes(self) -> list[NodeRow]:
         """All nodes, trouble first."""
         connection = self._opened()
-        if (lookout := self._look(connection)) and (rows := lookout.nodes()) is not None:
+        if (live := self._look(connection)) and (rows := live.nodes()) is not None:
             return rows
         lister = Lister(connection)
         return node_rows(lister.rows("nodes", None), now=connection.source.now(), usage=by_node(lister.usage("nodes", "")))
@@ -133,15 +138,15 @@ class ClusterBrowser:
     def events(self, namespace: str) -> list[EventRow]:
         """Events, newest first, redacted."""
         connection = self._opened()
-        if lookout := self._look(connection):
-            rows = lookout.events(namespace)
+        if live := self._look(connection):
+            rows = live.events(namespace)
         else:
             rows = event_rows(Lister(connection).rows("events", namespace or None), now=connection.source.now())
-        return [clean(row, self._redact) for row in rows]
+        return [clean(row, self._redact_once) for row in rows]
 
     def watching(self) -> list[Watching]:
         """How current each watched kind is; empty for a recording, which does not change by itself. Never blocks."""
-        held = self._lookout
+        held = self._live
         return held[1].watching if held is not None else []
 
     @property
@@ -156,19 +161,19 @@ class ClusterBrowser:
         if not isinstance(connection.source, LiveCluster):
             return None
         with self._lock:
-            held = self._lookout
+            held = self._live
             if held is not None and held[0] is connection:
                 return held[1]
-            lookout = LiveView(connection.source, self._on_change)
-            self._lookout = (connection, lookout)
+            live = LiveView(connection.source, self._on_change)
+            self._live = (connection, live)
         if held is not None:
             held[1].close()
-        return lookout
+        return live
 
     def leave(self) -> None:
         """Stop watching: the cluster is left."""
         with self._lock:
-            held, self._lookout = self._lookout, None
+            held, self._live = self._live, None
         if held is not None:
             held[1].close()
 
@@ -185,8 +190,8 @@ class ClusterBrowser:
                 return self._findings[key]
         connection = self._opened()
         _known(connection, namespace)
-        if lookout := self._look(connection):
-            every: Sequence[Finding] = lookout.findings(namespace)
+        if live := self._look(connection):
+            every: Sequence[Finding] = live.findings(namespace)
         else:
             every = check(ClusterView.of(connection.source, namespace or None)).findings
         near = [finding for finding in every if not namespace or finding.object.namespace in ("", namespace)]
@@ -225,7 +230,7 @@ class ClusterBrowser:
     def names(self, prefix: str, namespace: str = "", limit: int = 30) -> list[str]:
         """Names for completion, as `kind/name`, that begin with or contain the prefix."""
         connection = self._opened()
-        lister, lookout = Lister(connection), self._look(connection)
+        lister, live = Lister(connection), self._look(connection)
         words = {
             "pods": "pod",
             "deployments.apps": "deployment",
@@ -236,7 +241,7 @@ class ClusterBrowser:
         wanted = prefix.lower()
         found: list[str] = []
         for resource, word in words.items():
-            held = lookout.names(resource, self._place) if lookout is not None else None
+            held = live.names(resource, self._place) if live is not None else None
             for raw in lister.rows(resource, namespace or None) if held is None else held:
                 name = f"{word}/{raw.get('metadata', {}).get('name', '')}"
                 if wanted in name:
@@ -259,7 +264,7 @@ class ClusterBrowser:
 
     def changed(self) -> int:
         """Note that the cluster was changed from here; the new revision."""
-        held = self._lookout
+        held = self._live
         if held is not None:
             held[1].refresh()
         return self.moved()

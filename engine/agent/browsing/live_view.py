@@ -36,7 +36,7 @@ Scope = str | None
 
 
 class LiveView:
-    """What a screen looks at of one live cluster. `on_change` is called at most four times a second, on a thread of the lookout's."""
+    """What a screen looks at of one live cluster. `on_change` is called at most four times a second, on a thread of its own."""
 
     def __init__(self, source: LiveCluster, on_change: Callable[[], None], *, patience: float = 20.0, pacing: Pacing | None = None) -> None:
         self._source = source
@@ -47,7 +47,7 @@ class LiveView:
         self._lock = threading.Lock()
         self._scope: Scope = None
         self._holds: dict[str, Hold] = {}
-        self._recheck: BackgroundFindings | None = None
+        self._background: BackgroundFindings | None = None
         self._overview = False
         self._pods = PodRows()
         self._cost = 0.0
@@ -87,9 +87,9 @@ class LiveView:
         """The newest findings of the namespace; the first ones are worked out by the caller, the later ones on a thread."""
         self._at(namespace)
         with self._lock:
-            recheck = self._recheck
-        assert recheck is not None
-        return recheck.findings()
+            background = self._background
+        assert background is not None
+        return background.findings()
 
     def names(self, resource: str, namespace: str) -> RawObjects | None:
         """What is held of a kind, if it is watched in this namespace and its list is there; never asks the server."""
@@ -100,20 +100,20 @@ class LiveView:
     def refresh(self) -> None:
         """Something was changed from here: look again at what is not watched, too."""
         with self._lock:
-            recheck = self._recheck
-        if recheck is not None:
-            recheck.refresh()
+            background = self._background
+        if background is not None:
+            background.refresh()
 
     def close(self) -> None:
         """Stop every watch and thread; at most about two seconds."""
         self._token.cancel("nobody looks any more")
         self._rang.set()
         with self._lock:
-            recheck, self._recheck = self._recheck, None
+            background, self._background = self._background, None
             self._holds = {}
             threads, self._threads = self._threads, []
-        if recheck is not None:
-            recheck.close()
+        if background is not None:
+            background.close()
         self._informers.close(1.0)
         for thread in threads:
             thread.join(1.0)
@@ -143,10 +143,10 @@ class LiveView:
             self._token.check()
             if self._fits(scope):
                 return self._holds
-            old, recheck = self._holds, self._recheck
+            old, background = self._holds, self._background
             self._scope, self._overview, self._pods, self._usage = scope, overview, PodRows(), {}
             self._holds = {resource: self._hold(resource, scope, overview) for resource in (*WORKLOAD_RESOURCES, "nodes")}
-            self._recheck = BackgroundFindings(self._source, scope, self._holds if not overview else {}, self._ring, rare=overview)
+            self._background = BackgroundFindings(self._source, scope, self._holds if not overview else {}, self._ring, rare=overview)
             for hold in old.values():
                 hold.release()
             if not self._begun:
@@ -156,8 +156,8 @@ class LiveView:
                     self._threads.append(thread)
                     thread.start()
             holds = self._holds
-        if recheck is not None:
-            recheck.close()
+        if background is not None:
+            background.close()
         return holds
 
     def _fits(self, scope: Scope) -> bool:
@@ -178,9 +178,9 @@ class LiveView:
 
     def _changed(self, resource: str) -> None:
         self._rang.set()
-        recheck = self._recheck
-        if recheck is not None:
-            recheck.changed()
+        background = self._background
+        if background is not None:
+            background.changed()
 
     def _ring(self) -> None:
         self._rang.set()

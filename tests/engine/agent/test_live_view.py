@@ -14,10 +14,12 @@ from fakes.kube_server import KubeServer, in_turn, page, refusal
 
 import engine.agent.browsing.live_view
 from engine.agent.agent import Agent
+from engine.agent.browsing.browser import ClusterBrowser
 from engine.cluster.recordings.recorded_cluster import open_recording
 from engine.core.config import ClusterSettings, ModelSection, Settings
 from engine.core.events import ClusterChanged
 from engine.core.paths import resource_path
+from engine.session.connection import Connection, Opening
 from engine.simulator.apiserver import ApiServer
 from engine.simulator.overlay import Overlay
 
@@ -217,3 +219,19 @@ def test_where_namespaces_may_not_be_listed_the_contexts_own_and_the_recent_ones
     assert walled.cluster.nodes() == []
     assert "may not list nodes" in walled.cluster.trouble
     assert walled.status.cluster_note == walled.cluster.trouble
+
+
+def test_a_text_of_a_row_is_redacted_once_however_often_it_is_shown() -> None:
+    redacted: list[str] = []
+
+    def redact(text: str) -> str:
+        redacted.append(text)
+        return text
+
+    connection = Connection(open_recording(resource_path("demo")), writable=False, kubeconfig=None, serve=None)
+    browser = ClusterBrowser(lambda: connection, Opening(demo=True), "", redact)
+    first = browser.events("shop")
+    once = len(redacted)
+    assert once
+    assert browser.events("shop") == first
+    assert len(redacted) == once
