@@ -63,7 +63,6 @@ LONG_FILES = {
     "engine/cluster/rows/build.py",  # one function a kind of row
     "engine/core/redaction/structure.py",  # one reader of structured text
     "index/store.py",  # one index on disk: build, swap, repair
-    "tui/actions/table.py",  # one table of every action
     "tui/panes/chat.py",  # one pane
     "tui/widgets/log_view.py",  # one widget with its painting
 }

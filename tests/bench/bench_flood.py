@@ -66,7 +66,7 @@ class Busy:
 
 def flood(app: Measured, stop: threading.Event) -> None:
     """Emit as the engine would, from a thread of its own."""
-    app.bridge.emit(CommandStarted(run="r", id="c", command="kubectl logs -f noisy"))
+    app.session.bridge.emit(CommandStarted(run="r", id="c", command="kubectl logs -f noisy"))
     beat, number, beats, began = 0.02, 0, 0, time.perf_counter()
     per_beat = int(LINES_A_SECOND * beat)
     while not stop.is_set():
@@ -74,12 +74,12 @@ def flood(app: Measured, stop: threading.Event) -> None:
         lines = tuple(text.format(number + i) for i in range(per_beat))
         number += per_beat
         beats += 1
-        app.bridge.emit(CommandOutput(run="r", id="c", stream="stdout", lines=lines))
-        app.bridge.emit(TokensStreamed(run="r", text="word " if beats % 60 else "end.\n\n"))
+        app.session.bridge.emit(CommandOutput(run="r", id="c", stream="stdout", lines=lines))
+        app.session.bridge.emit(TokensStreamed(run="r", text="word " if beats % 60 else "end.\n\n"))
         if beats % int(1 / beat / CHANGES_A_SECOND) == 0:
-            rows = app.agent.cluster.workload_rows  # type: ignore[attr-defined]
+            rows = app.session.agent.cluster.workload_rows  # type: ignore[attr-defined]
             rows[0] = dataclasses.replace(rows[0], restarts=beats)
-            app.bridge.emit(ClusterChanged(revision=number))
+            app.session.bridge.emit(ClusterChanged(revision=number))
         stop.wait(max(began + number / LINES_A_SECOND - time.perf_counter(), 0.001))
 
 
@@ -89,10 +89,10 @@ async def measure(seconds: float, noisy: bool) -> tuple[list[float], list[float]
     app.handled = []
     app.sent = 0.0
     async with app.run_test(size=(160, 48)) as pilot:
-        while not (app.ready and app.background.idle):
+        while not (app.ready and app.session.background.idle):
             await pilot.pause(0.1)
-        app.bridge.emit(QueryReceived(run="r", query="flood", context="demo", namespace="shop"))
-        app.bridge.emit(StepStarted(run="r", id="s", title="reading logs", kind="kubectl"))
+        app.session.bridge.emit(QueryReceived(run="r", query="flood", context="demo", namespace="shop"))
+        app.session.bridge.emit(StepStarted(run="r", id="s", title="reading logs", kind="kubectl"))
         stop = threading.Event()
         thread = threading.Thread(target=flood, args=(app, stop), daemon=True)
         if noisy:
@@ -114,9 +114,9 @@ async def measure(seconds: float, noisy: bool) -> tuple[list[float], list[float]
         arrived = 0
         if noisy:
             thread.join()
-            buffer = app.workspace.output.buffers["r/c"]
+            buffer = app.session.workspace.output.buffers["r/c"]
             arrived = len(buffer) + buffer.first
-        app.views["r"].outcome = "answered"
+        app.session.views["r"].outcome = "answered"
         return [h * 1000 for h in app.handled], busy.stretches, arrived
 
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parents[2]
 if __name__ == "__main__":
     sys.path.insert(0, str(ROOT))
 
-from tui.actions.table import ACTIONS, REMAPPABLE, Action, Where, key_name, key_text, keys_of  # noqa: E402
+from tui.actions.action import Action, Where  # noqa: E402
+from tui.actions.keys import key_name, key_text, keys_of  # noqa: E402
+from tui.actions.table import ACTIONS, REMAPPABLE  # noqa: E402
 
 HEAD = """# Keys and words
 
@@ -36,7 +39,7 @@ PLACES: dict[Where, str] = {
 }
 
 
-def _keys(action: Action) -> str:
+def _keys(action: Action[Any]) -> str:
     if not action.keys:
         return "palette" if action.palette else "words"
     first = key_text(action)

@@ -16,6 +16,8 @@ from textual.pilot import Pilot
 
 from engine.core.config import Settings, UiSettings
 from tui.app.app import K8sAgentApp
+from tui.app.controls import Controls
+from tui.app.session import Session
 from tui.widgets.row_list import RowList
 from tui.widgets.text.flow import Flow
 
@@ -58,6 +60,14 @@ class Driver:
         self.app = app
         self.pilot = pilot
 
+    @property
+    def session(self) -> Session:
+        return self.app.session
+
+    @property
+    def controls(self) -> Controls:
+        return self.app.controls
+
     async def until(self, condition: Callable[[], bool], what: str = "") -> None:
         """Let the app run until a condition holds; fails after many turns of its loop."""
         for _ in range(800):
@@ -80,7 +90,7 @@ class Driver:
         app = self.app
         if not app.is_running:
             return False
-        if not app.ready or not app.bridge.idle or not app.background.idle:
+        if not app.ready or not app.session.bridge.idle or not app.session.background.idle:
             return True
         screen = app.screen
         if screen._layout_required or screen._scroll_required or screen._dirty_widgets or screen._callbacks:
@@ -109,17 +119,17 @@ class Driver:
 
     async def ask(self, text: str) -> None:
         """Send a text from the prompt and let its script run to the end, a gate or an approval."""
-        before = len(self.app.views)
-        self.app.prompt.focus()
-        self.app.prompt.text = text
+        before = len(self.session.views)
+        self.session.prompt.focus()
+        self.session.prompt.text = text
         self._send(["enter"])
         if not text.startswith(("/", ":")):
-            await self.until(lambda: len(self.app.views) > before, f"{text} began")
+            await self.until(lambda: len(self.session.views) > before, f"{text} began")
         await self.settle()
 
     async def ended(self) -> None:
         """Wait until nothing runs."""
-        await self.until(lambda: not self.app.running, "all ended")
+        await self.until(lambda: not self.session.running, "all ended")
         await self.settle()
 
     @property

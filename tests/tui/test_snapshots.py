@@ -38,9 +38,9 @@ async def start(d: Driver, clock: Clock) -> None:
 async def during(d: Driver, clock: Clock) -> None:
     await d.ask("customers get 502 from orders-web, why?")
     clock.advance(2.4)
-    await d.until(lambda: bool(d.app.current and d.app.current.step and d.app.current.step.id == "s3"))
-    d.app.workspace.timeline.show(d.app.current, clock())
-    d.app.workspace.chat.update("run-1", clock())
+    await d.until(lambda: bool(d.session.current and d.session.current.step and d.session.current.step.id == "s3"))
+    d.session.workspace.timeline.show(d.session.current, clock())
+    d.session.workspace.chat.update("run-1", clock())
 
 
 async def answered(d: Driver, clock: Clock) -> None:
@@ -67,14 +67,14 @@ async def models(d: Driver, clock: Clock) -> None:
 async def cut_short(d: Driver, clock: Clock) -> None:
     await d.ask("why, and what was not seen?")
     await d.ended()
-    d.app.workspace.show("chat")
+    d.session.workspace.show("chat")
     await d.press("G")
 
 
 async def asked(d: Driver, clock: Clock) -> None:
     await d.ask("change it")
     clock.advance(1.1)
-    d.app.ask_next()
+    d.controls.requests.open_next()
     await d.until(lambda: isinstance(d.app.screen, ApprovalScreen))
 
 
@@ -83,14 +83,14 @@ async def picking(d: Driver, clock: Clock) -> None:
 
 
 async def contexts(d: Driver, clock: Clock) -> None:
-    d.app.agent.cluster.context_list += HOSTILE_CONTEXTS
+    d.session.agent.cluster.context_list += HOSTILE_CONTEXTS
     await d.press("ctrl+k")
 
 
 def tab_of_cluster(tab: str) -> Story:
     async def story(d: Driver, clock: Clock) -> None:
-        d.app.workspace.show("cluster")
-        d.app.workspace.cluster.turn_to(tab)
+        d.session.workspace.show("cluster")
+        d.session.workspace.cluster.turn_to(tab)
 
     return story
 
@@ -98,7 +98,7 @@ def tab_of_cluster(tab: str) -> Story:
 async def about_events(d: Driver, clock: Clock) -> None:
     ref = ObjectRef("Deployment", "shop", "checkout-api")
     pod = ObjectRef("Pod", "shop", "checkout-api-7d9f8b6c5d-2sskc")
-    d.app.agent.cluster.texts[("events", ref)] = "\n".join(
+    d.session.agent.cluster.texts[("events", ref)] = "\n".join(
         [
             "   9m  Normal   ScalingReplicaSet  Deployment/checkout-api  Scaled up replica set checkout-api-7d9f8b6c5d from 0 to 2",
             "   8m  Normal   Scheduled  Pod/checkout-api-7d9f8b6c5d-2sskc  Successfully assigned it to node-a",
@@ -106,7 +106,7 @@ async def about_events(d: Driver, clock: Clock) -> None:
             "  12s  Warning  BackOff    Pod/checkout-api-7d9f8b6c5d-2sskc  Back-off restarting failed container app  (x37)",
         ]
     )
-    d.app.about("describe", ref, "why is checkout-api not ready?", pod)
+    d.controls.pages.details("describe", ref, "why is checkout-api not ready?", pod)
     await d.settle()
     await d.press("e")
 
@@ -115,13 +115,13 @@ async def logged(d: Driver, clock: Clock) -> None:
     at = time.mktime((2026, 11, 27, 14, 5, 9, 0, 0, -1))
     lines = tuple(f"{word} order={n}" for n, word in enumerate(("GET /cart 200", "GET /pay 502", "Error: upstream timed out", "retry") * 8))
     command = "kubectl logs deploy/checkout-api -n shop --tail=200"
-    output = d.app.workspace.output
+    output = d.session.workspace.output
     output.started(CommandStarted(run="run-1", id="c1", command="kubectl get pods -n shop", at=at))
     output.started(CommandStarted(run="run-1", id="c2", command=command, at=at))
     output.dropped("c2", 1_240)
     output.output([CommandOutput(run="run-1", id="c2", stream="stdout", lines=lines, at=at + 3)])
     output.finished(CommandFinished(run="run-1", id="c2", exit_code=0, seconds=1.2, bytes=81_000))
-    d.app.workspace.show("output")
+    d.session.workspace.show("output")
     await d.settle()
     await d.press("t", "slash")
     await d.type("error")
@@ -135,7 +135,7 @@ async def helped(d: Driver, clock: Clock) -> None:
 async def chose(d: Driver, clock: Clock) -> None:
     await d.ask("which?")
     clock.advance(1.1)
-    d.app.ask_next()
+    d.controls.requests.open_next()
     await d.until(lambda: isinstance(d.app.screen, ChoiceScreen))
 
 
@@ -149,15 +149,15 @@ async def completing(d: Driver, clock: Clock) -> None:
 
 async def reading(d: Driver, clock: Clock) -> None:
     await answered(d, clock)
-    d.app.workspace.show("chat")
+    d.session.workspace.show("chat")
     await d.settle()
     await d.press("right_square_bracket", "right_square_bracket")
 
 
 async def unfolded(d: Driver, clock: Clock) -> None:
     await answered(d, clock)
-    rows = d.app.workspace.timeline.list
-    d.app.workspace.show("timeline")
+    rows = d.session.workspace.timeline.list
+    d.session.workspace.show("timeline")
     await d.settle()
     rows.move_to([row.key for row in rows.rows].index("hypothesis/H1"))
     await d.press("space")

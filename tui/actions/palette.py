@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 
-from tui.actions.table import ACTIONS, Action, key_text
+from tui.actions.action import Action
+from tui.actions.keys import key_text
+from tui.actions.table import SESSION
 
 
 class ActionProvider(Provider):
     """Every action that can be run from anywhere."""
 
-    def _entries(self) -> list[tuple[str, Action]]:
-        return [
-            (f"{action.title}{f'  ({key_text(action)})' if action.keys else ''}", action)
-            for action in ACTIONS
-            if action.palette and action.where == "everywhere" and action.run
-        ]
+    def _entries(self) -> list[tuple[str, Action[Any]]]:
+        return [(f"{action.title}{f'  ({key_text(action)})' if action.keys else ''}", action) for action in SESSION if action.palette]
 
     async def discover(self) -> Hits:
         """All of them, before anything is typed."""
@@ -30,8 +30,8 @@ class ActionProvider(Provider):
             if score > 0:
                 yield Hit(score, matcher.highlight(text), self._runner(action), help=action.help)
 
-    def _runner(self, action: Action):  # type: ignore[no-untyped-def]
+    def _runner(self, action: Action[Any]):  # type: ignore[no-untyped-def]
         async def run() -> None:
-            await self.app.run_action(action.run)
+            await self.app.run_action(f"app.do('{action.id}')")
 
         return run

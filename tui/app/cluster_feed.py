@@ -1,4 +1,4 @@
-"""`ClusterReading`: pulls the cluster's rows on background threads and hands them to the pane and the welcome page."""
+"""`ClusterFeed`: pulls the cluster's rows on background threads and hands them to the pane and the welcome page."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 Lists = tuple["Sequence[WorkloadRow]", "Sequence[NodeRow]", "Sequence[EventRow]"]
 
 
-class ClusterReading:
+class ClusterFeed:
     """One pull at a time for rows and one for findings; results for a place that was left meanwhile are thrown away."""
 
     def __init__(self, agent: Agent, background: Background, workspace: Workspace, nowhere: Callable[[], None] = lambda: None) -> None:

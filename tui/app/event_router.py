@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from engine.core.events import (
@@ -24,22 +24,39 @@ from engine.core.events import (
 from tui.state.run_view import RunView
 
 if TYPE_CHECKING:
-    from tui.app.app import K8sAgentApp
+    from tui.app.cluster_feed import ClusterFeed
+    from tui.app.controllers.requests import Requests
+    from tui.app.controllers.terminal import Terminal
+    from tui.app.session import Session
 
 BUDGET = 0.008
 """Seconds of folding in one frame; what is left comes with the next."""
 
 
 class EventRouter:
-    """Events in, panes told; on the screen's thread alone."""
+    """Hands events to the panes; on the screen's thread alone."""
 
-    def __init__(self, app: K8sAgentApp) -> None:
-        self._app = app
+    def __init__(
+        self,
+        session: Session,
+        feed: ClusterFeed,
+        requests: Requests,
+        terminal: Terminal,
+        ask_about_host: Callable[[str, str], None],
+        status: Callable[[], None],
+    ) -> None:
+        """`ask_about_host` gets a model and the other machine that serves it; `status` says anew what runs, after each frame's events."""
+        self._session = session
+        self._feed = feed
+        self._requests = requests
+        self._terminal = terminal
+        self._ask_about_host = ask_about_host
+        self._status = status
 
     def deliver(self, events: list[Event]) -> int:
         """Take as many events as the budget allows, at least one; returns how many."""
-        app = self._app
-        now = app.clock()
+        session = self._session
+        now = session.clock()
         until = time.perf_counter() + BUDGET
         touched: dict[str, RunView] = {}
         lines: list[CommandOutput] = []
@@ -50,13 +67,13 @@ class EventRouter:
             if isinstance(event, ClusterChanged):
                 changed = True
             elif isinstance(event, ModelChanged):
-                app.header.show(app.agent.status)
+                session.header.show(session.agent.status)
                 if event.state == "asks":
-                    app.ask_about_host(event.name, event.host)
+                    self._ask_about_host(event.name, event.host)
             elif isinstance(event, ContextChanged):
-                app.header.show(app.agent.status)
-                app.recent = app.recent or app.places.of(event.context)
-                app.reading.place_changed()
+                session.header.show(session.agent.status)
+                session.recent = session.recent or session.namespaces.of(event.context)
+                self._feed.place_changed()
             else:
                 view = self.view_of(event, now)
                 was_running = view.running
@@ -71,37 +88,36 @@ class EventRouter:
             if time.perf_counter() > until:
                 break
         if changed:
-            app.header.show(app.agent.status)
-            app.reading.pull()
+            session.header.show(session.agent.status)
+            self._feed.pull()
         if lines:
-            app.workspace.output.output(lines)
+            session.workspace.output.output(lines)
         for view in touched.values():
-            app.workspace.chat.update(view.id, now)
-        if app.current is not None and app.current.id in touched:
-            app.workspace.timeline.show(app.current, now)
-        app.say_what_runs()
-        app.ask_next()
+            session.workspace.chat.update(view.id, now)
+        if session.current is not None and session.current.id in touched:
+            session.workspace.timeline.show(session.current, now)
+        self._status()
+        self._requests.open_next()
         return taken
 
     def _other(self, event: Event, lines: list[CommandOutput]) -> list[CommandOutput]:
         """An event that is no output; returns the lines that still wait to be shown."""
-        app = self._app
+        session = self._session
         match event:
             case CommandStarted():
-                app.workspace.output.started(event)
+                session.workspace.output.started(event)
             case CommandFinished():
-                app.workspace.output.output(lines)
-                app.workspace.output.finished(event)
+                session.workspace.output.output(lines)
+                session.workspace.output.finished(event)
                 return []
             case ApprovalRequested():
-                app.approvals.add(event.run, event.request)
-                app.attention("approval needed")
+                session.pending.add(event.run, event.request)
+                self._terminal.call_attention("approval needed")
             case ChoiceRequested():
-                app.approvals.add(event.run, event.request)
-                app.attention("a choice is yours")
+                session.pending.add(event.run, event.request)
+                self._terminal.call_attention("your choice is needed")
             case ApprovalAnswered() | ChoiceAnswered():
-                if app.approvals.settled(event.run, event.id) and app.asking:
-                    app.screen.dismiss(None)
+                self._requests.settled(event.run, event.id)
             case _:
                 pass
         return lines
@@ -111,8 +127,8 @@ class EventRouter:
 
         A question without an end (the program was killed) was stopped there.
         """
-        app = self._app
-        now = app.clock()
+        session = self._session
+        now = session.clock()
         newest = events[-1].at if events else 0.0
         views: dict[str, RunView] = {}
         for event in events:
@@ -123,35 +139,35 @@ class EventRouter:
             view.fold(event, at)
             match event:
                 case CommandStarted():
-                    app.workspace.output.started(event)
+                    session.workspace.output.started(event)
                 case CommandOutput():
-                    app.workspace.output.output([event])
+                    session.workspace.output.output([event])
                 case CommandFinished():
-                    app.workspace.output.finished(event)
+                    session.workspace.output.finished(event)
         for view in views.values():
             if view.running:
                 view.fold(RunCancelled(reason="the session ended here"), now)
-            app.views[view.id] = app.current = view
-            app.workspace.chat.begin(view, now)
-            app.workspace.chat.update(view.id, now)
-            app.workspace.chat.turns[view.id].finish(now)
-        app.workspace.timeline.show(app.current, now)
+            session.views[view.id] = session.current = view
+            session.workspace.chat.begin(view, now)
+            session.workspace.chat.update(view.id, now)
+            session.workspace.chat.turns[view.id].finish(now)
+        session.workspace.timeline.show(session.current, now)
 
     def view_of(self, event: Event, now: float) -> RunView:
         """The Run's view, made when the screen first hears of it."""
-        app = self._app
-        if event.run not in app.views:
-            view = app.views[event.run] = RunView(event.run, event.query if isinstance(event, QueryReceived) else "", began=now)
-            app.workspace.chat.begin(view, now)
-            if app.current is None or not app.current.running or not view.query.startswith(("!", "kubectl ")):
-                app.current = view
-            app.header.show(app.agent.status)
-        return app.views[event.run]
+        session = self._session
+        if event.run not in session.views:
+            view = session.views[event.run] = RunView(event.run, event.query if isinstance(event, QueryReceived) else "", began=now)
+            session.workspace.chat.begin(view, now)
+            if session.current is None or not session.current.running or not view.query.startswith(("!", "kubectl ")):
+                session.current = view
+            session.header.show(session.agent.status)
+        return session.views[event.run]
 
     def _ended(self, view: RunView, now: float) -> None:
-        app = self._app
-        app.workspace.chat.turns[view.id].finish(now)
-        app.runs.pop(view.id, None)
-        app.header.show(app.agent.status)
-        app.run_ended({"answered": "answered", "failed": "could not finish"}.get(view.outcome, f"ended: {view.outcome}"))
-        app.reading.pull()
+        session = self._session
+        session.workspace.chat.turns[view.id].finish(now)
+        session.runs.pop(view.id, None)
+        session.header.show(session.agent.status)
+        self._terminal.run_ended({"answered": "answered", "failed": "could not finish"}.get(view.outcome, f"ended: {view.outcome}"))
+        self._feed.pull()

@@ -8,7 +8,7 @@ from textual.message import Message
 from textual.reactive import reactive
 from textual.widget import Widget
 
-from tui.actions.table import PANES, Where
+from tui.actions.action import PANES, Where
 from tui.panes.chat import ChatPane
 from tui.panes.cluster import ClusterPane
 from tui.panes.output import OutputPane

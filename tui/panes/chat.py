@@ -14,7 +14,8 @@ from textual.message import Message
 from textual.widget import Widget
 
 from engine.core.types import Finding
-from tui.actions.table import bindings, footer
+from tui.actions.keys import bindings, footer
+from tui.actions.panes import CHAT
 from tui.panes import answer as shape
 from tui.state.run_view import RunView
 from tui.style.text import cut, one_line, plain
@@ -170,7 +171,7 @@ class ChatPane(VerticalScroll):
     """All turns of the session, or the welcome page while there is none."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        *bindings("chat"),
+        *bindings(CHAT),
         Binding("left_square_bracket", "stop(-1)", show=False),
         Binding("tab", "stop(1, True)", show=False),
         Binding("shift+tab", "stop(-1, True)", show=False),
@@ -208,7 +209,7 @@ class ChatPane(VerticalScroll):
         self._welcome = Flow(id="welcome")
 
     def compose(self) -> list[Widget]:
-        return [self._welcome, KeyBar(footer("chat"), classes="-quiet keys")]
+        return [self._welcome, KeyBar(footer(CHAT), classes="-quiet keys")]
 
     # reading by keys
 

@@ -11,7 +11,8 @@ from textual.message import Message
 from textual.widget import Widget
 
 from engine.core.types import ObjectRef
-from tui.actions.table import bindings, footer
+from tui.actions.keys import bindings, footer
+from tui.actions.panes import CLUSTER
 from tui.panes.cluster_rows import COLUMNS, TABS, ClusterRows, Spot, folded, is_bare, key_of, ref_of, rows_of
 from tui.panes.row_filter import RowFilter
 from tui.style.text import count, one_line, plain
@@ -30,7 +31,7 @@ class ClusterPane(Vertical):
     """Shows the rows it is given; asks by messages for anything beyond that."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        *bindings("cluster"),
+        *bindings(CLUSTER),
         Binding("left_square_bracket", "tab(-1)", show=False),
         *(Binding(str(digit), f"recent({digit})", show=False) for digit in range(10)),
     ]
@@ -58,7 +59,7 @@ class ClusterPane(Vertical):
         self._filter = FilterBar()
 
     def compose(self) -> list[Widget]:
-        return [self._title_bar, self.list, self._filter, KeyBar(footer("cluster"), classes="-quiet keys")]
+        return [self._title_bar, self.list, self._filter, KeyBar(footer(CLUSTER), classes="-quiet keys")]
 
     def on_resize(self) -> None:
         """The title's facts depend on the width."""

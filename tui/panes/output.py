@@ -14,7 +14,8 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from engine.core.events import CommandFinished, CommandOutput, CommandStarted
-from tui.actions.table import bindings, footer
+from tui.actions.keys import bindings, footer
+from tui.actions.panes import OUTPUT
 from tui.style.text import cut, one_line, seconds, size
 from tui.widgets.bars.filter_bar import FilterBar
 from tui.widgets.bars.key_bar import KeyBar
@@ -31,7 +32,7 @@ EMPTY = "the output of commands stands here; !kubectl get pods runs one"
 class OutputPane(Vertical):
     """Buffers by run and command id in the order they started; the shown one is followed until the person picks another."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [*bindings("output"), Binding("left_square_bracket", "tab(-1)", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings(OUTPUT), Binding("left_square_bracket", "tab(-1)", show=False)]
 
     class Copied(Message):
         """All lines of the shown command are to be copied."""
@@ -72,7 +73,7 @@ class OutputPane(Vertical):
             self.log_view,
             self._filter,
             self._ending,
-            KeyBar(footer("output"), classes="-quiet keys"),
+            KeyBar(footer(OUTPUT), classes="-quiet keys"),
         ]
 
     # events in

@@ -12,7 +12,8 @@ from textual.widget import Widget
 
 from engine.core.types import Hypothesis, Steering, SteeringKind
 from index.passage import Passage
-from tui.actions.table import bindings, footer
+from tui.actions.keys import bindings, footer
+from tui.actions.panes import TIMELINE
 from tui.state.run_view import ChoiceView, CommandView, RunView, StepView
 from tui.style.text import bar, count, one_line, plain, seconds
 from tui.style.theme import RISK_STYLE
@@ -44,7 +45,7 @@ SAID: dict[SteeringKind, str] = {
 class TimelinePane(Vertical):
     """The newest Run's steps, hypotheses and commands; enter opens what is behind a row, space unfolds it in place."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [*bindings("timeline")]
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings(TIMELINE)]
 
     class Opened(Message):
         """Enter on a row: evidence ids of a hypothesis, a command's id, or a past incident's."""
@@ -76,7 +77,7 @@ class TimelinePane(Vertical):
         self.list = RowList(id="timeline-rows", empty=EMPTY)
 
     def compose(self) -> list[Widget]:
-        return [self._title_bar, self.list, KeyBar(footer("timeline"), classes="-quiet keys")]
+        return [self._title_bar, self.list, KeyBar(footer(TIMELINE), classes="-quiet keys")]
 
     def show(self, view: RunView | None, now: float) -> None:
         """Show a Run as it stands."""

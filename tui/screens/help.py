@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 from textual.content import Content
 
-from tui.actions.table import ACTIONS, Action, Where, key_name, key_text, keys_of
+from tui.actions.action import Action, Where
+from tui.actions.keys import key_name, key_text, keys_of
 from tui.screens.dialogs.base import Reader
 from tui.widgets.text.flow import Para, blank
 
@@ -20,36 +24,37 @@ TITLES: dict[str, str] = {
 }
 
 
-def help_paras(focused: Where) -> list[Para]:
+def help_paras(actions: Sequence[Action[Any]], focused: Where) -> list[Para]:
     """The help text with the focused place first."""
     order = [focused, *(where for where in TITLES if where != focused)]
     paras: list[Para] = []
     for where in order:
-        actions = [action for action in ACTIONS if action.where == where and action.keys]
-        if not actions:
+        here = [action for action in actions if action.where == where and action.keys]
+        if not here:
             continue
         paras.append(Para(Content(TITLES[where]).stylize("bold $place")))
-        paras.extend(_key(action) for action in actions)
+        paras.extend(_key(action) for action in here)
         paras.append(blank())
     paras.append(Para(Content("in the prompt").stylize("bold $place")))
-    paras.extend(_word(action) for action in ACTIONS if action.slash)
+    paras.extend(_word(action) for action in actions if action.slash)
     paras.append(_line("!kubectl …", "run a command yourself; changes ask first"))
     paras.append(_line("@name", "mention an object; tab completes"))
     return paras
 
 
-def help_screen(focused: Where) -> Reader:
+def help_screen(actions: Sequence[Action[Any]], focused: Where) -> Reader:
     """The help for a focused place."""
-    return Reader(Content.assemble(("help", "bold $strong"), ("  ^p searches everything that can be done", "$quiet")), help_paras(focused))
+    title = Content.assemble(("help", "bold $strong"), ("  ^p searches everything that can be done", "$quiet"))
+    return Reader(title, help_paras(actions, focused))
 
 
-def _key(action: Action) -> Para:
+def _key(action: Action[Any]) -> Para:
     other = [key for key in keys_of(action)[1:] if not action.shown]
     keys = " ".join([key_text(action), *map(key_name, other)])
     return _line(keys, action.help)
 
 
-def _word(action: Action) -> Para:
+def _word(action: Action[Any]) -> Para:
     words = " ".join(f"/{word}" for word in action.slash)
     return _line(f"{words} {action.argument}".strip(), action.title)
 

@@ -15,7 +15,8 @@ from textual.events import Resize
 from textual.widget import Widget
 from textual.widgets import Input
 
-from tui.actions.table import bindings, footer
+from tui.actions.keys import bindings, footer
+from tui.actions.panes import SESSIONS
 from tui.screens.dialogs.base import Dialog
 from tui.style.text import age, count, cut, one_line, plain, size
 from tui.widgets.bars.key_bar import KeyBar
@@ -45,7 +46,7 @@ class SessionsScreen(Dialog[Wanted | None]):
     """The list with its newest first and the marked one beside it; hands back what is wanted of which session."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        *bindings("sessions"),
+        *bindings(SESSIONS),
         Binding("escape", "peel", show=False, priority=True),
         Binding("q", "leave", show=False),
     ]
@@ -76,7 +77,7 @@ class SessionsScreen(Dialog[Wanted | None]):
 
     def compose(self) -> list[Widget]:
         columns = Horizontal(self._list, VerticalScroll(self._about, can_focus=False))
-        return [Vertical(self._title, self._field, columns, KeyBar([*footer("sessions"), ("esc", "close")]), classes="box")]
+        return [Vertical(self._title, self._field, columns, KeyBar([*footer(SESSIONS), ("esc", "close")]), classes="box")]
 
     def on_mount(self) -> None:
         self._list.focus()

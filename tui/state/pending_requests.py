@@ -19,7 +19,7 @@ class Pending:
     request: ApprovalRequest | ChoiceRequest
 
 
-class ApprovalQueue:
+class PendingRequests:
     """Requests in the order they came; `next` gives one when no dialog is open and typing has paused."""
 
     def __init__(self, clock: Callable[[], float]) -> None:

@@ -1,4 +1,4 @@
-"""`RecentPlaces`: the namespaces that were worked in lately, per context, kept across sessions."""
+"""`RecentNamespaces`: the namespaces that were worked in lately, per context, kept across sessions."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ KEPT = 9
 CONTEXTS_KEPT = 50
 
 
-class RecentPlaces:
+class RecentNamespaces:
     """Names by context, newest first; in a file of the user's own when there is a folder for it."""
 
     def __init__(self, path: Path | None = None) -> None:

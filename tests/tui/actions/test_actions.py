@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from data.make_keys import page
@@ -11,8 +12,10 @@ from driving import Driver, an_app, drive
 from fakes.agent import shop
 
 from engine.core.config import ConfigError
-from tui.actions.table import ACTIONS, BY_ID, REMAPPABLE, SLASH, Action, Where, bindings, footer, key_text
-from tui.app.app import K8sAgentApp
+from tui.actions.action import Action, Where
+from tui.actions.keys import bindings, footer, key_text
+from tui.actions.panes import CLUSTER, OUTPUT
+from tui.actions.table import ACTIONS, BY_ID, REMAPPABLE, SESSION, SLASH
 from tui.panes.chat import ChatPane
 from tui.panes.cluster import ClusterPane
 from tui.panes.output import OutputPane
@@ -22,7 +25,6 @@ from tui.screens.sessions import SessionsScreen
 from tui.widgets.text.block import Block
 
 OWNERS: dict[str, type] = {
-    "everywhere": K8sAgentApp,
     "cluster": ClusterPane,
     "timeline": TimelinePane,
     "output": OutputPane,
@@ -39,39 +41,41 @@ def test_ids_and_words_are_unique() -> None:
 
 
 def test_no_key_means_two_things_in_one_place() -> None:
-    for where in OWNERS:
+    for where in ("everywhere", *OWNERS):
         keys = [key for action in ACTIONS if action.where == where for key in action.keys.split(",") if key]
         assert len(keys) == len(set(keys)), where
 
 
-@pytest.mark.parametrize("action", [a for a in ACTIONS if a.run], ids=lambda a: a.id)
-def test_every_action_can_be_run_where_it_belongs(action: Action) -> None:
-    method = re.split(r"\(", action.run)[0]
-    owner = OWNERS.get(action.where, K8sAgentApp)
-    assert hasattr(owner, f"action_{method}")
-    if action.where != "prompt":
-        assert action.where in OWNERS
+@pytest.mark.parametrize("action", ACTIONS, ids=lambda a: a.id)
+def test_every_action_can_be_run_where_it_belongs(action: Action[Any]) -> None:
+    if action.where == "everywhere" or action.slash:
+        assert action.handler is not None, "what the palette or a word runs has a handler"
+    if action.run:
+        assert hasattr(OWNERS[action.where], f"action_{re.split('[(]', action.run)[0]}"), "a pane's key has its Textual action"
+    if action.where == "everywhere":
+        assert not action.run, "one way to run it"
 
 
 @pytest.mark.parametrize("action", ACTIONS, ids=lambda a: a.id)
-def test_every_action_has_a_title_and_help(action: Action) -> None:
+def test_every_action_has_a_title_and_help(action: Action[Any]) -> None:
     assert action.title
     assert action.help[0].isupper() or action.help[0].isdigit()
     assert not action.help.endswith(".")
 
 
 def test_bindings_carry_the_ids_by_which_keys_are_remapped() -> None:
-    for where in ("everywhere", "cluster", "output"):
-        assert all(binding.id in BY_ID for binding in bindings(where))  # type: ignore[arg-type]
+    for actions in (SESSION, CLUSTER, OUTPUT):
+        assert bindings(actions)
+        assert all(binding.id in BY_ID for binding in bindings(actions))
 
 
 def test_the_footer_begins_with_what_a_newcomer_needs() -> None:
-    keys = footer("prompt", "everywhere")
+    keys = footer(ACTIONS, "prompt", "everywhere")
     assert keys[:6] == [("enter", "send"), ("^j", "newline"), ("^n", "namespace"), ("esc esc", "stop"), ("f1", "help"), ("^p", "palette")]
 
 
 def test_help_names_every_key_and_word() -> None:
-    text = "\n".join(f"{para.lead.plain}{para.body.plain}" for para in help_paras("cluster"))
+    text = "\n".join(f"{para.lead.plain}{para.body.plain}" for para in help_paras(ACTIONS, "cluster"))
     for action in ACTIONS:
         if action.keys:
             assert key_text(action) in text, action.id
@@ -81,7 +85,7 @@ def test_help_names_every_key_and_word() -> None:
 
 @pytest.mark.parametrize("where", ["chat", "cluster", "timeline", "output", "prompt"])
 def test_help_begins_with_the_focused_place(where: Where) -> None:
-    first = help_paras(where)[0].body.plain
+    first = help_paras(ACTIONS, where)[0].body.plain
     assert first in ("in the chat", "cluster pane", "timeline", "output", "while typing")
     assert where in first or where == "prompt"
 
@@ -96,7 +100,7 @@ def test_an_action_takes_the_keys_of_the_configuration_everywhere_it_is_told() -
         await d.press("f7")
         assert d.app.screen.is_modal
         await d.press("escape")
-        d.app.workspace.show("cluster")
+        d.session.workspace.show("cluster")
         await d.settle()
         await d.press("v")
         assert d.app.screen.is_modal, "a pane's key too"

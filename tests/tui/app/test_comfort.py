@@ -41,15 +41,15 @@ def test_a_slash_offers_words_with_their_help_and_tab_takes_the_marked_one() -> 
         assert "/mode " in d.text
         assert "Asks before changes, read-only, or suggests only" in d.text
         await d.press("down", "tab")
-        assert d.app.prompt.text == "/model "
+        assert d.session.prompt.text == "/model "
         assert not d.app.query_one(Completions).display
-        d.app.prompt.text = ""
+        d.session.prompt.text = ""
         await d.type("/m")
         await d.press("escape")
         assert not d.app.query_one(Completions).display
-        assert d.app.prompt.text == "/m"
+        assert d.session.prompt.text == "/m"
         await d.press("enter")
-        assert d.app.prompt.text == "", "enter sends what stands there, whatever is offered"
+        assert d.session.prompt.text == "", "enter sends what stands there, whatever is offered"
 
     drive(story)
 
@@ -62,7 +62,7 @@ def test_mentions_are_offered_from_the_cluster_and_clicked() -> None:
         y = next(n for n, line in enumerate(d.lines) if "@pod/checkout-api-7d9f8b6c5d-mcrlp" in line)
         await d.pilot.click(offset=(8, y))
         await d.settle()
-        assert d.app.prompt.text == "why @pod/checkout-api-7d9f8b6c5d-mcrlp "
+        assert d.session.prompt.text == "why @pod/checkout-api-7d9f8b6c5d-mcrlp "
 
     drive(story)
 
@@ -71,7 +71,7 @@ def test_a_colon_offers_the_words_of_the_command_bar_and_a_text_offers_nothing()
     async def story(d: Driver) -> None:
         await d.type(":no")
         assert "the nodes of the cluster pane" in d.text
-        d.app.prompt.text = ""
+        d.session.prompt.text = ""
         await d.type("why / and so")
         assert not d.app.query_one(Completions).display
 
@@ -96,9 +96,9 @@ def test_arguments_are_offered_from_the_known_namespaces_and_contexts(typed: str
     async def story(d: Driver) -> None:
         await d.type(typed)
         assert d.app.query_one(Completions).display == bool(offered)
-        assert [choice for choice, _ in d.app.prompt.offered] == offered
+        assert [choice for choice, _ in d.session.prompt.offered] == offered
         await d.press("tab")
-        assert d.app.prompt.text == taken
+        assert d.session.prompt.text == taken
 
     drive(story)
 
@@ -113,7 +113,7 @@ def test_an_argument_reads_the_cluster_once_and_the_next_one_reads_it_anew() -> 
         await d.press(*":ns pay")
         assert len(reads) == 1
         assert "1 failing" not in d.text
-        d.app.prompt.text = ""
+        d.session.prompt.text = ""
         agent.cluster.namespace_rows.append(NamespaceRow("payroll", "Active", 2, 1, 60))
         await d.press(*":ns payr")
         assert len(reads) == 2
@@ -128,12 +128,12 @@ def test_names_that_cannot_be_read_or_typed_are_not_offered() -> None:
 
     async def story(d: Driver) -> None:
         await d.type(":ctx ")
-        assert [choice for choice, _ in d.app.prompt.offered] == [":ctx [bold]x[/]", ":ctx 注文-prod"]
+        assert [choice for choice, _ in d.session.prompt.offered] == [":ctx [bold]x[/]", ":ctx 注文-prod"]
         assert "protected" in d.text
-        d.app.prompt.text = ""
+        d.session.prompt.text = ""
         agent.cluster.broken = "connection refused"
         await d.type("/ns s")
-        assert not d.app.prompt.offered
+        assert not d.session.prompt.offered
         assert not d.app.query_one(Completions).display
 
     drive(story, agent)
@@ -167,7 +167,7 @@ def test_past_questions_are_searched_and_brought_back(tmp_path: Path) -> None:
         assert d.rows("#choices")[0].strip() == "why is web down?", "the newest first"
         await d.type("slow")
         await d.press("enter")
-        assert d.app.prompt.text == "why is db slow?"
+        assert d.session.prompt.text == "why is db slow?"
 
     drive(story, folder=tmp_path)
 
@@ -177,7 +177,7 @@ def test_past_questions_are_searched_and_brought_back(tmp_path: Path) -> None:
 
 def test_keys_and_mouse_move_the_divider_and_grow_the_focused_pane() -> None:
     async def story(d: Driver) -> None:
-        workspace = d.app.workspace
+        workspace = d.session.workspace
         before = workspace.chat.region.width
         workspace.show("chat")
         await d.settle()
@@ -186,7 +186,7 @@ def test_keys_and_mouse_move_the_divider_and_grow_the_focused_pane() -> None:
         await d.press("ctrl+left", "ctrl+left")
         assert workspace.chat.region.width < before
         for _ in range(30):
-            d.app.action_divider(-1)
+            d.session.workspace.move_divider(-1)
         await d.settle()
         assert workspace.chat.region.width >= 140 * 24 // 100, "it keeps a least width"
         edge = workspace.query_one("#right").region.x
@@ -208,12 +208,12 @@ def test_keys_and_mouse_move_the_divider_and_grow_the_focused_pane() -> None:
 
 def test_in_the_prompt_the_arrows_move_by_words_and_signs_are_typed() -> None:
     async def story(d: Driver) -> None:
-        before = d.app.workspace.chat.region.width
+        before = d.session.workspace.chat.region.width
         await d.type("a+b_c d")
         await d.press("ctrl+left")
-        assert d.app.prompt.text == "a+b_c d"
-        assert d.app.prompt.cursor_location == (0, 6)
-        assert d.app.workspace.chat.region.width == before
+        assert d.session.prompt.text == "a+b_c d"
+        assert d.session.prompt.cursor_location == (0, 6)
+        assert d.session.workspace.chat.region.width == before
 
     drive(story)
 
@@ -299,7 +299,7 @@ def test_the_footer_says_what_runs_and_for_how_long() -> None:
     async def story(d: Driver) -> None:
         await d.ask("why?")
         clock.advance(3.2)
-        d.app.say_what_runs()
+        d.app.show_status()
         await d.settle()
         assert d.lines[-1].endswith("reading the runbooks · 3.2 s")
         gate.open()

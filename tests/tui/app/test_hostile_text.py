@@ -92,8 +92,8 @@ def test_every_pane_and_page_stands(kind: str, size: tuple[int, int]) -> None:
     async def story(d: Driver) -> None:
         intact(d)
         for tab in ("workloads", "nodes", "events", "findings"):
-            d.app.workspace.cluster.turn_to(tab)
-            d.app.workspace.show("cluster")
+            d.session.workspace.cluster.turn_to(tab)
+            d.session.workspace.show("cluster")
             await d.settle()
             intact(d)
         await d.press("ctrl+n")
@@ -101,7 +101,7 @@ def test_every_pane_and_page_stands(kind: str, size: tuple[int, int]) -> None:
         await d.press("escape", "ctrl+k")
         intact(d)
         await d.press("escape")
-        d.app.about("describe", ObjectRef("Deployment", text, text), "why?", ObjectRef("Pod", text, text))
+        d.controls.pages.details("describe", ObjectRef("Deployment", text, text), "why?", ObjectRef("Pod", text, text))
         await d.settle()
         intact(d)
         for key in ("y", "l", "p", "e"):
@@ -114,10 +114,10 @@ def test_every_pane_and_page_stands(kind: str, size: tuple[int, int]) -> None:
         await d.ask("why?")
         await d.ended()
         for pane in ("chat", "timeline", "output"):
-            d.app.workspace.show(pane)  # type: ignore[arg-type]
+            d.session.workspace.show(pane)  # type: ignore[arg-type]
             await d.settle()
             intact(d)
-        log = d.app.workspace.output.log_view
+        log = d.session.workspace.output.log_view
         log.focus()
         for key in ("t", "w"):
             await d.press(key)
@@ -129,15 +129,15 @@ def test_every_pane_and_page_stands(kind: str, size: tuple[int, int]) -> None:
         intact(d)
         await d.press("escape")
         for id in ("E1", "D1"):
-            d.app.action_cite("run-1", id)
+            d.controls.pages.cite("run-1", id)
             await d.settle()
             intact(d)
             await d.press("escape")
-        d.app.action_health()
+        d.controls.pages.health()
         await d.settle()
         intact(d)
         await d.press("escape")
-        d.app.prompt.focus()
+        d.session.prompt.focus()
         await d.ask("and again?")
         await d.ended()
         intact(d)

@@ -21,7 +21,7 @@ from tui.panes.chat import Turn
 from tui.screens.details import Details
 from tui.screens.dialogs.base import Confirm, Reader
 from tui.screens.dialogs.picker import Picker
-from tui.state.recent_namespaces import RecentPlaces
+from tui.state.recent_namespaces import RecentNamespaces
 from tui.style.theme import THEMES
 from tui.widgets.input.prompt import History
 from tui.widgets.log_view import LogView
@@ -68,7 +68,7 @@ def test_the_header_says_where_what_may_change_and_what_is_there() -> None:
         assert "● cluster v1.36.2" in head
         assert "● llama3.1:8b" in head
         assert "● 14 docs" in head
-        d.app.agent.set_status(model_state="absent", cluster_state="unreachable", cluster_note="no route to host")  # type: ignore[attr-defined]
+        d.session.agent.set_status(model_state="absent", cluster_state="unreachable", cluster_note="no route to host")  # type: ignore[attr-defined]
         await d.settle()
         assert "✗ cluster unreachable" in d.lines[0]
         assert "✗ llama3.1:8b absent" in d.lines[0]
@@ -116,7 +116,7 @@ def test_digits_are_text_once_something_is_typed() -> None:
 
     async def story(d: Driver) -> None:
         await d.type("x1")
-        assert d.app.prompt.text == "x1"
+        assert d.session.prompt.text == "x1"
 
     drive(story, agent)
     assert agent.asked == []
@@ -232,9 +232,9 @@ def test_a_question_asked_while_another_runs_comes_back_with_the_reason() -> Non
 
     async def story(d: Driver) -> None:
         await d.ask("first")
-        d.app.prompt.text = "second"
+        d.session.prompt.text = "second"
         await d.press("enter")
-        await d.until(lambda: d.app.prompt.text == "second")
+        await d.until(lambda: d.session.prompt.text == "second")
         gate.open()
 
     drive(story, agent)
@@ -270,7 +270,7 @@ def test_a_typed_command_runs_beside_the_question_and_shows_its_output() -> None
         await d.until(lambda: "exit 0" in d.text)
         assert "cart   1/1" in d.text
         assert "0.2 s · 22 B" in d.text
-        assert len(d.app.running) == 1
+        assert len(d.session.running) == 1
         gate.open()
 
     drive(story, agent)
@@ -290,7 +290,7 @@ def test_esc_twice_within_three_seconds_stops_the_question() -> None:
         await d.press("escape")
         clock.advance(3.5)
         await d.press("escape")
-        assert d.app.running, "two presses far apart stop nothing"
+        assert d.session.running, "two presses far apart stop nothing"
         clock.advance(1.0)
         await d.press("escape")
         await d.ended()
@@ -308,15 +308,15 @@ def test_ctrl_c_copies_a_selection_and_else_stops_the_command_but_never_leaves()
     async def story(d: Driver) -> None:
         await d.ask("why?")
         await d.ask("!kubectl logs x -f")
-        d.app.prompt.text = "copy me"
-        d.app.prompt.select_all()
+        d.session.prompt.text = "copy me"
+        d.session.prompt.select_all()
         await d.press("ctrl+c")
         assert d.app.clipboard == "copy me"
-        assert len(d.app.running) == 2
-        d.app.prompt.text = ""
+        assert len(d.session.running) == 2
+        d.session.prompt.text = ""
         await d.press("ctrl+c")
-        await d.until(lambda: len(d.app.running) == 1)
-        assert d.app.running[0].query == "why?", "the typed command is stopped first"
+        await d.until(lambda: len(d.session.running) == 1)
+        assert d.session.running[0].query == "why?", "the typed command is stopped first"
         await d.press("ctrl+c")
         await d.ended()
         await d.press("ctrl+c")
@@ -335,7 +335,7 @@ def test_ctrl_q_asks_while_something_runs_and_the_safe_answer_is_no() -> None:
         assert isinstance(d.app.screen, Confirm)
         await d.press("enter")
         assert not isinstance(d.app.screen, Confirm)
-        assert d.app.running
+        assert d.session.running
         await d.press("ctrl+q")
         await d.press("y")
         await d.until(lambda: not d.app.is_running or d.app._exit)
@@ -359,18 +359,18 @@ def test_citations_open_the_evidence_and_the_passage() -> None:
     async def story(d: Driver) -> None:
         await d.ask("why 502?")
         await d.ended()
-        d.app.action_cite("run-1", "E5")
+        d.controls.pages.cite("run-1", "E5")
         await d.settle()
         assert isinstance(d.app.screen, Reader)
         assert "premium-ssd" in d.text
         assert "spec.storageClassName" in d.text
         await d.press("escape")
-        d.app.action_cite("run-1", "D1")
+        d.controls.pages.cite("run-1", "D1")
         await d.settle()
         assert "pvc-pending.md" in d.text
         assert "kubectl set env" in d.text
         await d.press("escape")
-        d.app.action_cite("run-1", "E99")
+        d.controls.pages.cite("run-1", "E99")
         await d.settle()
         assert not isinstance(d.app.screen, Reader)
 
@@ -433,7 +433,7 @@ def test_a_fix_is_run_edited_and_copied_by_key() -> None:
         await d.press("c")
         assert d.app.clipboard == "kubectl -n shop delete pvc data-orders-db-0"
         await d.press("e")
-        assert d.app.prompt.text == "!kubectl -n shop delete pvc data-orders-db-0"
+        assert d.session.prompt.text == "!kubectl -n shop delete pvc data-orders-db-0"
         d.app.query(Block).last().focus()
         await d.press("enter")
         await d.until(lambda: bool(agent.commands.ran))
@@ -452,15 +452,15 @@ def test_enter_sends_ctrl_j_makes_a_line_and_a_long_paste_is_folded_and_sent_who
         await d.type("one")
         await d.press("ctrl+j")
         await d.type("two")
-        assert d.app.prompt.text == "one\ntwo"
+        assert d.session.prompt.text == "one\ntwo"
         await d.press("enter")
         await d.until(lambda: bool(agent.asked))
         long = "\n".join(f"line {n}" for n in range(400)) + "\x1b[31m [pasted 12 lines]"
         await d.type("why? ")
         for text in (long, "\n".join("abcdefghijkl"), "\n".join("ABCDEFGHIJKL"), " short\none"):
-            d.app.prompt.post_message(Paste(text))
+            d.session.prompt.post_message(Paste(text))
             await d.settle()
-        assert d.app.prompt.text == "why? [pasted 400 lines][pasted 12 lines][pasted 12 lines #2] short\none"
+        assert d.session.prompt.text == "why? [pasted 400 lines][pasted 12 lines][pasted 12 lines #2] short\none"
         await d.press("enter")
         await d.until(lambda: len(agent.asked) == 2)
 
@@ -479,7 +479,7 @@ def test_ctrl_r_brings_the_last_question_back_to_edit_and_send_again() -> None:
         await d.ended()
         await d.ask("/theme light")
         await d.press("ctrl+r")
-        assert d.app.prompt.text == "why is cart slow?"
+        assert d.session.prompt.text == "why is cart slow?"
         await d.type(" today")
         await d.press("enter")
         await d.until(lambda: len(agent.asked) == 2)
@@ -495,13 +495,13 @@ def test_history_is_walked_from_the_first_and_last_row_and_keeps_the_draft(tmp_p
             await d.ended()
         await d.type("dra")
         await d.press("up")
-        assert d.app.prompt.text == "second"
+        assert d.session.prompt.text == "second"
         await d.press("up")
-        assert d.app.prompt.text == "first"
+        assert d.session.prompt.text == "first"
         await d.press("up")
-        assert d.app.prompt.text == "first"
+        assert d.session.prompt.text == "first"
         await d.press("down", "down")
-        assert d.app.prompt.text == "dra"
+        assert d.session.prompt.text == "dra"
 
     drive(story, folder=tmp_path)
     assert History(tmp_path / "history.jsonl").entries == ["first", "second"]
@@ -517,13 +517,13 @@ def test_tab_completes_words_and_mentions() -> None:
     async def story(d: Driver) -> None:
         await d.type("/na")
         await d.press("tab")
-        assert d.app.prompt.text == "/namespace "
-        d.app.prompt.text = ""
+        assert d.session.prompt.text == "/namespace "
+        d.session.prompt.text = ""
         await d.type("why @pod/check")
         await d.press("tab")
-        assert d.app.prompt.text == "why @pod/checkout-api-7d9f8b6c5d-2sskc "
+        assert d.session.prompt.text == "why @pod/checkout-api-7d9f8b6c5d-2sskc "
         await d.press("tab")
-        assert d.app.prompt.text == "why @pod/checkout-api-7d9f8b6c5d-mcrlp "
+        assert d.session.prompt.text == "why @pod/checkout-api-7d9f8b6c5d-mcrlp "
 
     drive(story)
 
@@ -617,15 +617,15 @@ def test_recent_namespaces_are_kept_across_sessions_by_context(tmp_path: Path) -
         await d.ask("/ns payments")
 
     async def second(d: Driver) -> None:
-        assert d.app.recent == ["payments", "shop"]
+        assert d.session.recent == ["payments", "shop"]
         await d.ask("/ctx prod-eu")
-        assert d.app.recent == []
+        assert d.session.recent == []
 
     drive(first, shop(), folder=tmp_path)
     assert (tmp_path / "namespaces.json").stat().st_mode & 0o777 == 0o600
     drive(second, shop(), folder=tmp_path)
     (tmp_path / "namespaces.json").write_text("[broken", encoding="utf-8")
-    assert RecentPlaces(tmp_path / "namespaces.json").of("demo") == []
+    assert RecentNamespaces(tmp_path / "namespaces.json").of("demo") == []
 
 
 def test_a_terminal_that_is_looked_away_from_is_told_when_a_question_asks_or_ends() -> None:
@@ -638,7 +638,7 @@ def test_a_terminal_that_is_looked_away_from_is_told_when_a_question_asks_or_end
     told: list[str] = []
 
     async def story(d: Driver) -> None:
-        d.app.tell_terminal = told.append  # type: ignore[method-assign]
+        d.controls.terminal.write = told.append  # type: ignore[method-assign]
         await d.ask("watched")
         await d.ended()
         assert not [words for words in told if "]9;" in words], "whoever watches needs no notification"
@@ -650,7 +650,7 @@ def test_a_terminal_that_is_looked_away_from_is_told_when_a_question_asks_or_end
         await d.ask("asks")
         d.app.app_focus = False
         asking.open()
-        await d.until(lambda: d.app.approvals.waiting or d.app.asking)
+        await d.until(lambda: d.session.pending.waiting or d.controls.requests.asking)
         await d.settle()
         assert told[-1] == "\x1b]9;K8sAgent: approval needed\x07\x1b]777;notify;K8sAgent;approval needed\x07"
 
@@ -710,7 +710,7 @@ def test_rows_stand_by_trouble_with_pods_folded_under_what_is_broken() -> None:
         assert rows[2].lstrip().startswith("└ checkout-api")
         assert rows[-1].split()[:2] == ["●", "order-events"]
         assert "2 failing" in d.text
-        assert all(name.startswith("screen-") for name in d.app.agent.cluster.threads), "reads never block the screen"  # type: ignore[attr-defined]
+        assert all(name.startswith("screen-") for name in d.session.agent.cluster.threads), "reads never block the screen"  # type: ignore[attr-defined]
 
     drive(story)
 
@@ -826,7 +826,7 @@ def test_a_cluster_that_goes_away_keeps_its_last_rows_and_says_they_are_not_curr
 def test_below_a_hundred_columns_panes_are_tabs() -> None:
     async def story(d: Driver) -> None:
         assert "chat  cluster  timeline  output" in d.lines[1]
-        assert not d.app.workspace.cluster.display or d.app.workspace.cluster.region.width == 0
+        assert not d.session.workspace.cluster.display or d.session.workspace.cluster.region.width == 0
         await d.press("ctrl+o")
         await d.press("ctrl+o")
         assert any("checkout-api" in line for line in d.lines)
@@ -843,7 +843,7 @@ def test_ctrl_o_goes_around_all_panes_and_back_to_the_prompt() -> None:
         seen = []
         for _ in range(5):
             await d.press("ctrl+o")
-            seen.append(d.app.workspace.pane_of(d.app.focused) or "prompt")
+            seen.append(d.session.workspace.pane_of(d.app.focused) or "prompt")
         assert seen == ["chat", "cluster", "timeline", "output", "prompt"]
 
     drive(story)
@@ -853,32 +853,32 @@ def test_a_pane_is_maximised_and_the_right_column_hidden() -> None:
     async def story(d: Driver) -> None:
         d.app.query_one("#cluster-rows", RowList).focus()
         await d.press("f4")
-        assert d.app.workspace.cluster.region.width == 140
+        assert d.session.workspace.cluster.region.width == 140
         await d.press("escape")
-        assert d.app.workspace.cluster.region.width < 70
-        d.app.prompt.focus()
+        assert d.session.workspace.cluster.region.width < 70
+        d.session.prompt.focus()
         await d.press("f3")
-        assert d.app.workspace.chat.region.width == 140
+        assert d.session.workspace.chat.region.width == 140
         await d.press("f3")
-        assert d.app.workspace.chat.region.width < 90
+        assert d.session.workspace.chat.region.width < 90
 
     drive(story)
 
 
 def test_panes_are_hidden_one_by_one_by_key_and_palette_and_come_back() -> None:
     async def story(d: Driver) -> None:
-        space = d.app.workspace
+        space = d.session.workspace
         tall = space.timeline.region.height
         space.show("cluster")
         await d.press("minus")
         assert not space.cluster.display
-        assert d.app.prompt.has_focus
+        assert d.session.prompt.has_focus
         assert space.timeline.region.height > tall, "the others take its room"
-        await d.app.run_action("toggle_pane('timeline')")
-        await d.app.run_action("toggle_pane('output')")
+        await d.app.run_action("do('pane-timeline')")
+        await d.app.run_action("do('pane-output')")
         await d.settle()
         assert space.chat.region.width == d.app.size.width, "without a pane there is no column"
-        await d.app.run_action("toggle_pane('output')")
+        await d.app.run_action("do('pane-output')")
         await d.settle()
         assert [pane.display for pane in (space.cluster, space.timeline, space.output)] == [False, False, True]
         space.show("cluster")
@@ -886,11 +886,11 @@ def test_panes_are_hidden_one_by_one_by_key_and_palette_and_come_back() -> None:
         assert space.cluster.display, "who goes to a pane sees it"
         await d.press("f3", "f3")
         assert [pane.display for pane in (space.cluster, space.timeline, space.output)] == [True, True, True]
-        d.app.prompt.focus()
+        d.session.prompt.focus()
         await d.press("f9")
-        assert not d.app.mouse_taken
+        assert not d.controls.terminal.mouse_taken
         await d.type("a-b")
-        assert d.app.prompt.text == "a-b", "while typing it is a character"
+        assert d.session.prompt.text == "a-b", "while typing it is a character"
 
     drive(story)
 
@@ -904,9 +904,9 @@ def test_help_is_about_the_focused_pane_first() -> None:
         await d.press("question_mark")
         assert d.flows().split("\n")[2] == "cluster pane"
         await d.press("escape")
-        d.app.prompt.focus()
+        d.session.prompt.focus()
         await d.type("?")
-        assert d.app.prompt.text == "?", "while typing it is a character"
+        assert d.session.prompt.text == "?", "while typing it is a character"
 
     drive(story)
 
@@ -949,7 +949,7 @@ def test_outputs_are_saved_to_a_file_of_the_users_own(tmp_path: Path) -> None:
     async def story(d: Driver) -> None:
         await d.ask("why 502?")
         await d.ended()
-        d.app.workspace.output.pick("run-1/c1")
+        d.session.workspace.output.pick("run-1/c1")
         d.app.query_one("#log", LogView).focus()
         await d.press("ctrl+s")
         await d.press("ctrl+s")

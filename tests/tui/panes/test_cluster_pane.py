@@ -181,7 +181,7 @@ def test_the_namespace_is_copied_and_shift_j_goes_to_the_owner() -> None:
         await d.press("n")
         assert d.app.clipboard == "shop"
         await d.press("t", "t", "J")
-        assert d.app.workspace.cluster.tab == 0
+        assert d.session.workspace.cluster.tab == 0
         assert rows.current is not None
         assert rows.current.data.ref == ObjectRef("Deployment", "shop", "checkout-api"), "from an event to the workload of its pod"
         await d.press("t", "J")

@@ -52,7 +52,7 @@ def test_t_shows_when_each_line_came_and_selecting_leaves_the_times_out() -> Non
         view = await read(d)
         await d.press("t")
         assert re.fullmatch(r"\d\d:\d\d:\d\d listening on 8080", rows(d)[1])
-        d.app.bridge.emit(CommandOutput(run="run-1", id="c1", stream="stdout", lines=("late",), at=AT))
+        d.session.bridge.emit(CommandOutput(run="run-1", id="c1", stream="stdout", lines=("late",), at=AT))
         await d.settle()
         assert "14:05:09 late" in rows(d)
         await d.press("w")
@@ -74,7 +74,7 @@ def test_f_shows_the_lines_with_a_match_alone_and_goes_on_with_what_comes() -> N
         await d.press("enter", "f")
         assert [row for row in rows(d) if row] == ["Error: upstream timed out", "retry and again an Error"]
         assert "only 2 of 6 lines" in d.text
-        d.app.bridge.emit(CommandOutput(run="run-1", id="c1", stream="stderr", lines=("fine", "Error three"), at=AT))
+        d.session.bridge.emit(CommandOutput(run="run-1", id="c1", stream="stderr", lines=("fine", "Error three"), at=AT))
         await d.settle()
         assert [row for row in rows(d) if row][-1] == "Error three"
         assert len(view.buffer) == 3
@@ -140,20 +140,20 @@ def test_a_gives_the_lines_to_the_investigation_under_way_as_evidence() -> None:
 def test_lines_that_are_gone_are_counted_in_sight() -> None:
     async def story(d: Driver) -> None:
         await read(d)
-        d.app.workspace.output.dropped("c1", 1200)
-        d.app.bridge.emit(CommandOutput(run="run-1", id="c1", stream="stdout", lines=("more",), at=AT))
+        d.session.workspace.output.dropped("c1", 1200)
+        d.session.bridge.emit(CommandOutput(run="run-1", id="c1", stream="stdout", lines=("more",), at=AT))
         await d.settle()
         top = next(n for n, line in enumerate(d.lines) if "⋮ 1,200 lines dropped: 1,200 too fast" in line)
         assert "$ kubectl logs web" in d.lines[top + 1], "a row of its own above the lines"
         assert any("following · 1,200 lines dropped" in line for line in d.lines), "and in the state below them"
-        buffer = d.app.workspace.output.buffers["run-1/c1"]
+        buffer = d.session.workspace.output.buffers["run-1/c1"]
         buffer.capacity = 10
-        d.app.bridge.emit(CommandOutput(run="run-1", id="c1", stream="stdout", lines=("again",) * 15, at=AT))
+        d.session.bridge.emit(CommandOutput(run="run-1", id="c1", stream="stdout", lines=("again",) * 15, at=AT))
         await d.settle()
         assert "⋮ 1,212 lines dropped: 12 old, 1,200 too fast" in d.text
         await d.ask("logs")
         await d.ended()
-        d.app.workspace.output.pick("run-2/c1")
+        d.session.workspace.output.pick("run-2/c1")
         await d.settle()
         assert "⋮" not in d.text, "each command for itself"
 

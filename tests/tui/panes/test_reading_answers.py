@@ -49,7 +49,7 @@ def explained(text: str = MANY) -> ScriptedAgent:
 async def in_chat(d: Driver, query: str) -> None:
     await d.ask(query)
     await d.ended()
-    d.app.workspace.show("chat")
+    d.session.workspace.show("chat")
     await d.settle()
 
 
@@ -58,7 +58,7 @@ def stood_on(d: Driver) -> str:
     focused = d.app.focused
     if isinstance(focused, Block):
         return focused.text
-    spot = d.app.workspace.chat.marked
+    spot = d.session.workspace.chat.marked
     return spot.arguments[-1] if spot else ""
 
 
@@ -80,7 +80,7 @@ def test_keys_go_through_citations_commands_and_code_blocks_in_their_order() -> 
         await d.press("left_square_bracket")
         assert stood_on(d) == "D1"
         await d.press("tab", "tab")
-        assert d.app.workspace.pane_of(d.app.focused) != "chat", "tab leaves past the last one"
+        assert d.session.workspace.pane_of(d.app.focused) != "chat", "tab leaves past the last one"
 
     drive(story, explained())
 
@@ -105,8 +105,8 @@ def test_a_command_of_a_code_block_runs_through_the_policy_is_edited_and_copied_
         await d.press("right_square_bracket", "right_square_bracket", "c")
         assert d.app.clipboard == "kubectl get pods -n shop"
         await d.press("e")
-        assert d.app.prompt.text == "!kubectl get pods -n shop"
-        d.app.prompt.text = ""
+        assert d.session.prompt.text == "!kubectl get pods -n shop"
+        d.session.prompt.text = ""
         commands = list(d.app.query(Block))
         commands[1].focus()
         await d.press("enter")
@@ -126,7 +126,7 @@ def test_code_that_cannot_be_run_has_no_key_for_it() -> None:
         await in_chat(d, "how?")
         list(d.app.query(Block))[2].focus()
         await d.press("enter", "e")
-        assert d.app.prompt.text == ""
+        assert d.session.prompt.text == ""
         await d.press("c")
         assert d.app.clipboard == "kind: Pod  # a comment\nreplicas: 3"
 
@@ -168,7 +168,7 @@ def test_old_answers_keep_their_links_and_bring_commands_into_the_prompt() -> No
                 break
             await d.press("right_square_bracket")
         await d.press("enter")
-        assert d.app.prompt.text == "!kubectl -n shop delete pvc data-orders-db-0"
+        assert d.session.prompt.text == "!kubectl -n shop delete pvc data-orders-db-0"
 
     drive(story, explained())
 
@@ -189,9 +189,9 @@ def test_the_mark_goes_when_the_pane_is_left() -> None:
     async def story(d: Driver) -> None:
         await in_chat(d, "how?")
         await d.press("right_square_bracket")
-        d.app.prompt.focus()
+        d.session.prompt.focus()
         await d.settle()
-        assert d.app.workspace.chat.marked is None
+        assert d.session.workspace.chat.marked is None
 
     drive(story, explained())
 
@@ -205,7 +205,7 @@ def test_what_streamed_before_a_stop_keeps_its_code_blocks() -> None:
         await d.ask("cut")
         await d.until(gate.reached.is_set)
         await d.settle()
-        d.app.stop_runs("stopped by the user")
+        d.controls.questions.stop("stopped by the user")
         await d.ended()
         assert d.app.query(Block).first().text == "kubectl get pods -n shop"
         assert "stopped by the user" in d.flows("#chat")

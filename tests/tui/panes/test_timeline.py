@@ -102,11 +102,11 @@ def test_h_and_e_begin_a_hypothesis_and_evidence_of_ones_own() -> None:
         await d.settle()
         on(d, "hypothesis/H1")
         await d.press("h")
-        assert d.app.prompt.text == "/hypothesis "
+        assert d.session.prompt.text == "/hypothesis "
         on(d, "hypothesis/H1")
         await d.press("e")
-        assert d.app.prompt.text == "/evidence "
-        d.app.prompt.text = ""
+        assert d.session.prompt.text == "/evidence "
+        d.session.prompt.text = ""
         gate.open()
         await d.ended()
 

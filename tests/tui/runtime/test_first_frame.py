@@ -32,7 +32,7 @@ def test_the_frame_is_painted_before_the_agent_is_made_and_keys_typed_then_are_k
 
     async def main() -> None:
         async with running(app, size) as d:
-            await d.until(lambda: app.prompt.text == "hi", "what was typed stands in the prompt")
+            await d.until(lambda: app.session.prompt.text == "hi", "what was typed stands in the prompt")
             assert not app.query(FirstFrame)
 
     asyncio.run(main())

@@ -14,7 +14,7 @@ from textual.widgets import Input
 from engine.core.events import CommandStarted, TokensStreamed
 from engine.core.types import ApprovalRequest, Decision, ObjectRef
 from tui.screens.dialogs.approval import ApprovalScreen, argv_groups
-from tui.state.pending_requests import ApprovalQueue
+from tui.state.pending_requests import PendingRequests
 
 
 def asking(request: ApprovalRequest | None = None, **then: Any) -> tuple[ScriptedAgent, Ask]:
@@ -35,7 +35,7 @@ async def asked(d: Driver, clock: Clock, text: str = "scale") -> None:
     """Ask, let the typing pause pass and wait for the dialog."""
     await d.ask(text)
     clock.advance(1.1)
-    d.app.ask_next()
+    d.controls.requests.open_next()
     await d.until(lambda: isinstance(d.app.screen, ApprovalScreen))
     await d.settle()
 
@@ -125,7 +125,7 @@ def test_n_rejects_with_a_reason() -> None:
         await d.press("enter")
         await d.ended()
         assert "rejected: nothing was run" in d.flows("#chat")
-        assert not d.app.views["run-1"].commands
+        assert not d.session.views["run-1"].commands
 
     drive(story, agent, clock=clock)
     assert ask.decisions == [Decision("reject", reason="too early")]
@@ -208,24 +208,24 @@ def test_a_dialog_waits_until_typing_pauses() -> None:
         clock.advance(5)
         await d.type("wh")
         gate.open()
-        await d.until(lambda: d.app.approvals.waiting)
+        await d.until(lambda: d.session.pending.waiting)
         clock.advance(0.9)
-        d.app.ask_next()
+        d.controls.requests.open_next()
         await d.settle()
         assert not isinstance(d.app.screen, ApprovalScreen)
         assert "waits for your approval" in d.flows("#chat")
         clock.advance(0.2)
-        d.app.ask_next()
+        d.controls.requests.open_next()
         await d.settle()
         assert isinstance(d.app.screen, ApprovalScreen)
-        assert d.app.prompt.text == "wh", "what was typed is kept"
+        assert d.session.prompt.text == "wh", "what was typed is kept"
 
     drive(story, agent, clock=clock)
 
 
 def test_one_dialog_at_a_time_in_the_order_asked() -> None:
     clock = Clock()
-    queue = ApprovalQueue(clock)
+    queue = PendingRequests(clock)
     queue.add("r1", stories.a_scale("a1"))
     queue.add("r2", stories.a_scale("a2"))
     first = queue.next()
@@ -245,8 +245,8 @@ def test_two_questions_for_approval_come_one_after_the_other() -> None:
 
     async def story(d: Driver) -> None:
         await asked(d, clock)
-        d.app.send("!kubectl scale deployment web --replicas=1")
-        await d.until(lambda: d.app.approvals.waiting)
+        d.controls.questions.send("!kubectl scale deployment web --replicas=1")
+        await d.until(lambda: d.session.pending.waiting)
         clock.advance(0.6)
         await d.press("escape")
         await d.until(lambda: len(first.decisions) == 1 and isinstance(d.app.screen, ApprovalScreen))
@@ -356,7 +356,7 @@ def test_a_stopped_question_closes_its_dialog() -> None:
         agent.runs[0].cancel("stopped elsewhere")
         await d.ended()
         await d.until(lambda: not isinstance(d.app.screen, ApprovalScreen))
-        assert d.app.approvals.open is None
+        assert d.session.pending.open is None
 
     drive(story, agent, clock=clock)
 
@@ -442,8 +442,8 @@ def test_streaming_goes_on_below_the_dialog() -> None:
 
     async def story(d: Driver) -> None:
         await opened(d, clock)
-        d.app.send("!x")
-        await d.until(lambda: any(view.text == "beside" for view in d.app.views.values()))
+        d.controls.questions.send("!x")
+        await d.until(lambda: any(view.text == "beside" for view in d.session.views.values()))
         assert isinstance(d.app.screen, ApprovalScreen)
         await d.press("escape")
         await d.ended()
@@ -460,7 +460,7 @@ def test_a_key_pressed_twice_in_one_breath_answers_once() -> None:
     async def story(d: Driver) -> None:
         await d.ask("change it")
         clock.advance(1.1)
-        d.app.ask_next()
+        d.controls.requests.open_next()
         await d.until(lambda: isinstance(d.app.screen, ApprovalScreen))
         await d.settle()
         clock.advance(0.6)

@@ -27,7 +27,7 @@ def an_agent(request: ChoiceRequest = API) -> tuple[ScriptedAgent, Pick]:
 async def asked(d: Driver, clock: Clock) -> None:
     await d.ask("why is api down?")
     clock.advance(1.1)
-    d.app.ask_next()
+    d.controls.requests.open_next()
     await d.until(lambda: isinstance(d.app.screen, ChoiceScreen))
     await d.settle()
 
@@ -60,11 +60,11 @@ def test_keys_of_the_first_half_second_do_not_count_and_typing_is_waited_for() -
     async def story(d: Driver) -> None:
         await d.ask("why is api down?")
         await d.type("2")
-        d.app.ask_next()
+        d.controls.requests.open_next()
         await d.settle()
         assert not isinstance(d.app.screen, ChoiceScreen), "somebody is typing"
         clock.advance(1.1)
-        d.app.ask_next()
+        d.controls.requests.open_next()
         await d.until(lambda: isinstance(d.app.screen, ChoiceScreen))
         await d.press("2", "enter", "escape")
         assert isinstance(d.app.screen, ChoiceScreen)
@@ -82,7 +82,7 @@ def test_stopping_the_question_closes_the_dialog_and_leaving_chooses_none() -> N
 
     async def story(d: Driver) -> None:
         await asked(d, clock)
-        d.app.stop_runs("stopped by the user")
+        d.controls.questions.stop("stopped by the user")
         await d.until(lambda: not isinstance(d.app.screen, ChoiceScreen))
         await d.ended()
         await asked(d, clock)
@@ -100,7 +100,7 @@ def test_what_was_chosen_stands_in_the_timeline_and_waiting_is_said() -> None:
 
     async def story(d: Driver) -> None:
         await asked(d, clock)
-        assert any("waits for your choice" in row for row in (para.plain for para in d.app.workspace.chat.turns["run-1"]._body.paras))
+        assert any("waits for your choice" in row for row in (para.plain for para in d.session.workspace.chat.turns["run-1"]._body.paras))
         clock.advance(0.6)
         await d.press("2")
         await d.until(lambda: any("StatefulSet api" in row for row in d.rows("#timeline-rows")))

@@ -140,7 +140,7 @@ def test_a_command_can_be_brought_into_the_prompt_instead(agent: ScriptedAgent) 
         await d.press("enter")
         await d.until(lambda: page(d).reading)
         await d.press("n", "n", "n", "n", "e")
-        assert d.app.prompt.text == "!kubectl delete pvc my-claim -n my-namespace"
+        assert d.session.prompt.text == "!kubectl delete pvc my-claim -n my-namespace"
         assert agent.commands.ran == []
 
     drive(story, agent)
@@ -224,9 +224,9 @@ def test_a_past_incident_stands_in_the_timeline_and_opens(agent: ScriptedAgent) 
         await d.ended()
         rows = d.rows("#timeline-rows")
         at = next(n for n, row in enumerate(rows) if "↩ I1 PvcPending: orders-db" in row)
-        d.app.workspace.show("timeline")
+        d.session.workspace.show("timeline")
         await d.settle()
-        d.app.workspace.timeline.list.move_to(at)
+        d.session.workspace.timeline.list.move_to(at)
         await d.press("enter")
         assert "exit 0" in d.flows()
         assert "incidents/20260105.md" in d.flows()

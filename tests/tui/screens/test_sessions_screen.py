@@ -68,12 +68,12 @@ def test_going_on_shows_the_transcript_as_it_ended(tmp_path: Path) -> None:
         await d.until(lambda: "Root cause  Persistent" in d.flows("#chat"))
         assert "something else" not in d.flows("#chat")
         assert [turn.view.query for turn in d.app.query(Turn)] == ["why 502?", "!kubectl get pods"]
-        assert not d.app.running
-        assert not d.app.approvals.waiting
-        first = d.app.views["20261120-100000-aaaaaa-1"]
+        assert not d.session.running
+        assert not d.session.pending.waiting
+        first = d.session.views["20261120-100000-aaaaaa-1"]
         assert first.took(0.0) == 4.1
         assert first.evidence["E5"].excerpt == "premium-ssd"
-        d.app.action_cite(first.id, "E5")
+        d.controls.pages.cite(first.id, "E5")
         await d.settle()
         assert "premium-ssd" in d.text
 
@@ -91,7 +91,7 @@ def test_a_session_that_was_killed_in_a_question_says_so(tmp_path: Path) -> None
     async def story(d: Driver) -> None:
         await d.ask("/sessions 20261123")
         await d.until(lambda: "the session ended here" in d.flows("#chat"))
-        assert not d.app.running
+        assert not d.session.running
 
     drive(story, agent, folder=tmp_path)
 

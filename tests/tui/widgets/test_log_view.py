@@ -242,9 +242,9 @@ def test_each_buffer_is_found_again_where_it_was_left() -> None:
 def test_rows_made_without_the_cache_are_as_wide_as_the_pane_and_say_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     async def story(d: Driver) -> None:
         view = d.app.query_one("#log", LogView)
-        d.app.bridge.emit(CommandStarted(run="r", id="c", command="kubectl logs web"))
+        d.session.bridge.emit(CommandStarted(run="r", id="c", command="kubectl logs web"))
         lines = ("short", "long " * 60, "Warning: x", "\u65e5\u672c wide", "")
-        d.app.bridge.emit(CommandOutput(run="r", id="c", stream="stdout", lines=lines))
+        d.session.bridge.emit(CommandOutput(run="r", id="c", stream="stdout", lines=lines))
         await d.settle()
         width, height = view.outer_size
         rows = view.render_lines(Region(0, 0, width, height))
@@ -266,14 +266,14 @@ def test_rows_made_without_the_cache_are_as_wide_as_the_pane_and_say_the_same(mo
 def test_a_frame_asks_only_the_widgets_and_rows_that_change() -> None:
     async def story(d: Driver) -> None:
         asked: list[Region] = []
-        chat = d.app.workspace.cluster.list
+        chat = d.session.workspace.cluster.list
         paint = chat.render_lines
         chat.render_lines = lambda crop: (asked.append(crop), paint(crop))[1]  # type: ignore[method-assign, func-returns-value]
-        d.app.bridge.emit(CommandStarted(run="r", id="c", command="kubectl logs web"))
-        d.app.workspace.output.started(CommandStarted(run="r", id="d", command="kubectl get pods"))
+        d.session.bridge.emit(CommandStarted(run="r", id="c", command="kubectl logs web"))
+        d.session.workspace.output.started(CommandStarted(run="r", id="d", command="kubectl get pods"))
         await d.settle()
         asked.clear()
-        d.app.workspace.output.output([CommandOutput(run="r", id="d", stream="stdout", lines=("a line",))])
+        d.session.workspace.output.output([CommandOutput(run="r", id="d", stream="stdout", lines=("a line",))])
         await d.settle()
         assert asked == [], "rows above the output are left alone"
         chat.refresh()

@@ -32,7 +32,7 @@ def test_citations_are_links_that_carry_their_id() -> None:
         for span in body.spans
         if isinstance(span.style, Style) and "@click" in span.style.meta
     }
-    assert clicks == {id: ("app.cite", ("run", id)) for id in ("E3", "D1", "E4")}
+    assert clicks == {id: ("app.follow", ("cite", "run", id)) for id in ("E3", "D1", "E4")}
 
 
 def test_markup_html_and_escapes_stay_text() -> None:

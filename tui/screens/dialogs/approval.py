@@ -141,12 +141,12 @@ class ApprovalScreen(Dialog[Decision | None]):
     } }
     """
 
-    def __init__(self, request: ApprovalRequest, clock: Callable[[], float], open_citation: Callable[[str], None]) -> None:
+    def __init__(self, request: ApprovalRequest, clock: Callable[[], float], run: str) -> None:
         super().__init__(classes="-asking")
         self.request = request
         self._clock = clock
         self._opened = clock()
-        self._cite = open_citation
+        self._run = run
         self.needs_name = bool(request.typed_name) and (request.verdict.risk == "destructive" or request.protected)
 
     @property
@@ -241,7 +241,7 @@ class ApprovalScreen(Dialog[Decision | None]):
     def _link(self, id: str):  # type: ignore[no-untyped-def]
         from tui.widgets.text.markdown import link_to
 
-        return link_to("cite", self.request.id, id)
+        return link_to("cite", self._run, id)
 
     def _command(self) -> list[Para]:
         names = {ref.name for ref in self.request.touches} | ({self.request.typed_name} if self.request.typed_name else set())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -14,7 +14,6 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import TextArea
 
-from tui.actions.table import CLUSTER_WORDS, SLASH
 from tui.style.text import plain_lines
 
 HISTORY_KEPT = 500
@@ -104,7 +103,15 @@ class Prompt(TextArea):
     class Typed(Message):
         """A key was pressed here; dialogs wait until typing pauses."""
 
-    def __init__(self, history: History, *, id: str | None = None) -> None:
+    def __init__(
+        self,
+        history: History,
+        words: Callable[[str], Sequence[tuple[str, str]]] = lambda sign: (),
+        takes_place: Callable[[str], bool] = lambda word: False,
+        *,
+        id: str | None = None,
+    ) -> None:
+        """`words` gives what may follow `/` or `:`, with a line on each; `takes_place`: whether a namespace or context follows a word."""
         super().__init__(
             id=id,
             soft_wrap=True,
@@ -115,6 +122,8 @@ class Prompt(TextArea):
             highlight_cursor_line=False,
         )
         self.past = history
+        self._words = words
+        self._takes_place = takes_place
         self._at = 0
         self._draft = ""
         self._folded: dict[str, str] = {}
@@ -231,7 +240,7 @@ class Prompt(TextArea):
         before = self.document[row][:column]
         start = max(before.rfind(" "), before.rfind("\n")) + 1
         word = before[start:]
-        if row == 0 and before.startswith(("/", ":")) and (not start or _takes_place(before.partition(" ")[0][1:])):
+        if row == 0 and before.startswith(("/", ":")) and (not start or self._takes_place(before.partition(" ")[0][1:])):
             return before
         return word if word.startswith("@") else ""
 
@@ -244,9 +253,9 @@ class Prompt(TextArea):
         """Say what the word under the cursor may become."""
         word = self.word_here
         if word.startswith(("/", ":")) and " " not in word:
-            words = sorted(name for name in (*SLASH, *(CLUSTER_WORDS if word[0] == ":" else ())) if name.startswith(word[1:]))
-            exact = len(words) == 1 and words[0] == word[1:]
-            self.choices_for(word, [] if exact else [(f"{word[0]}{name} ", _about(name)) for name in words])
+            words = [(name, about) for name, about in self._words(word[0]) if name.startswith(word[1:])]
+            exact = len(words) == 1 and words[0][0] == word[1:]
+            self.choices_for(word, [] if exact else [(f"{word[0]}{name} ", about) for name, about in words])
         elif word:
             self.post_message(self.Wanted(word))
         else:
@@ -297,13 +306,3 @@ class Prompt(TextArea):
         self._choice = (self._choice + (1 if key == "down" else -1)) % len(self._choices)
         self.post_message(self.Offers(self._choices, self._choice))
         return True
-
-
-def _takes_place(word: str) -> bool:
-    action = SLASH.get(word)
-    return action is not None and action.id in ("namespace", "context")
-
-
-def _about(word: str) -> str:
-    action = SLASH.get(word)
-    return f"{action.argument}  {action.help}".strip() if action is not None else f"the {CLUSTER_WORDS[word]} of the cluster pane"

@@ -10,7 +10,8 @@ from textual.binding import BindingType
 from textual.content import Content
 from textual.message import Message
 
-from tui.actions.table import bindings
+from tui.actions.keys import bindings
+from tui.actions.panes import BLOCK
 from tui.widgets.text.code import Part, code_paras
 from tui.widgets.text.flow import Flow, Para
 from tui.widgets.text.markdown import link_to
@@ -20,7 +21,7 @@ class Block(Flow, can_focus=True):
     """`command` is what enter runs through the policy, "" where there is nothing to run; `text` is what is copied."""
 
     DEFAULT_CSS = "Block { &:focus { background: $cursor-row; } }"
-    BINDINGS: ClassVar[list[BindingType]] = [*bindings("block")]
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings(BLOCK)]
 
     class Asked(Message):
         """A key on the block: `run`, `edit` or `copy`, and the command or text it is about."""

@@ -60,12 +60,11 @@ def blank() -> Para:
 
 @dataclass(frozen=True, slots=True)
 class Spot:
-    """A link where it was laid out: its line, its characters from `start` to before `end`, the app's action and what it is called with."""
+    """A link where it was laid out: its line, its characters from `start` to before `end`, and what the app follows it with."""
 
     line: int
     start: int
     end: int
-    action: str
     arguments: tuple[str, ...]
 
 
@@ -145,7 +144,7 @@ class Flow(Widget):
             for span in line.spans:
                 click = span.style.meta.get("@click") if isinstance(span.style, Style) else None
                 if isinstance(click, tuple) and span.end > span.start:
-                    found.append(Spot(number, span.start, span.end, str(click[0]), tuple(map(str, click[1]))))
+                    found.append(Spot(number, span.start, span.end, tuple(map(str, click[1]))))
         return sorted(dict.fromkeys(found), key=lambda spot: (spot.line, spot.start))
 
     def mark(self, spot: Spot | None) -> None:

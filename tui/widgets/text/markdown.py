@@ -27,8 +27,8 @@ def _parser() -> Any:
 
 
 def link_to(action: str, *arguments: str) -> Style:
-    """A style that runs an app action on click; arguments travel as values, never as text to be parsed."""
-    return Style.from_meta({"@click": (f"app.{action}", tuple(arguments))})
+    """A style whose click the app follows (`cite`, `start` or `block`); arguments travel as values, never as text to be parsed."""
+    return Style.from_meta({"@click": ("app.follow", (action, *arguments))})
 
 
 def cited(text: str, link: Link, style: str = "") -> Content:

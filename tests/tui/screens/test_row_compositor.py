@@ -15,7 +15,7 @@ from textual._compositor import Compositor
 from textual.geometry import Region
 
 from tui.screens import main
-from tui.screens.main import SessionScreen, near_compositor
+from tui.screens.main import MainScreen, row_compositor
 from tui.screens.row_compositor import RowCompositor, fits
 
 
@@ -23,7 +23,7 @@ def test_the_installed_textual_is_one_that_was_tested() -> None:
     told = "Textual's private compositor is another: compare Compositor._get_renders with RowCompositor, then move the range in pyproject"
     assert version("textual").startswith("8.2."), told
     assert fits(Compositor), told
-    assert isinstance(SessionScreen()._compositor, RowCompositor), told
+    assert isinstance(MainScreen()._compositor, RowCompositor), told
 
 
 def cells(screen_rows: Compositor, crop: Region) -> list[str]:
@@ -68,14 +68,14 @@ class Other(Compositor):
 
 
 def test_another_textual_is_left_to_itself(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert near_compositor(Other) is None
-    assert near_compositor(object) is None
+    assert row_compositor(Other) is None
+    assert row_compositor(object) is None
     monkeypatch.setitem(sys.modules, "tui.screens.row_compositor", None)
-    assert near_compositor(Compositor) is None
+    assert row_compositor(Compositor) is None
 
 
 def test_without_it_the_screen_is_slower_and_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(main, "near_compositor", lambda own: None)
+    monkeypatch.setattr(main, "row_compositor", lambda own: None)
 
     async def story(d: Driver) -> None:
         assert type(d.app.screen._compositor) is Compositor
