@@ -24,6 +24,7 @@ from engine.core.paths import state_folder
 from engine.core.redaction.events import scrub
 from engine.core.run import Run
 from engine.core.target import Place
+from engine.core.threads import ThreadGroup
 from engine.core.types import Mode, Steering
 from engine.llm.host_consent import HostConsent
 from engine.llm.servers.embedding import OllamaEmbedding
@@ -59,6 +60,7 @@ class Agent:
         self.redactor = Redactor()
         self._lock = threading.RLock()
         self._heard = Broadcast()
+        self._threads = ThreadGroup()
         self._runs: dict[str, Run] = {}
         self._current: Run | None = None
         self._closed = False
@@ -82,10 +84,10 @@ class Agent:
     def start(self) -> None:
         """Begin to open cluster, documentation and model; returns at once."""
         self._standing.open()
-        threading.Thread(target=self.docs.open, name="engine-docs", daemon=True).start()
+        self._threads.start("engine-docs", self.docs.open)
         self._model.open()
         if self._kept.saves:
-            threading.Thread(target=self._kept.prune, name="engine-prune", daemon=True).start()
+            self._threads.start("engine-prune", self._kept.prune)
 
     def close(self) -> None:
         """Stop what runs, then let go of model, documentation and cluster; at most about a second."""
@@ -104,6 +106,7 @@ class Agent:
         self.docs.close()
         self.cluster.leave()
         self._cluster.close()
+        self._threads.join(max(0.0, end - time.monotonic()))
         self._kept.close()
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:

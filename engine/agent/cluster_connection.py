@@ -10,10 +10,14 @@ from typing import TYPE_CHECKING, Literal
 from engine.cluster.source import ClusterError, Unreachable
 from engine.core.config import Settings
 from engine.core.run import FlowError, Run
+from engine.core.threads import ThreadGroup
 from engine.session.connection import Connection, Opening, connect
 
 if TYPE_CHECKING:
     from engine.cluster.live.prometheus import Prometheus
+
+
+CLOSE_SECONDS = 0.5
 
 
 class ClusterConnection:
@@ -24,6 +28,7 @@ class ClusterConnection:
         self._on_open = on_open
         self._clean = clean
         self._lock = threading.Lock()
+        self._threads = ThreadGroup()
         self._ready = threading.Event()
         self._turn = 0
         self.connection: Connection | None = None
@@ -45,7 +50,7 @@ class ClusterConnection:
             self._ready.clear()
         if old is not None:
             old.close()
-        threading.Thread(target=self._work, args=(opening, context, turn), name="engine-cluster", daemon=True).start()
+        self._threads.start("engine-cluster", lambda: self._work(opening, context, turn))
 
     def _work(self, opening: Opening, context: str, turn: int) -> None:
         connection, version, problem = None, "", ""
@@ -97,12 +102,13 @@ class ClusterConnection:
         return self.connection
 
     def close(self) -> None:
-        """Close what is open, and whatever opens later."""
+        """Close what is open, and whatever opens later; waits a little for what is being opened."""
         with self._lock:
             self._turn += 1
             old, self.connection = self.connection, None
         if old is not None:
             old.close()
+        self._threads.join(CLOSE_SECONDS)
 
 
 def prometheus_of(settings: Settings) -> Prometheus | None:

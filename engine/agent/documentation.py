@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 from engine.core.cancel import CancelToken
 from engine.core.paths import cache_folder
+from engine.core.threads import ThreadGroup
 from index.passage import Passage
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ class Documentation:
     ) -> None:
         """`incidents` is the folder of past incidents, indexed apart; None where none are kept. `embedder` adds the search by meaning."""
         self._embedder = embedder
-        self._embedding: threading.Thread | None = None
+        self._threads = ThreadGroup()
         self._user = tuple(folders)
         self._incidents_folder = incidents
         self._incidents: Library | None = None
@@ -113,10 +114,8 @@ class Documentation:
     def _embed_behind(self) -> None:
         """Make the vectors that are lacking on a thread of its own; searches go on by words, and by the vectors that are there."""
         with self._lock:
-            if self._library is None or (self._embedding is not None and self._embedding.is_alive()):
-                return
-            self._embedding = threading.Thread(target=self._library.embed, name="engine-embed", daemon=True)
-            self._embedding.start()
+            if self._library is not None and not self._threads.running("engine-embed"):
+                self._threads.start("engine-embed", self._library.embed)
 
     def past(self, text: str, *, codes: Sequence[str] = (), limit: int = 3, cancel: CancelToken | None = None) -> list[Passage]:
         """Past incidents like a text, best first, each as one passage with the whole document; with codes, only those of one of them."""
@@ -235,8 +234,7 @@ class Documentation:
         for library in (self._library, self._incidents):
             if library is not None:
                 library.close()
-        if self._embedding is not None:
-            self._embedding.join(0.5)
+        self._threads.join(0.5)
 
     def _make(self) -> Library:
         from engine.core.paths import resource_path

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Literal
 from engine.core.config import ModelSection
 from engine.core.events import AnswerFinished, Notice, QueryReceived, StepFinished, StepProgress, StepStarted
 from engine.core.run import FlowError, Run
+from engine.core.threads import ThreadGroup
 from engine.core.types import Answer
 from engine.llm.host_consent import HostConsent
 from engine.llm.settings import host_of
@@ -53,6 +54,7 @@ class ModelConnection:
         self._consent = consent
         self._on_change = on_change
         self._lock = threading.Lock()
+        self._threads = ThreadGroup()
         self._ready = threading.Event()
         self._model: ChatModel | None = None
         self._left: list[ChatModel] = []
@@ -98,7 +100,7 @@ class ModelConnection:
 
     def open(self) -> None:
         """Make the model and look at its server once, on a thread of its own; returns at once."""
-        threading.Thread(target=self._open, name="engine-model", daemon=True).start()
+        self._threads.start("engine-model", self._open)
 
     def _open(self) -> None:
         from engine.llm.chat_model import ModelHealth
@@ -279,6 +281,7 @@ class ModelConnection:
             models = [*self._left, *([self._model] if self._model is not None else [])]
         for model in models:
             model.close()
+        self._threads.join(0.5)
 
     def _server(self) -> str:
         return self._model.server if self._model is not None else "the server"

@@ -67,8 +67,7 @@ def test_an_absent_model_is_named_with_its_remedy_and_words_alone_decide(
     desk = Small(embedder=embedder)
     desk.open()
     try:
-        assert desk._embedding is not None
-        desk._embedding.join(10)
+        assert desk._threads.join(10)
         assert [p.heading[-1] for p in desk.search("gasket")] == ["A"]
         (problem,) = desk.problems
         assert "words alone decide" in problem
