@@ -5,6 +5,7 @@ Every module of this package may register analyzers; `load` imports them when th
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import pkgutil
 from collections.abc import Callable, Collection, Iterable
@@ -90,6 +91,26 @@ def check(view: ClusterView, *, only: Collection[str] = ()) -> Report:
     from engine.analyzers.diagnosis.correlate import correlate
 
     wanted = [a for a in load() if not only or a.name in only or a.speciality in only]
+    findings, errors = _look(view, wanted)
+    further = {} if only else _further(view, findings, wanted, errors)
+    needed = list(dict.fromkeys(r for entry in wanted for r in entry.needs))
+    blind = [resource for resource in needed if not view.can_see(resource) and resource in view.unseen]
+    errors += _half_recorded(view, needed)
+    errors += _not_recorded(view, [resource for resource in blind if resource in view.unrecorded])
+    for resource in blind:
+        if resource in view.unrecorded:
+            continue
+        errors.append(f"cannot see {resource}: {view.unseen[resource]}")
+        if resource in view.denied:
+            finding = cannot_see(view, resource)
+            findings[finding.id] = finding
+    told = correlate(view, [*findings.values(), *further.values()])
+    if further:
+        told = _that_explain(told, further)
+    return Report(order(told), view.scanned, tuple(errors))
+
+
+def _look(view: ClusterView, wanted: Iterable[Analyzer]) -> tuple[dict[str, Finding], list[str]]:
     findings: dict[str, Finding] = {}
     errors: list[str] = []
     for entry in wanted:
@@ -102,18 +123,48 @@ def check(view: ClusterView, *, only: Collection[str] = ()) -> Report:
             raise
         except Exception as error:  # noqa: BLE001 - one analyzer's fault must not hide what the others see
             errors.append(f"analyzer {entry.name} failed: {type(error).__name__}: {error}")
-    needed = list(dict.fromkeys(r for entry in wanted for r in entry.needs))
-    blind = [resource for resource in needed if not view.can_see(resource) and resource in view.unseen]
-    errors += _half_recorded(view, needed)
-    errors += _not_recorded(view, [resource for resource in blind if resource in view.unrecorded])
-    for resource in blind:
-        if resource in view.unrecorded:
-            continue
-        errors.append(f"cannot see {resource}: {view.unseen[resource]}")
-        if resource in view.denied:
-            finding = cannot_see(view, resource)
-            findings[finding.id] = finding
-    return Report(order(correlate(view, list(findings.values()))), view.scanned, tuple(errors))
+    return findings, errors
+
+
+_HOPS = 3
+_BEYOND = ("workload", "scheduling", "storage", "network", "registry", "observability")
+"""What is looked at in other namespaces; good practice there is nobody's concern here."""
+
+
+def _further(view: ClusterView, findings: dict[str, Finding], wanted: list[Analyzer], errors: list[str]) -> dict[str, Finding]:
+    """What is wrong with the pods that the findings lead to in other namespaces, some hops far; over all namespaces only their logs."""
+    from engine.analyzers.diagnosis.beyond import pods_behind
+
+    looks = [a for a in wanted if a.speciality in _BEYOND] if view.namespace is not None else [a for a in wanted if a.name == "log-errors"]
+    found: dict[str, Finding] = {}
+    seen: set[tuple[str, str]] = set()
+    for _ in range(_HOPS):
+        places = pods_behind(view, [*findings.values(), *found.values()])
+        fresh = {namespace: {n for n in names if (namespace, n) not in seen} for namespace, names in places.items()}
+        if not any(fresh.values()):
+            break
+        for namespace, names in fresh.items():
+            if names:
+                seen |= {(namespace, name) for name in names}
+                there, failed = _look(view.scoped(namespace, names), looks)
+                errors += [error for error in failed if error not in errors]
+                found |= {id: f for id, f in there.items() if id not in findings}
+    return found
+
+
+def _that_explain(told: Iterable[Finding], further: Collection[str]) -> list[Finding]:
+    """Without the findings from further away that explain nothing of what is looked at."""
+    by_id = {f.id: f for f in told}
+    kept = {id for id in by_id if id not in further}
+    waiting = list(kept)
+    while waiting:
+        for cause in by_id[waiting.pop()].causes:
+            if cause in by_id and cause not in kept:
+                kept.add(cause)
+                waiting.append(cause)
+    return [
+        dataclasses.replace(f, causes=tuple(c for c in f.causes if c in kept or c not in by_id)) for id, f in by_id.items() if id in kept
+    ]
 
 
 def _half_recorded(view: ClusterView, resources: list[str]) -> list[str]:

@@ -101,6 +101,12 @@ def listed(words: Iterable[str], most: int = 4) -> str:
     return "".join(items)
 
 
+def flat(message: object, most: int = 300) -> str:
+    """A message on one line, without its last full stop, cut at the end."""
+    text = " ".join(str(message or "").split()).rstrip(". ")
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
 def _title(obj: Obj) -> str:
     return f"{obj.kind or '?'}/{obj.name or '?'}"
 

@@ -5,7 +5,8 @@ A list that may not or cannot be read is empty and remembered in `unseen`, so th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import copy
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -54,6 +55,8 @@ class ClusterView:
         """Resources that a recording holds of these namespaces only: nothing is known of them in others."""
         self._dark: set[tuple[str, str]] = set()
         """Resource and namespace of looks beyond the view's own namespace that a recording has no answer to."""
+        self._only_pods: frozenset[str] | None = None
+        self._custom: dict[str, list[str]] | None = None
 
     @classmethod
     def of(cls, source: ClusterSource, namespace: str | None = None, *, cancel: CancelToken | None = None) -> ClusterView:
@@ -102,9 +105,14 @@ class ClusterView:
     ) -> ClusterView:
         """A view over given raw objects, for tests and pasted manifests."""
         by_resource: dict[str, Objects] = {}
-        for raw in objects:
-            obj = Obj(raw)
-            by_resource.setdefault(RESOURCE_OF_KIND.get(obj.kind, obj.kind.lower() + "s"), []).append(obj)
+        given = [Obj(raw) for raw in objects]
+        custom = {
+            o.text("spec", "names", "kind"): f"{o.text('spec', 'names', 'plural')}.{o.text('spec', 'group')}"
+            for o in given
+            if o.kind == "CustomResourceDefinition"
+        }
+        for obj in given:
+            by_resource.setdefault(RESOURCE_OF_KIND.get(obj.kind) or custom.get(obj.kind) or obj.kind.lower() + "s", []).append(obj)
 
         def fetch(resource: str, wanted: str | None) -> Objects:
             return [o for o in by_resource.get(resource, []) if wanted is None or o.namespace in ("", wanted)]
@@ -112,9 +120,24 @@ class ClusterView:
         kept = logs or {}
         return cls(fetch, now=now, namespace=namespace, logs=lambda n, p, c, prev: kept.get((n, p, c, prev), []))
 
+    def scoped(self, namespace: str, pods: Collection[str]) -> ClusterView:
+        """The same cluster, with the lists and logs read so far, seen from another namespace and for some of its pods only.
+
+        What cannot be read there does not count as a gap of this view.
+        """
+        other = copy.copy(self)
+        other.namespace = namespace
+        other.unseen, other.denied, other.unrecorded = dict(self.unseen), set(self.denied), set(self.unrecorded)
+        other.read_trends, other._trends = None, None
+        other._only_pods = frozenset(pods)
+        return other
+
     def all(self, resource: str) -> Objects:
         """The objects of a resource within the view's scope."""
-        return self.within(resource, self.namespace)
+        found = self.within(resource, self.namespace)
+        if self._only_pods is not None and resource == "pods":
+            return [pod for pod in found if pod.name in self._only_pods]
+        return found
 
     def within(self, resource: str, namespace: str | None) -> Objects:
         """The objects of a resource in a given namespace (None = all namespaces)."""
@@ -181,6 +204,27 @@ class ClusterView:
         """One object by reference."""
         resource = RESOURCE_OF_KIND.get(ref.kind)
         return self.find(resource, ref.namespace, ref.name) if resource else None
+
+    @property
+    def custom_kinds(self) -> Mapping[str, list[str]]:
+        """Kind -> resources of the custom resources that are defined (one Kind may be defined in several groups)."""
+        if self._custom is None:
+            self._custom = {}
+            for crd in self.within("customresourcedefinitions.apiextensions.k8s.io", None):
+                resource = f"{crd.text('spec', 'names', 'plural')}.{crd.text('spec', 'group')}"
+                self._custom.setdefault(crd.text("spec", "names", "kind"), []).append(resource)
+        return self._custom
+
+    def locate(self, ref: ObjectRef) -> Obj | None:
+        """One object of any kind, custom ones and those in other namespaces included."""
+        found = self.find_ref(ref)
+        if found is not None or ref.kind in RESOURCE_OF_KIND:
+            return found
+        for resource in self.custom_kinds.get(ref.kind, ()):
+            found = self.find(resource, ref.namespace, ref.name)
+            if found is not None:
+                return found
+        return None
 
     def owned_by(self, resource: str, owner: Obj) -> Objects:
         """The objects of a resource whose controller is this owner (by uid where both have one, else by kind and name)."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from engine.analyzers.common.citations import condition, field, fields, listed
+from engine.analyzers.common.citations import condition, field, fields, flat, listed
 from engine.analyzers.common.confidence import HINT, RELATION, STATE, confidence
 from engine.analyzers.common.relevance import on_node, severity_here
 from engine.analyzers.common.view import ClusterView
 from engine.analyzers.network.services import judge
 from engine.analyzers.registry import analyzer
-from engine.cluster.objects import Obj, map_at, maps_at, text_at
+from engine.cluster.objects import maps_at, text_at
 from engine.core.types import Evidence, Finding, ObjectRef, Remedy, Severity
 
 _APIS = "apiservices.apiregistration.k8s.io"
@@ -51,7 +51,7 @@ def apiservices(view: ClusterView) -> Iterator[Finding]:
             object=api.ref,
             summary=(
                 f"APIService {api.name} ({group}/{version}) is unavailable: "
-                f"{_flat(available.get('message'))} ({available.get('reason')}){effect}"
+                f"{flat(available.get('message'))} ({available.get('reason')}){effect}"
             ),
             evidence=(condition(api, "Available"), *fields(api, ("spec", "service"))),
             causes=causes,
@@ -64,108 +64,6 @@ def apiservices(view: ClusterView) -> Iterator[Finding]:
             confidence=confidence([STATE, RELATION]),
             docs=("APIService", "aggregation layer"),
         )
-
-
-@analyzer("custom-resources", speciality="workload", needs=(_CRDS,))
-def custom_resources(view: ClusterView) -> Iterator[Finding]:
-    """Definitions that are not established, custom resources that no controller has touched or whose controller reports a failure."""
-    for crd in view.all(_CRDS)[:_MOST_CRDS]:
-        established = crd.condition("Established")
-        if established.get("status") == "False" or crd.condition("NamesAccepted").get("status") == "False":
-            why = next((c for c in crd.conditions() if c.get("status") == "False"), {})
-            yield _finding(
-                crd.ref,
-                "CrdNotEstablished",
-                severity_here(view, "critical", False),
-                f"CustomResourceDefinition {crd.name} is not established: {_flat(why.get('message')) or why.get('reason')}",
-                (condition(crd, text_at(why, "type")),),
-                [STATE],
-                f"kubectl describe crd {crd.name}",
-            )
-            continue
-        resource = f"{crd.text('spec', 'names', 'plural')}.{crd.text('spec', 'group')}"
-        if crd.text("spec", "scope") == "Cluster" and view.namespace is not None:
-            continue
-        objects = [o for o in view.all(resource) if o.deleting_since is None]
-        untouched = [o for o in objects if _untouched(view, o)]
-        if untouched and len(untouched) == len(objects):
-            yield from _no_controller(view, crd, untouched)
-        for obj in objects:
-            if obj not in untouched:
-                yield from _not_ready(view, obj)
-
-
-def _untouched(view: ClusterView, obj: Obj) -> bool:
-    """Whether nobody has ever written a status or an event to an object that had the time for it."""
-    age = (view.now - obj.created).total_seconds() if obj.created else _UNTOUCHED_SECONDS
-    return not obj.map("status") and age >= _UNTOUCHED_SECONDS and not view.events_of(obj)
-
-
-def _has_status(crd: Obj) -> bool:
-    return any(
-        "status" in map_at(v, "subresources") or "status" in map_at(v, "schema", "openAPIV3Schema", "properties")
-        for v in crd.maps("spec", "versions")
-    )
-
-
-def _no_controller(view: ClusterView, crd: Obj, objects: list[Obj]) -> Iterator[Finding]:
-    kind, group = crd.text("spec", "names", "kind"), crd.text("spec", "group")
-    words = {w for w in (group.partition(".")[0], kind.lower()) if len(w) > 3}
-    likely = [
-        w
-        for r in ("deployments.apps", "statefulsets.apps")
-        for w in view.within(r, None)
-        if any(
-            word in w.name or any(word in text_at(c, "image") for c in w.maps("spec", "template", "spec", "containers")) for word in words
-        )
-        and any(mark in w.name or mark in str(w.labels.values()) for mark in ("operator", "controller", "manager"))
-    ]
-    first = objects[0]
-    many = f"{len(objects)} {crd.text('spec', 'names', 'plural')}" if len(objects) > 1 else f"{kind} {first.name}"
-    evidence: tuple[Evidence, ...] = (field(first, "spec"), field(crd, "spec", "names"))
-    object_ = first.ref
-    if likely:
-        idle = likely[0]
-        state = (
-            "is scaled to 0 replicas" if idle.at("spec", "replicas") == 0 else f"has {idle.number('status', 'readyReplicas')} ready pods"
-        )
-        why = f"its controller, {idle.kind} {idle.name} in namespace {idle.namespace}, {state}"
-        evidence = (*evidence, field(idle, "spec", "replicas"))
-        object_ = idle.ref if idle.at("spec", "replicas") == 0 or not idle.number("status", "readyReplicas") else first.ref
-        command = f"kubectl -n {idle.namespace} get deployment {idle.name}"
-    else:
-        why = f"no controller for {group} is found running in the cluster"
-        command = f"kubectl get deployments -A -o wide | grep -i {group.partition('.')[0]}"
-    idle_or_absent = not likely or object_ != first.ref
-    if not _has_status(crd) and not idle_or_absent:
-        return  # a kind that holds settings only: its running controller reads it and writes nothing back
-    yield _finding(
-        object_,
-        "NoController",
-        "critical" if _has_status(crd) and idle_or_absent else "warning",
-        f"Nobody acts on {many}: no status and no event was ever written, {why}",
-        evidence,
-        [RELATION, RELATION] if _has_status(crd) and idle_or_absent else [RELATION],
-        command,
-        owner=first.ref,
-        detail=kind,
-    )
-
-
-def _not_ready(view: ClusterView, obj: Obj) -> Iterator[Finding]:
-    for kind in _FAULTY:
-        found = obj.condition(kind)
-        if found.get("status") == "False" and found.get("message"):
-            yield _finding(
-                obj.ref,
-                "CustomResourceNotReady",
-                "warning",
-                f"{obj.kind} {obj.name} is not {kind}: {_flat(found.get('message'))} ({found.get('reason')})",
-                (condition(obj, kind), *fields(obj, ("spec",))),
-                [STATE],
-                f"kubectl {'-n ' + obj.namespace + ' ' if obj.namespace else ''}describe {obj.kind.lower()} {obj.name}",
-            )
-            return
 
 
 @analyzer("certificate-requests", speciality="certificates", needs=(_CSRS,))
@@ -185,7 +83,7 @@ def certificate_requests(view: ClusterView) -> Iterator[Finding]:
             bad = kinds.get("Denied") or kinds.get("Failed") or {}
             text = (
                 f"CertificateSigningRequest {csr.name} of {who} ({signer}) was "
-                f"{text_at(bad, 'type').lower()}: {_flat(bad.get('message')) or bad.get('reason')}"
+                f"{text_at(bad, 'type').lower()}: {flat(bad.get('message')) or bad.get('reason')}"
             )
             yield _finding(
                 csr.ref,
@@ -235,7 +133,7 @@ def control_plane(view: ClusterView) -> Iterator[Finding]:
         for found in maps_at(component.raw, "conditions"):
             if found.get("type") == "Healthy" and found.get("status") not in ("True", "Unknown"):
                 said = str(found.get("message") or found.get("error") or "")
-                text = f"Control plane component {component.name} is unhealthy: {_flat(said)}"
+                text = f"Control plane component {component.name} is unhealthy: {flat(said)}"
                 yield _finding(
                     ObjectRef("ComponentStatus", "", component.name),
                     "ComponentUnhealthy",
@@ -266,11 +164,6 @@ def control_plane(view: ClusterView) -> Iterator[Finding]:
                 [STATE, HINT],
                 f"kubectl -n kube-system get pods -l component={name}",
             )
-
-
-def _flat(message: object) -> str:
-    text = " ".join(str(message or "").split()).rstrip(". ")
-    return text if len(text) <= 300 else text[:299] + "…"
 
 
 def _finding(

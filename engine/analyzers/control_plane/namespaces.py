@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from engine.analyzers.common.citations import condition, field, fields, listed
+from engine.analyzers.common.citations import condition, field, fields, flat, listed
 from engine.analyzers.common.confidence import HINT, RELATION, STATE, confidence
 from engine.analyzers.common.relevance import severity_here
 from engine.analyzers.common.view import ClusterView
@@ -101,15 +101,15 @@ def _terminating(view: ClusterView, namespace: Obj) -> Finding:
                 ),
             )
         else:
-            why = f"the API server cannot list all resources: {_flat(discovery.get('message'))}"
+            why = f"the API server cannot list all resources: {flat(discovery.get('message'))}"
     elif finalizers.get("status") == "True" or remaining.get("status") == "True":
-        said = _flat(finalizers.get("message") if finalizers.get("status") == "True" else remaining.get("message"))
+        said = flat(finalizers.get("message") if finalizers.get("status") == "True" else remaining.get("message"))
         why = said[:1].lower() + said[1:]
         names_ = [m.group(1) for m in _FINALIZER.finditer(said)]
         if names_:
             why += "; no controller removes the finalizer " + listed(names_)
     elif content.get("status") == "True":
-        why = f"its content cannot be deleted: {_flat(content.get('message'))}"
+        why = f"its content cannot be deleted: {flat(content.get('message'))}"
         evidence.append(condition(namespace, "NamespaceDeletionContentFailure"))
     else:
         extra = [f for f in namespace.texts("spec", "finalizers") + namespace.texts("metadata", "finalizers") if f != "kubernetes"]
@@ -177,8 +177,3 @@ def _unhold(obj: Obj) -> Remedy:
         f"kubectl {scope}patch {obj.kind.lower()} {obj.name} --type=merge -p '{patch}'",
         "mutate",
     )
-
-
-def _flat(message: object) -> str:
-    text = " ".join(str(message or "").split()).rstrip(". ")
-    return text if len(text) <= 300 else text[:299] + "…"

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from engine.analyzers.common.citations import field, listed, nearest
 from engine.analyzers.common.confidence import RELATION, STATE, confidence
@@ -20,6 +21,8 @@ CONFIGURATIONS = (
     "validatingwebhookconfigurations.admissionregistration.k8s.io",
     "mutatingwebhookconfigurations.admissionregistration.k8s.io",
 )
+_CRDS = "customresourcedefinitions.apiextensions.k8s.io"
+_CALLED = re.compile(r"https?://([a-z0-9][a-z0-9-]*)\.([a-z0-9][a-z0-9-]*)\.svc\b")
 _FAILED = re.compile(r'failed calling webhook "(?P<webhook>[^"]+)":\s*(?:failed to call webhook: )?(?P<what>.*)', re.DOTALL)
 _TLS = (
     ("certificate has expired", "its TLS certificate has expired"),
@@ -89,25 +92,80 @@ def webhooks(view: ClusterView) -> Iterator[Finding]:
                 yield from _judge(view, configuration, index, text_at(webhook, "name"))
 
 
-def _judge(view: ClusterView, configuration: Obj, index: int, name: str) -> Iterator[Finding]:
-    service = map_at(configuration.raw, "webhooks", index, "clientConfig", "service")
-    if not service or not view.can_see("services", text_at(service, "namespace")):
-        return
+@analyzer("conversion-webhooks", speciality="workload", needs=(_CRDS, "services", "pods"))
+def conversion_webhooks(view: ClusterView) -> Iterator[Finding]:
+    """Custom resources that cannot be read or written, since their definition's conversion webhook cannot be called: one a Service."""
+    told: dict[tuple[str, str], list[Obj]] = {}
+    for crd in view.all(_CRDS):
+        client = map_at(crd.raw, "spec", "conversion", "webhook", "clientConfig") or map_at(
+            crd.raw, "spec", "conversion", "webhookClientConfig"
+        )
+        service = map_at(client, "service")
+        if crd.text("spec", "conversion", "strategy") == "Webhook" and service:
+            told.setdefault((text_at(service, "namespace"), text_at(service, "name")), []).append(crd)
+    for (namespace, name), crds in told.items():
+        crd = crds[0]
+        path = ("spec", "conversion", "webhook", "clientConfig", "service")
+        fault = _service_fault(view, crd.map(*path) or {"namespace": namespace, "name": name})
+        if fault is None:
+            continue
+        why, causes = fault
+        elsewhere = [s.namespace for s in view.within("services", None) if s.name == name and s.namespace != namespace]
+        hint = f" (there is one of that name in namespace {elsewhere[0]})" if elsewhere and not causes else ""
+        yield Finding(
+            code="ConversionWebhookUnavailable",
+            severity=severity_here(view, "critical", False),
+            object=crd.ref,
+            summary=f"The conversion webhook of {crd.kind} {listed((c.name for c in crds), 3)} cannot be called: {why}{hint}; "
+            "none of these objects can be read or written in another version",
+            evidence=(field(crd, "spec", "conversion"),),
+            owner=crd.ref,
+            causes=causes,
+            remedies=(
+                Remedy(
+                    "make the conversion point at the Service that runs, or bring that Service back",
+                    f"kubectl get crd {crd.name} -o jsonpath={{.spec.conversion}}",
+                    "read",
+                ),
+            ),
+            confidence=confidence([RELATION, STATE]),
+            docs=("conversion webhook", "CustomResourceDefinition"),
+            detail=f"{namespace}/{name}",
+        )
+
+
+def called_service(text: str) -> ObjectRef | None:
+    """The Service that the API server calls in a message (`https://NAME.NAMESPACE.svc:443/…`), or None."""
+    found = _CALLED.search(text)
+    return ObjectRef("Service", found[2], found[1]) if found else None
+
+
+def _service_fault(view: ClusterView, service: Mapping[str, Any]) -> tuple[str, tuple[str, ...]] | None:
+    """Why a webhook's Service cannot be called, as a clause, and the findings that say so; None where nothing is wrong."""
     namespace, target = text_at(service, "namespace"), text_at(service, "name")
+    if not target or not view.can_see("services", namespace):
+        return None
     found = next((s for s in view.within("services", namespace) if s.name == target and s.namespace == namespace), None)
     if found is None:
-        names = [s.name for s in view.within("services", namespace)]
-        guess = nearest(target, names)
-        why = f"its Service {target} does not exist in namespace {namespace}" + (f"; did you mean {guess}?" if guess else "")
-        causes: tuple[str, ...] = ()
-    else:
-        broken = [f for f in judge(view, found, needed=True) if f.severity != "info"]
-        ports = [p.get("port") for p in found.maps("spec", "ports")]
-        wanted = service.get("port") or 443
-        if not broken and wanted in ports:
-            return
-        causes = tuple(f.id for f in broken)
-        why = broken[0].summary if broken else f"it calls port {wanted} of Service {target}, which has only {listed(str(p) for p in ports)}"
+        guess = nearest(target, [s.name for s in view.within("services", namespace)])
+        return f"its Service {target} does not exist in namespace {namespace}" + (f"; did you mean {guess}?" if guess else ""), ()
+    broken = [f for f in judge(view, found, needed=True) if f.severity != "info"]
+    ports = [p.get("port") for p in found.maps("spec", "ports")]
+    wanted = service.get("port") or 443
+    if broken:
+        return broken[0].summary, tuple(f.id for f in broken)
+    if wanted not in ports:
+        return f"it calls port {wanted} of Service {target}, which has only {listed(str(p) for p in ports)}", ()
+    return None
+
+
+def _judge(view: ClusterView, configuration: Obj, index: int, name: str) -> Iterator[Finding]:
+    service = map_at(configuration.raw, "webhooks", index, "clientConfig", "service")
+    fault = _service_fault(view, service) if service else None
+    if fault is None:
+        return
+    why, causes = fault
+    namespace = text_at(service, "namespace")
     policy = configuration.text("webhooks", index, "failurePolicy") or "Fail"
     covers = _covers(view, configuration, index)
     severity: Severity = "critical" if policy == "Fail" else "info"

@@ -12,7 +12,10 @@ from collections.abc import Iterable, Iterator
 from engine.analyzers.common.callees import Callee, Callees
 from engine.analyzers.common.containers import is_ready, pod_template
 from engine.analyzers.common.view import ClusterView
+from engine.analyzers.diagnosis.references import follow_references
 from engine.analyzers.logs.cause import waits_on_others
+from engine.analyzers.nodes.node_agents import driver_agents, network_agents, works_on
+from engine.analyzers.storage.mounts import DRIVER_ON_NODE
 from engine.cluster.objects import Obj, labels_at, maps_at, text_at
 from engine.core.types import Finding, ObjectRef
 
@@ -46,6 +49,8 @@ _ADMISSION_KINDS = frozenset(
         "RuntimeClass",
     }
 )
+_CONFIGURED = frozenset({"ValidatingWebhookConfiguration", "MutatingWebhookConfiguration"})
+"""Kinds that a person set up: a circle (their own pods wait for what they refuse) is cut at them, so that they are the cause."""
 _RBAC_KINDS = frozenset({"Role", "ClusterRole", "RoleBinding", "ClusterRoleBinding", "ServiceAccount"})
 _SERVER_ERROR = re.compile(r"statuscode: 5\d\d|\b50[234]\b|timeout|deadline|refused", re.IGNORECASE)
 _MOST = 400
@@ -57,7 +62,10 @@ class Graph:
 
     def __init__(self, findings: Iterable[Finding]) -> None:
         self.by_id = {f.id: f for f in findings}
-        self.causes: dict[str, list[str]] = {f.id: [c for c in f.causes if c in self.by_id and c != f.id] for f in self.by_id.values()}
+        self.causes: dict[str, list[str]] = {
+            f.id: [] if f.object.kind in _CONFIGURED else [c for c in f.causes if c in self.by_id and c != f.id]
+            for f in self.by_id.values()
+        }
         self.about: dict[ObjectRef, list[Finding]] = {}
         for finding in self.by_id.values():
             for ref in {finding.object, finding.owner or finding.object}:
@@ -106,6 +114,13 @@ def correlate(view: ClusterView, findings: list[Finding]) -> list[Finding]:
             _caller(view, graph, callees, effect)
             _alias(graph, callees, effect)
             _made_by_nobody(graph, effect)
+            _agent(view, graph, effect)
+        follow_references(view, graph)
+        for finding in broken:
+            if finding.object.kind in _CONFIGURED:
+                for known in finding.causes:
+                    if known in graph.by_id:
+                        graph.explains(graph.by_id[known], finding)
     needed = {c for f in graph.by_id.values() if f.severity != "info" for c in graph.causes[f.id]}
     done = []
     for finding in graph.by_id.values():
@@ -206,6 +221,25 @@ def _dns_servers(graph: Graph, effect: Finding) -> None:
     for cause in graph.of(effect.object):
         if cause.code not in SHORTAGES and cause.severity != "info" and cause.object.kind != "Service":
             graph.explains(cause, effect)
+
+
+def _agent(view: ClusterView, graph: Graph, effect: Finding) -> None:
+    """A node without pod network, or a pod without its CSI driver, is explained by what is wrong with the DaemonSet that supplies it."""
+    if effect.code in ("NodeNotReady", "NetworkUnavailable"):
+        agents, node = network_agents(view), effect.object.name
+    elif effect.code == "CSIDriverNotRegistered" and (missing := DRIVER_ON_NODE.search(effect.summary)) is not None:
+        agents, node = driver_agents(view, missing["driver"]), missing["node"]
+    elif effect.code == "NodeAgentMissing":
+        agents, node = [a for a in view.within("daemonsets.apps", None) if a.ref == effect.object], effect.detail
+    else:
+        return
+    for agent in agents:
+        if works_on(view, agent, node):
+            continue
+        for cause in graph.of(agent.ref):
+            elsewhere = cause.code == "NodeAgentMissing" and cause.detail != node
+            if cause.severity != "info" and cause.code not in SHORTAGES and cause.id != effect.id and not elsewhere:
+                graph.explains(cause, effect)
 
 
 def _alias(graph: Graph, callees: Callees, effect: Finding) -> None:

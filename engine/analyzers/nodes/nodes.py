@@ -10,6 +10,7 @@ from engine.analyzers.common.citations import condition, event, field, latest_ev
 from engine.analyzers.common.confidence import EVENT, HINT, RELATION, STATE, confidence
 from engine.analyzers.common.relevance import severity_here, waiting_for_node
 from engine.analyzers.common.view import ClusterView, event_time
+from engine.analyzers.nodes.node_agents import agent_finding, network_agents
 from engine.analyzers.registry import analyzer
 from engine.cluster.objects import Obj, map_at, text_at, texts_at
 from engine.core.types import Evidence, Finding, ObjectRef, Remedy, Severity
@@ -39,7 +40,7 @@ _MINOR = re.compile(r"^v?1\.(\d+)")
 _OLDEST_SKEW = 3
 
 
-@analyzer("nodes", speciality="scheduling", needs=("nodes", "pods", "events"))
+@analyzer("nodes", speciality="scheduling", needs=("nodes", "pods", "events", "daemonsets.apps", _LEASES))
 def nodes(view: ClusterView) -> Iterator[Finding]:
     """Each node's conditions, lease, cordon, events and kubelet version."""
     residents: dict[str, list[Obj]] = {}
@@ -52,7 +53,7 @@ def nodes(view: ClusterView) -> Iterator[Finding]:
         touched = bool(here) or waiting
         ready = node.condition("Ready")
         if ready.get("status") != "True":
-            yield _not_ready(view, node, here, touched)
+            yield from _not_ready(view, node, here, touched)
         else:
             yield from _silent(view, node, touched)
         yield from _conditions(view, node, here)
@@ -142,7 +143,7 @@ def stuck_pods(view: ClusterView) -> Iterator[Finding]:
         )
 
 
-def _not_ready(view: ClusterView, node: Obj, here: list[Obj], touched: bool) -> Finding:
+def _not_ready(view: ClusterView, node: Obj, here: list[Obj], touched: bool) -> Iterator[Finding]:
     ready = node.condition("Ready")
     message = str(ready.get("message") or "").strip().rstrip(".")
     lease = view.find(_LEASES, "kube-node-lease", node.name)
@@ -185,7 +186,9 @@ def _not_ready(view: ClusterView, node: Obj, here: list[Obj], touched: bool) -> 
                 "read",
             ),
         )
-    return _finding(
+    absent = _without_network(view, node) if network else []
+    yield from absent
+    yield _finding(
         node,
         "NodeNotReady",
         severity_here(view, "critical", touched),
@@ -194,7 +197,24 @@ def _not_ready(view: ClusterView, node: Obj, here: list[Obj], touched: bool) -> 
         confidence(weights),
         tuple(remedies),
         docs=("node NotReady", "kubelet", *(("CNI",) if network else ())),
+        causes=tuple(f.id for f in absent),
     )
+
+
+def _without_network(view: ClusterView, node: Obj) -> list[Finding]:
+    """Why the pod network's own pods are not on a node, and the address range that nobody gave it."""
+    found = [f for agent in network_agents(view) if (f := agent_finding(view, agent, node, "the pod network")) is not None]
+    others = [n for n in view.all("nodes") if n.name != node.name and n.text("spec", "podCIDR")]
+    if not node.text("spec", "podCIDR") and others:
+        text = (
+            f"Node {node.name} has no pod address range (spec.podCIDR is empty) while {others[0].name} has "
+            f"{others[0].text('spec', 'podCIDR')}: "
+            "the controller manager has given it none (cluster CIDR used up, or allocateNodeCIDRs off)"
+        )
+        cited = (Evidence(f"Node/{node.name} spec.podCIDR", "(empty)", object=node.ref), field(others[0], "spec", "podCIDR"))
+        remedy = Remedy("see the controller manager's cluster CIDR and its log", f"kubectl describe node {node.name}", "read")
+        found.append(_finding(node, "PodCidrMissing", "critical", text, cited, confidence([RELATION, HINT]), (remedy,)))
+    return found
 
 
 def _network_plugin(message: str) -> bool:
@@ -312,6 +332,7 @@ def _finding(
     *,
     detail: str = "",
     docs: tuple[str, ...] = (),
+    causes: tuple[str, ...] = (),
 ) -> Finding:
     return Finding(
         code=code,
@@ -319,6 +340,7 @@ def _finding(
         object=ObjectRef("Node", "", node.name),
         summary=summary,
         evidence=evidence,
+        causes=causes,
         remedies=remedies,
         confidence=sure,
         docs=docs or ("node conditions", code),

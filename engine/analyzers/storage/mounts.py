@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Iterator
 
 from engine.analyzers.common.citations import event, field, latest_event, listed, weights
-from engine.analyzers.common.confidence import HINT, RELATION, STATE, confidence
+from engine.analyzers.common.confidence import EVENT, HINT, RELATION, STATE, confidence
 from engine.analyzers.common.placement import bound_volumes, claims_of
 from engine.analyzers.common.view import ClusterView
+from engine.analyzers.nodes.node_agents import agent_finding, driver_agents
 from engine.analyzers.registry import analyzer
 from engine.analyzers.storage.claims import consumers
 from engine.cluster.objects import Obj, maps_at, text_at
 from engine.core.types import Evidence, Finding, ObjectRef, Remedy
 
+_ATTACHMENTS = "volumeattachments.storage.k8s.io"
 _VOLUME = re.compile(r'volume "?([\w.:/~-]+?)"?(?: |:|$)')
 _DRIVER = re.compile(r"driver name (\S+) not found in the list of registered CSI drivers")
 _ABSENT_DRIVER = re.compile(r"external-attacher of (\S+) CSI driver|CSINode \S+ does not contain driver (\S+)")
+DRIVER_ON_NODE = re.compile(r"CSI driver (?P<driver>\S+?) .*?\bnode (?P<node>[\w.-]*\w)")
 _CONFIG = re.compile(r'(configmap|secret) "|references non-existent (config|secret) key|object ".*"/".*" not registered|failed to sync')
 _MOUNT_CAUSES = (
     (
@@ -67,7 +71,20 @@ _OVER_LIMIT = (
 )
 
 
-@analyzer("mounts", speciality="storage", needs=("pods", "events", "persistentvolumeclaims", "persistentvolumes"))
+@analyzer(
+    "mounts",
+    speciality="storage",
+    needs=(
+        "pods",
+        "nodes",
+        "events",
+        "daemonsets.apps",
+        "persistentvolumeclaims",
+        "persistentvolumes",
+        "csinodes.storage.k8s.io",
+        _ATTACHMENTS,
+    ),
+)
 def mounts(view: ClusterView) -> Iterator[Finding]:
     """Pods whose volumes cannot be attached or mounted, and pods evicted for what they wrote."""
     for pod in view.all("pods"):
@@ -76,7 +93,7 @@ def mounts(view: ClusterView) -> Iterator[Finding]:
             continue
         attach = latest_event(view, pod, "FailedAttachVolume")
         if attach is not None:
-            yield _attach(view, pod, attach)
+            yield from _with_agent(view, pod, _attach(view, pod, attach))
             continue
         mount = next(
             (
@@ -88,9 +105,23 @@ def mounts(view: ClusterView) -> Iterator[Finding]:
         )
         mount = mount or latest_event(view, pod, "FailedMount", "FailedMapVolume")
         if mount is not None and not _CONFIG.search(mount.text("message")):
-            yield _mount(view, pod, mount)
+            yield from _with_agent(view, pod, _mount(view, pod, mount))
         elif mount is None:
-            yield from _driver_absent(view, pod)
+            for found in _driver_absent(view, pod):
+                yield from _with_agent(view, pod, found)
+
+
+def _with_agent(view: ClusterView, pod: Obj, found: Finding) -> Iterator[Finding]:
+    """A finding on a driver that a node lacks, after the one that says why the driver's DaemonSet has no pod there."""
+    missing = DRIVER_ON_NODE.search(found.summary)
+    node = view.find("nodes", "", pod.text("spec", "nodeName"))
+    if found.code != "CSIDriverNotRegistered" or missing is None or node is None:
+        yield found
+        return
+    driver = missing["driver"]
+    told = [f for agent in driver_agents(view, driver) if (f := agent_finding(view, agent, node, f"CSI driver {driver}")) is not None]
+    yield from told
+    yield dataclasses.replace(found, causes=(*found.causes, *(f.id for f in told)))
 
 
 def _driver_absent(view: ClusterView, pod: Obj) -> Iterator[Finding]:
@@ -128,6 +159,10 @@ def _attach(view: ClusterView, pod: Obj, said: Obj) -> Finding:
         others = [p for p in (consumers(view, claim) if claim else []) if p.name != pod.name and p.text("spec", "nodeName")]
         rival = next((p for p in others if p.text("spec", "nodeName") != pod.text("spec", "nodeName")), None)
         modes = listed(claim.texts("spec", "accessModes")) if claim else "ReadWriteOnce"
+        held = [a for a in _attachments(view, claim) if a.text("spec", "nodeName") != pod.text("spec", "nodeName")]
+        stale = [a for a in held if view.can_see("nodes") and view.find("nodes", "", a.text("spec", "nodeName")) is None]
+        if rival is None and held:
+            return _held(view, pod, name, said, (stale or held)[0], gone=bool(stale))
         where = (
             f", while pod {rival.name} holds it on node {rival.text('spec', 'nodeName')}"
             if rival
@@ -163,15 +198,55 @@ def _attach(view: ClusterView, pod: Obj, said: Obj) -> Finding:
             RELATION,
         )
         remedy = Remedy("see the attachments", "kubectl get volumeattachments", "read")
-        volume = claim.text("spec", "volumeName") if claim else ""
-        for attachment in view.all("volumeattachments.storage.k8s.io"):
-            if (
-                volume
-                and attachment.text("spec", "source", "persistentVolumeName") == volume
-                and attachment.text("status", "attachError", "message")
-            ):
+        for attachment in _attachments(view, claim):
+            if attachment.text("status", "attachError", "message"):
                 evidence.append(field(attachment, "status", "attachError", "message"))
     return _of_pod(view, pod, code, text, tuple(evidence), weight, (remedy,), causes=causes)
+
+
+def _attachments(view: ClusterView, claim: Obj | None) -> list[Obj]:
+    """The VolumeAttachments of a claim's volume."""
+    volume = claim.text("spec", "volumeName") if claim else ""
+    return [a for a in view.all(_ATTACHMENTS) if volume and a.text("spec", "source", "persistentVolumeName") == volume]
+
+
+def _held(view: ClusterView, pod: Obj, claim: str, said: Obj, attachment: Obj, *, gone: bool) -> Finding:
+    """A volume that no pod uses any more and that is still attached to another node, which may not even exist."""
+    node = attachment.text("spec", "nodeName")
+    state = "which does not exist any more" if gone else "where no pod uses it any more"
+    since = attachment.text("metadata", "deletionTimestamp")
+    held = f"; it is marked for deletion since {since} and its finalizer keeps it" if since else ""
+    error = attachment.text("status", "detachError", "message")
+    held += f"; detaching fails: {error.strip()[:200]}" if error else ""
+    text = (
+        f"Pod {pod.name} cannot start: VolumeAttachment {attachment.name} still holds the volume of claim {claim} on node {node}, {state}"
+        f"{held}; until it is gone the volume is attached nowhere else"
+    )
+    stale = (
+        Remedy(
+            f"after making sure that the machine {node} is off, remove the attachment",
+            f"kubectl delete volumeattachment {attachment.name}",
+            "destructive",
+        )
+        if gone
+        else Remedy(
+            "see why it is not detached: the driver's attacher and its log", f"kubectl describe volumeattachment {attachment.name}", "read"
+        )
+    )
+    causes = (f"NodeNotReady/Node//{node}",) if not gone else ()
+    return Finding(
+        code="StaleVolumeAttachment",
+        severity="critical",
+        object=attachment.ref,
+        summary=text,
+        evidence=(event(said), field(attachment, "spec", "nodeName"), *([field(attachment, "status")] if attachment.map("status") else [])),
+        owner=view.workload_of(pod),
+        causes=causes,
+        remedies=(stale, Remedy("see the attachments", "kubectl get volumeattachments", "read")),
+        confidence=confidence([RELATION, EVENT, STATE] if gone else [RELATION, EVENT]),
+        docs=("Multi-Attach", "VolumeAttachment"),
+        speciality="storage",
+    )
 
 
 def _mount(view: ClusterView, pod: Obj, said: Obj) -> Finding:
