@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from engine.agent.json_documents import ChecksReport, ClusterCheck, SharedFault
-from engine.analyzers.registry import order
+from engine.analyzers.check import order
 from engine.cluster.source import ClusterError, ContextInfo
 from engine.core.cancel import Cancelled, CancelToken
 from engine.core.redaction.events import clean
@@ -105,9 +105,9 @@ def check_all(
 
 
 def _checked(target: Target, what: What, kubeconfig: str, timeout: float, cancel: CancelToken) -> Checked:
+    from engine.analyzers.check import check
     from engine.analyzers.common.view import ClusterView
     from engine.analyzers.diagnosis.about import NoSuchObject, about
-    from engine.analyzers.registry import check
 
     version = namespace = ""
     try:

@@ -101,10 +101,10 @@ def check_cluster(
     agent: SessionServices, run: Run, namespace: str | None, only: tuple[str, ...], about: tuple[str, str] | None = None
 ) -> str:
     """The analyzers alone; `namespace=None` is the session's own, which a live context may only tell once it is open."""
+    from engine.analyzers.check import check
     from engine.analyzers.common.view import ClusterView
     from engine.analyzers.diagnosis.about import NoSuchObject
     from engine.analyzers.diagnosis.about import about as narrowed
-    from engine.analyzers.registry import check
 
     connection = agent.connection(run)
     within = agent.place.namespace if namespace is None else namespace

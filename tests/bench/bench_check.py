@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 from fakes.manifests import NOW, Raw, container, crash_loop, ended, event, meta, node, pod, running, waiting
 
+from engine.analyzers.check import check
 from engine.analyzers.common.view import ClusterView
-from engine.analyzers.registry import check
 from engine.cluster.kinds import RESOURCE_OF_KIND
 from engine.cluster.objects import Obj
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from engine.analyzers.check import check
 from engine.analyzers.common.view import ClusterView
-from engine.analyzers.registry import check
 from engine.cluster.recordings.recorded_cluster import open_recording
 from engine.commands.policy.policy import Policy
 from engine.core.paths import resource_path

@@ -106,7 +106,7 @@ class BackgroundFindings:
                 self._on_news()
 
     def _check(self) -> list[Finding]:
-        from engine.analyzers.registry import check
+        from engine.analyzers.check import check
 
         self.runs += 1
         return list(check(self._view()).findings)

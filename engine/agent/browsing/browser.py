@@ -182,7 +182,7 @@ class ClusterBrowser:
 
         Raises NotRecorded for a namespace that a recording leaves out.
         """
-        from engine.analyzers.registry import check
+        from engine.analyzers.check import check
 
         key = (self.revision, namespace)
         with self._lock:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
+from engine.analyzers.check import Report
 from engine.analyzers.common.citations import nearest
 from engine.analyzers.common.view import ClusterView
 from engine.analyzers.diagnosis.focus import related
-from engine.analyzers.registry import Report
 from engine.cluster.kinds import RESOURCE_OF_KIND
 from engine.core.types import Finding, ObjectRef
 

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from engine.analyzers.common.callees import Callee, Callees
 from engine.analyzers.common.containers import is_ready, pod_template
 from engine.analyzers.common.view import ClusterView
+from engine.analyzers.diagnosis.graph import CONFIGURED, Graph
 from engine.analyzers.diagnosis.references import follow_references
 from engine.analyzers.logs.cause import waits_on_others
 from engine.analyzers.nodes.node_agents import driver_agents, network_agents, works_on
@@ -49,49 +50,10 @@ _ADMISSION_KINDS = frozenset(
         "RuntimeClass",
     }
 )
-_CONFIGURED = frozenset({"ValidatingWebhookConfiguration", "MutatingWebhookConfiguration"})
-"""Kinds that a person set up: a circle (their own pods wait for what they refuse) is cut at them, so that they are the cause."""
 _RBAC_KINDS = frozenset({"Role", "ClusterRole", "RoleBinding", "ClusterRoleBinding", "ServiceAccount"})
 _SERVER_ERROR = re.compile(r"statuscode: 5\d\d|\b50[234]\b|timeout|deadline|refused", re.IGNORECASE)
 _MOST = 400
 """Beyond this number of findings the rules that compare all with all, or read settings, are left out."""
-
-
-class Graph:
-    """Findings by id, by the objects they are about, and the causes found so far."""
-
-    def __init__(self, findings: Iterable[Finding]) -> None:
-        self.by_id = {f.id: f for f in findings}
-        self.causes: dict[str, list[str]] = {
-            f.id: [] if f.object.kind in _CONFIGURED else [c for c in f.causes if c in self.by_id and c != f.id]
-            for f in self.by_id.values()
-        }
-        self.about: dict[ObjectRef, list[Finding]] = {}
-        for finding in self.by_id.values():
-            for ref in {finding.object, finding.owner or finding.object}:
-                self.about.setdefault(ref, []).append(finding)
-
-    def explains(self, cause: Finding, effect: Finding) -> None:
-        """Note that one finding explains another, unless it follows from it."""
-        if cause.id == effect.id or cause.id in self.causes[effect.id] or self.follows(cause.id, effect.id):
-            return
-        self.causes[effect.id].append(cause.id)
-
-    def follows(self, effect: str, cause: str) -> bool:
-        """Whether a finding is explained, over any number of steps, by another."""
-        seen: set[str] = set()
-        waiting = [effect]
-        while waiting:
-            current = waiting.pop()
-            if current == cause:
-                return True
-            if current not in seen:
-                seen.add(current)
-                waiting.extend(self.causes.get(current, ()))
-        return False
-
-    def of(self, ref: ObjectRef) -> list[Finding]:
-        return self.about.get(ref, [])
 
 
 def correlate(view: ClusterView, findings: list[Finding]) -> list[Finding]:
@@ -117,7 +79,7 @@ def correlate(view: ClusterView, findings: list[Finding]) -> list[Finding]:
             _agent(view, graph, effect)
         follow_references(view, graph)
         for finding in broken:
-            if finding.object.kind in _CONFIGURED:
+            if finding.object.kind in CONFIGURED:
                 for known in finding.causes:
                     if known in graph.by_id:
                         graph.explains(graph.by_id[known], finding)

@@ -7,11 +7,11 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from engine.analyzers.check import Report, check
 from engine.analyzers.common.containers import is_finished, is_ready
 from engine.analyzers.common.view import ClusterView
 from engine.analyzers.diagnosis.correlate import INTENDED, SHORTAGES
 from engine.analyzers.diagnosis.focus import named_objects, related
-from engine.analyzers.registry import Report, check
 from engine.core.types import Evidence, Finding, ObjectRef
 
 _ASKS_HEALTH = re.compile(

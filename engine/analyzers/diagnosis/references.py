@@ -13,7 +13,7 @@ from engine.cluster.objects import Obj
 from engine.core.types import Finding, ObjectRef
 
 if TYPE_CHECKING:
-    from engine.analyzers.diagnosis.correlate import Graph
+    from engine.analyzers.diagnosis.graph import Graph
 
 _ABSENT = re.compile(r"^Missing|NotFound$|SecretNotFound")
 _HELM = re.compile(r"another operation|pending-(?:install|upgrade|rollback)|has no deployed releases", re.IGNORECASE)

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from fakes.manifests import NS, Raw, ago, deployment, event, meta, namespace, replicaset, service, view
 
+from engine.analyzers.check import check
 from engine.analyzers.control_plane.admission import admission
 from engine.analyzers.control_plane.webhooks import webhooks
-from engine.analyzers.registry import check
 from engine.core.types import Finding, ObjectRef
 
 WEB = ObjectRef("Deployment", NS, "web")

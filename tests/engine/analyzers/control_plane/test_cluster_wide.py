@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 from fakes.manifests import NOW, NS, Raw, ago, config_map, container, deployment, event, meta, service, view, waiting, workload
 
+from engine.analyzers.check import check
 from engine.analyzers.control_plane.api_extensions import apiservices, certificate_requests, control_plane
 from engine.analyzers.control_plane.certificates import certificates, validities
 from engine.analyzers.control_plane.namespaces import deletions, namespaces
 from engine.analyzers.control_plane.security import hygiene, rbac_hygiene
 from engine.analyzers.custom.resources import custom_resources
-from engine.analyzers.registry import check
 from engine.core.types import ObjectRef
 
 

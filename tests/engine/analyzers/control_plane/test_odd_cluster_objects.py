@@ -10,8 +10,8 @@ from fakes.manifests import NOW, NS, Raw, ago, meta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engine.analyzers.check import check
 from engine.analyzers.common.view import ClusterView
-from engine.analyzers.registry import check
 from engine.cluster.kinds import RESOURCE_OF_KIND
 
 AFFINITY = {

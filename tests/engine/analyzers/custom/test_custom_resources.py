@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from fakes.manifests import NOW, NS, Raw, ago, event, meta, secret, view
 
+from engine.analyzers.check import check
 from engine.analyzers.common.links import links, mentions
 from engine.analyzers.common.view import ClusterView
 from engine.analyzers.custom.verdict import verdict
 from engine.analyzers.diagnosis.rank import diagnose
-from engine.analyzers.registry import check
 from engine.cluster.objects import Obj
 from engine.core.types import ObjectRef
 

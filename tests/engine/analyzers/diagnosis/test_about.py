@@ -6,11 +6,11 @@ import pytest
 from fakes.lab import Lab
 from fakes.manifests import container, crash_loop, event, log_of, node, pod, running, secret, service, view, workload
 
+from engine.analyzers.check import check
 from engine.analyzers.common.view import ClusterView
 from engine.analyzers.diagnosis.about import NoSuchObject, about, grouped
 from engine.analyzers.diagnosis.hypotheses import of_diagnosis
 from engine.analyzers.diagnosis.rank import diagnose
-from engine.analyzers.registry import check
 
 
 def cascade() -> ClusterView:

@@ -24,9 +24,9 @@ from fakes.manifests import (
     workload,
 )
 
+from engine.analyzers.check import check
 from engine.analyzers.diagnosis.hypotheses import of_diagnosis
 from engine.analyzers.diagnosis.rank import diagnose
-from engine.analyzers.registry import check
 
 
 def front(upstream: str = "back") -> list[Raw]:

@@ -13,10 +13,11 @@ from typing import Any
 import pytest
 from fakes.manifests import NOW, container, crash_loop, deployment, event, log_of, node, running, service, view, workload
 
+from engine.analyzers.check import check
 from engine.analyzers.common.view import ClusterView
 from engine.analyzers.diagnosis.hypotheses import of_diagnosis
 from engine.analyzers.diagnosis.rank import diagnose
-from engine.analyzers.registry import ANALYZERS, SPECIALITIES, check, load
+from engine.analyzers.registry import ANALYZERS, SPECIALITIES, load
 from engine.cluster.recordings.recorded_cluster import open_recording
 from engine.cluster.source import ClusterSource, Forbidden, Unreachable
 from engine.core.paths import resource_path

@@ -24,10 +24,10 @@ from fakes.manifests import (
     workload,
 )
 
+from engine.analyzers.check import check
 from engine.analyzers.common.view import ClusterView
 from engine.analyzers.network.dns import dns
 from engine.analyzers.network.services import services
-from engine.analyzers.registry import check
 from engine.cluster.objects import Obj
 from engine.cluster.source import NotRecorded
 from engine.core.types import Finding, ObjectRef

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from fakes.manifests import NS, Raw, ago, container, deployment, event, meta, node, pod, replicaset, view
 
+from engine.analyzers.check import check
 from engine.analyzers.common.view import ClusterView
 from engine.analyzers.nodes.scheduling import scheduling
-from engine.analyzers.registry import check
 from engine.cluster.objects import Obj
 from engine.cluster.source import NotRecorded
 from engine.core.types import Finding, ObjectRef

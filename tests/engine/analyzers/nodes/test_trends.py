@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from fakes.manifests import NOW, container, pod, running
 
+from engine.analyzers.check import check
 from engine.analyzers.common.view import ClusterView
 from engine.analyzers.nodes.trends import fitted, seconds_to
-from engine.analyzers.registry import check
 from engine.cluster.live.prometheus import Place, Points, Trends
 from engine.core.types import Finding
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from fakes.manifests import NS, Raw, ago, deployment, event, meta, node, pod, replicaset, view
 
-from engine.analyzers.registry import check
+from engine.analyzers.check import check
 from engine.analyzers.storage.mounts import mounts
 from engine.analyzers.storage.registration import storage
 from engine.core.types import Finding, ObjectRef

@@ -11,9 +11,9 @@ import pytest
 from fakes.recordings import files_of, pod, write_folder
 
 from engine.agent.browsing.browser import ClusterBrowser
+from engine.analyzers.check import check
 from engine.analyzers.common.view import ClusterView
 from engine.analyzers.diagnosis.rank import diagnose
-from engine.analyzers.registry import check
 from engine.cluster.recordings.recorded_cluster import RecordedCluster, open_recording
 from engine.cluster.recordings.recorder import record
 from engine.cluster.source import NotRecorded, RawObjects
