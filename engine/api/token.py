@@ -8,7 +8,7 @@ import stat
 from collections.abc import Mapping
 from pathlib import Path
 
-from engine.core.paths import state_folder
+from engine.core.paths import private_folder, state_folder
 
 SHORTEST = 32
 
@@ -46,7 +46,7 @@ def take_token(path: Path) -> str:
 
 def _make(path: Path) -> None:
     """Write the token beside its place and link it there, so that of two first starts one wins and neither reads half a token."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    private_folder(path.parent)
     beside = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
     try:
         descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)

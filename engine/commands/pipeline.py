@@ -84,7 +84,7 @@ class CommandPipeline:
     """Runs commands for one Run at one place.
 
     `runner(seconds, cluster)` makes a runner with that time limit, `cluster` telling whether its commands reach the cluster; `ask` waits
-    for a person; `changed` is told after a change.
+    for a person; `changed` is called after a change.
     """
 
     policy: Policy
@@ -105,7 +105,7 @@ class CommandPipeline:
     """The folder that the person's relative file names count from."""
 
     def at(self, place: Place) -> CommandPipeline:
-        """The same desk at another place of the same cluster."""
+        """The same pipeline at another place of the same cluster."""
         return dataclasses.replace(self, place=place)
 
     def judge(self, text: str) -> Verdict:
@@ -176,7 +176,7 @@ class CommandPipeline:
         can_grant = judgement.verdict.risk == "mutate" and not self.place.protected
         if can_grant and self.grants.covers(self.place.context, script):
             return _Said(approved=Approved("session grant"))
-        approvals = Approvals(self.runner(self.seconds[0], _reaches_cluster(script)), self.source, self.place, self.redactor, self.token)
+        approvals = self._approvals(script)
         request = approvals.prepare(f"A-{id}", command, script, judgement, why=why, evidence=tuple(evidence), objects=tuple(objects))
         decision = self.ask(request)
         if decision.kind == "edit" and decision.command.strip():
@@ -185,15 +185,18 @@ class CommandPipeline:
             return _Said(reason=decision.reason or "rejected", by=decision.by)
         if request.typed_name and decision.typed != request.typed_name:
             return _Said(reason=f"the name {request.typed_name!r} was not typed", by=decision.by)
-        changed = approvals.changed_since(request, script)
-        if changed:
-            return _Said(reason=changed, by="re-check")
-        unsaved = self.records.save_before(id, script.stages[0].argv, request.touches, self.source, self.place, self.token)
+        found = approvals.recheck(request, script)
+        if found.changed:
+            return _Said(reason=found.changed, by="re-check")
+        unsaved = self.records.save_before(id, script.stages[0].argv, found.objects, self.place)
         if unsaved:
             self.emit(Notice(level="warning", text=f"There will be no undo: {unsaved}."))
         if decision.kind == "approve_session" and can_grant:
             self.grants.add(self.place.context, script)
         return _Said(approved=Approved(decision.by, decision.kind, request.digest))
+
+    def _approvals(self, script: Script) -> Approvals:
+        return Approvals(self.runner(self.seconds[0], _reaches_cluster(script)), self.policy, self.place, self.redactor, self.token)
 
     def _execute(self, id: str, command: str, script: Script, verdict: Verdict, approved: Approved, seconds: float) -> Outcome:
         number = 0
@@ -203,13 +206,13 @@ class CommandPipeline:
             if verdict.risk != "read":
                 return Outcome("refused", command, verdict, str(error))
             self.emit(Notice(level="warning", text=str(error)))
-        redactions = sum(self.redactor.counts.values())
+        counting = self.redactor.counting()
         self.emit(CommandStarted(id=id, command=command))
 
-        def heard(stream: Literal["stdout", "stderr"], lines: tuple[str, ...]) -> None:
+        def on_output(stream: Literal["stdout", "stderr"], lines: tuple[str, ...]) -> None:
             self.emit(CommandOutput(id=id, stream=stream, lines=lines))
 
-        result = self.runner(seconds, _reaches_cluster(script)).run(script, on_output=heard, cancel=self.token, redactor=self.redactor)
+        result = self.runner(seconds, _reaches_cluster(script)).run(script, on_output=on_output, cancel=self.token, redactor=counting)
         self.emit(
             CommandFinished(
                 id=id,
@@ -220,10 +223,12 @@ class CommandPipeline:
                 error=result.error,
             )
         )
-        unwritten = self.records.after(number, result, sum(self.redactor.counts.values()) - redactions)
+        unwritten = self.records.after(number, result, sum(counting.counts.values()))
         if unwritten:
             self.emit(Notice(level="warning", text=unwritten))
         if verdict.risk != "read":
+            if result.exit_code is not None and not self.token.cancelled:
+                self.records.save_after(id, self._approvals(script).objects_now(script))
             self.changed()
         self.token.check()
         record = CommandRecord(command, verdict.risk, result.exit_code, round(result.seconds, 3), approved.by)

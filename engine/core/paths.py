@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
@@ -46,6 +47,22 @@ def log_file(env: Mapping[str, str] | None = None) -> Path:
 def cache_folder(env: Mapping[str, str] | None = None) -> Path:
     """Where the index is kept: `$XDG_CACHE_HOME/k8sagent/index`."""
     return _base("XDG_CACHE_HOME", ".cache", env) / "k8sagent" / "index"
+
+
+def private_folder(folder: Path) -> Path:
+    """Create a folder with its parents so that only its owner may write there, whatever the umask; one of ours that others may write
+    is repaired. Raises OSError, PermissionError for one that belongs to somebody else and that others may write.
+    """
+    for parent in reversed([folder, *folder.parents]):
+        if not parent.exists():
+            parent.mkdir(mode=0o700, exist_ok=True)
+            parent.chmod(0o700)
+    status = folder.stat()
+    if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        if status.st_uid != os.getuid():
+            raise PermissionError(13, "the folder belongs to another user and others may write there", str(folder))
+        folder.chmod(0o700)
+    return folder
 
 
 def _base(variable: str, fallback: str, env: Mapping[str, str] | None) -> Path:

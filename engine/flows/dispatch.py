@@ -142,7 +142,7 @@ def undo_latest(agent: SessionServices, run: Run, place: Place) -> str:
         text = f"Nothing was changed in context {tools.place.context} in this session, so there is nothing to take back."
         run.emit(AnswerFinished(answer=Answer(tier="action", text=text)))
         return "nothing_to_do"
-    back = agent.records.way_back(entry)
+    back = agent.records.way_back(entry, tools.source)
     if not back.command:
         run.emit(AnswerFinished(answer=Answer(tier="action", text=f"{entry.command} cannot be taken back. {back.note}")))
         return "nothing_to_do"

@@ -8,6 +8,8 @@ import threading
 from collections.abc import Iterable
 from pathlib import Path
 
+from engine.core.paths import private_folder
+
 
 class HostConsent:
     """Hosts that were allowed: by the settings, in this session, or earlier (`file`, mode 0600; None keeps nothing). Thread-safe."""
@@ -32,7 +34,7 @@ class HostConsent:
                 return
             hosts = sorted(self._kept() | self._now)
             try:
-                self._file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+                private_folder(self._file.parent)
                 aside = self._file.with_suffix(".new")
                 with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as out:
                     json.dump({"hosts": hosts}, out)

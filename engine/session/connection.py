@@ -33,30 +33,26 @@ class Opening:
 
 
 class Connection:
-    """An open cluster. `kubeconfig()` may start the API stand-in; `close()` stops whatever was started."""
+    """An open cluster. `kubeconfig()` may start the API stand-in; `close()` stops whatever was started.
 
-    def __init__(
-        self, source: ClusterSource, *, writable: bool, kubeconfig: Path | None, serve: Callable[[Path], Callable[[], None]] | None
-    ) -> None:
+    `serve` writes the kubeconfig into the path that it is given, and returns what ends it: the stand-in's, or a private copy of the
+    kubeconfig as it was when the cluster was opened.
+    """
+
+    def __init__(self, source: ClusterSource, *, writable: bool, recorded: bool, serve: Callable[[Path], Callable[[], None]]) -> None:
         self.source = source
         self.writable = writable
-        self._kubeconfig = kubeconfig
+        self.recorded = recorded
+        self._kubeconfig: Path | None = None
         self._serve = serve
         self._lock = threading.Lock()
         self._stop: Callable[[], None] | None = None
         self._folder: tempfile.TemporaryDirectory[str] | None = None
 
-    @property
-    def recorded(self) -> bool:
-        """Whether this is a recording."""
-        return self._serve is not None
-
-    def kubeconfig(self) -> Path | None:
-        """The file that kubectl gets (None = kubectl's own default)."""
-        if self._serve is None:
-            return self._kubeconfig
+    def kubeconfig(self) -> Path:
+        """The file that kubectl gets."""
         with self._lock:
-            if self._folder is None:
+            if self._kubeconfig is None:
                 self._folder = tempfile.TemporaryDirectory(prefix="k8sagent-")
                 path = Path(self._folder.name) / "kubeconfig"
                 self._stop = self._serve(path)
@@ -82,11 +78,18 @@ def connect(
     if opening.recorded:
         return _recording(opening)
     from engine.cluster.live.cluster import LiveCluster
+    from engine.cluster.live.kubeconfig import load, private_copy
 
     path = Path(kubeconfig).expanduser() if kubeconfig else None
-    source = LiveCluster.open(context=context, kubeconfig=path, timeout=timeout)
+    loaded = load(path)
+    source = LiveCluster(loaded, context, timeout=timeout)
     source.prometheus = prometheus
-    return Connection(source, writable=True, kubeconfig=path, serve=None)
+
+    def copy(kubeconfig: Path) -> Callable[[], None]:
+        private_copy(loaded, source.context.name, kubeconfig)
+        return lambda: None
+
+    return Connection(source, writable=True, recorded=False, serve=copy)
 
 
 def contexts(opening: Opening, kubeconfig: str = "") -> list[ContextInfo]:
@@ -137,4 +140,4 @@ def _recording(opening: Opening) -> Connection:
             os.umask(old)
         return server.close
 
-    return Connection(source, writable=writable, kubeconfig=None, serve=serve)
+    return Connection(source, writable=writable, recorded=True, serve=serve)

@@ -30,7 +30,7 @@ from engine.core.events import (
     RunFailed,
     RunFinished,
 )
-from engine.core.paths import state_folder
+from engine.core.paths import private_folder, state_folder
 from engine.core.types import Answer, Verdict
 from engine.session.postmortem import fence, span
 
@@ -257,7 +257,7 @@ class IncidentStore:
         if self.folder is None:
             return
         try:
-            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            private_folder(self.folder)
             write_private(self.folder / incident.file_name, document(incident))
         except OSError as error:
             self.problem = f"the incident could not be kept in {self.folder}: {error.strerror or error}"

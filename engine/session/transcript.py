@@ -28,7 +28,7 @@ from engine.core.events import (
     from_json,
     to_json,
 )
-from engine.core.paths import state_folder
+from engine.core.paths import private_folder, state_folder
 
 SCHEMA = "k8sagent.session/1"
 KEEP_BYTES = 128 * 1024
@@ -67,7 +67,7 @@ class Session:
         if self.path is None:
             return
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            private_folder(self.path.parent)
             is_new = not self.path.exists()
             self._fd = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
             if is_new:

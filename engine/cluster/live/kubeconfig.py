@@ -5,6 +5,8 @@ Only YAML is needed for this, so that contexts can be shown without the Kubernet
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -75,6 +77,39 @@ class Kubeconfig:
         """The cluster's and the user's settings of a context, as copies, with what they belong to."""
         context = self.context(name)
         return dict(self.sections["clusters"][context.cluster]), dict(self.sections["users"].get(context.user, {})), context
+
+
+_RENEWED = frozenset(["id-token", "refresh-token", "access-token", "expiry"])
+"""What kubectl writes into auth-provider.config when it renews a credential."""
+
+
+def private_copy(kubeconfig: Kubeconfig, context: str, path: Path) -> Path:
+    """Write a merged kubeconfig, with `context` as the current one, into a file that only its owner reads; returns the path.
+
+    Commands run with this copy, so that a context that is repointed elsewhere changes nothing for them.
+    """
+    body: dict[str, Any] = {"apiVersion": "v1", "kind": "Config", "current-context": context}
+    for section, key in _SECTIONS.items():
+        body[section] = [{"name": name, key: value} for name, value in kubeconfig.sections[section].items()]
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_NOFOLLOW", 0), 0o600)
+    with os.fdopen(fd, "w", encoding="utf-8") as file:
+        json.dump(body, file, default=str)
+    return path
+
+
+def identity(path: Path) -> str:
+    """A hash of what a kubeconfig says but for credentials that kubectl renews by itself; "missing" when it cannot be read."""
+    try:
+        found = load(path)
+    except ClusterError:
+        return "missing"
+    sections = {name: dict(section) for name, section in found.sections.items()}
+    for name, user in sections["users"].items():
+        provider = user.get("auth-provider")
+        if isinstance(provider, dict) and isinstance(provider.get("config"), dict):
+            kept = {key: value for key, value in provider["config"].items() if key not in _RENEWED}
+            sections["users"][name] = {**user, "auth-provider": {**provider, "config": kept}}
+    return hashlib.sha256(json.dumps([found.current, sections], sort_keys=True, default=str).encode()).hexdigest()
 
 
 def contexts(path: Path | None = None) -> list[ContextInfo]:
@@ -156,6 +191,9 @@ def _entries(file: Path, document: Mapping[str, Any], section: str) -> list[tupl
         for name in _PATHS.get(section, ()):
             if _text(settled, name):
                 settled[name] = str((file.parent / Path(_text(settled, name)).expanduser()).absolute())
+        plugin = settled.get("exec")
+        if section == "users" and isinstance(plugin, Mapping) and "/" in _text(plugin, "command"):
+            settled["exec"] = {**plugin, "command": str((file.parent / _text(plugin, "command")).absolute())}
         found.append((_text(entry, "name"), settled))
     return found
 

@@ -1,7 +1,7 @@
 """What a person sees before saying yes, and whether it still holds when they did.
 
 `Approvals` reads the touched objects, lets the server try the change (`--dry-run=server`) and shows the difference. The request is
-bound to a digest of argv, environment, place, manifest and objects; `changed_since` compares it right before the command runs.
+bound to a digest of argv, environment, place, manifest and objects; `recheck` compares it right before the command runs.
 """
 
 from __future__ import annotations
@@ -12,17 +12,20 @@ import hashlib
 import json
 import shlex
 import time
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from engine.cluster.source import ClusterSource
+from engine.cluster.live.kubeconfig import identity
+from engine.cluster.source import RawObject
 from engine.commands.approval.preview import Preview, preview, undo_sentence
 from engine.commands.execution.runner import CommandResult, Runner
-from engine.commands.kubectl.call import read_call
+from engine.commands.kubectl.call import PROGRAMS, Call, read_call
+from engine.commands.kubectl.manifests import files_of, named_in_files
 from engine.commands.parsing.lexer import Part, Refused, Script, Stage
-from engine.commands.policy.policy import Judgement
+from engine.commands.policy.policy import Judgement, Policy
 from engine.core.cancel import CancelToken
+from engine.core.redaction.escapes import strip_escapes
 from engine.core.redaction.redactor import Redactor
 from engine.core.target import Place
 from engine.core.types import ApprovalRequest, DryRun, ObjectRef
@@ -35,12 +38,20 @@ _KEEP = 16 * 1024 * 1024
 _NOISE = ("managedFields", "resourceVersion", "uid", "generation", "creationTimestamp", "selfLink")
 
 
+@dataclass(frozen=True, slots=True)
+class Recheck:
+    """What a second look found: why the approval no longer holds ("" when it does), and the objects that its digest covers."""
+
+    changed: str = ""
+    objects: tuple[RawObject, ...] = ()
+
+
 class Approvals:
     """Prepares and re-checks approval requests at one place; raises nothing but `Cancelled`."""
 
-    def __init__(self, runner: Runner, source: ClusterSource, place: Place, redactor: Redactor, token: CancelToken) -> None:
+    def __init__(self, runner: Runner, policy: Policy, place: Place, redactor: Redactor, token: CancelToken) -> None:
         self._runner = Runner(dataclasses.replace(runner.settings, keep_bytes=_KEEP))
-        self._source = source
+        self._policy = policy
         self._place = place
         self._redactor = redactor
         self._token = token
@@ -58,7 +69,8 @@ class Approvals:
     ) -> ApprovalRequest:
         """The request for a script that changes something; reads the cluster, changes nothing."""
         stage = script.stages[0]
-        plan = _plan(stage.argv)
+        call = _call(stage.argv)
+        plan = self._plan(call)
         live, note = self._live(plan)
         self._token.check()
         dry_run = self._dry_run(plan, live)
@@ -74,7 +86,7 @@ class Approvals:
             argv=stage.argv,
             verdict=judgement.verdict,
             context=self._place.context,
-            namespace=_namespace(stage.argv, self._place),
+            namespace=(call.last("namespace") if call else None) or self._place.namespace,
             server=self._place.server,
             user=self._place.user,
             touches=touches[:SHOWN_OBJECTS],
@@ -82,51 +94,75 @@ class Approvals:
             dry_run=dry_run,
             why=why,
             evidence=evidence,
-            undo=_undo(stage.argv, live, plan),
+            undo=undo_sentence(call, live, plan.secret) if call else "There is no undo for this command.",
             protected=self._place.protected,
             typed_name=typed,
-            manifest=self._manifest(stage.argv),
-            digest=self._digest(script, live),
+            manifest=self._manifest(call),
+            digest=self._digest(script, call, live),
             expires_at=time.time() + EXPIRY,
         )
 
-    def changed_since(self, request: ApprovalRequest, script: Script) -> str:
-        """Why an approval no longer holds, as a sentence, or "" when all is as it was shown."""
+    def recheck(self, request: ApprovalRequest, script: Script) -> Recheck:
+        """Whether all is still as it was shown, right before the command runs."""
         if request.expires_at and time.time() > request.expires_at:
-            return "The approval has expired; propose the command again."
+            return Recheck("The approval has expired; propose the command again.")
         if not script.stages or script.stages[0].argv != request.argv:
-            return "The command is not the one that was approved."
-        plan = _plan(script.stages[0].argv)
-        live, note = self._live(plan)
+            return Recheck("The command is not the one that was approved.")
+        call = _call(script.stages[0].argv)
+        live, note = self._live(self._plan(call))
         self._token.check()
-        if self._digest(script, live) == request.digest:
-            return ""
-        what = note if note and note != request.touches_note else "The objects or the file changed since the approval was shown"
-        return f"{what.rstrip('.')}; nothing was run. Propose the command again to see it as it is now."
+        if self._digest(script, call, live) == request.digest:
+            return Recheck(objects=tuple(live))
+        what = (
+            note
+            if note and note != request.touches_note
+            else "The objects, the file or the kubeconfig changed since the approval was shown"
+        )
+        return Recheck(f"{what.rstrip('.')}; nothing was run. Propose the command again to see it as it is now.")
+
+    def objects_now(self, script: Script) -> tuple[RawObject, ...]:
+        """The touched objects as they are at this moment, for instance after the change."""
+        return tuple(self._live(self._plan(_call(script.stages[0].argv)))[0])
+
+    def _plan(self, call: Call | None) -> Preview:
+        try:
+            return preview(call, self._policy.judge_argv, named_in_files(call, self._policy.settings.workspace)) if call else Preview()
+        except Refused:
+            return Preview()
 
     def _read(self, argv: Sequence[str]) -> CommandResult:
-        return self._runner.run(Script((Part((Stage(tuple(argv)),)),)), cancel=self._token, redactor=self._redactor)
+        return self._runner.run(_script(argv), cancel=self._token, redactor=self._redactor)
 
-    def _live(self, plan: Preview) -> tuple[list[Mapping[str, Any]], str]:
+    def _read_objects(self, argv: Sequence[str]) -> tuple[CommandResult, str]:
+        """The output of a read as the server gave it: undo puts these bytes back, and nobody is shown them unredacted."""
+        pieces: list[bytes] = []
+
+        def take(chunk: bytes) -> None:
+            if sum(map(len, pieces)) < _KEEP:
+                pieces.append(chunk)
+
+        result = self._runner.run(_script(argv), cancel=self._token, redactor=self._redactor, raw=take)
+        return result, b"".join(pieces).decode("utf-8", "replace")
+
+    def _live(self, plan: Preview) -> tuple[list[RawObject], str]:
         """The touched objects as they are, and a note where they could not be read."""
         if not plan.live:
             return [], ""
-        result = self._read(plan.live)
+        result, text = self._read_objects(plan.live)
         if not result.ok:
             return [], _first_line(result) or "The objects could not be read"
         if plan.secret:
-            names = [line.partition("/") for line in result.stdout.split("\n") if "/" in line]
-            return [{"kind": "Secret", "metadata": {"name": name, "namespace": self._place.namespace}} for _, _, name in names], ""
-        if not result.stdout.strip():
+            return [_named_only(line, self._place.namespace) for line in text.split("\n") if "/" in line], ""
+        if not text.strip():
             return [], "Nothing that the command names exists"
         try:
-            body = json.loads(result.stdout)
+            body = json.loads(text)
         except ValueError:
-            return [], "There are too many objects to show them" if result.truncated else "The objects could not be read"
+            return [], "There are too many objects to show them" if len(text) >= _KEEP else "The objects could not be read"
         items = body.get("items") if body.get("kind") == "List" or "items" in body else [body]
         return [item for item in items or [] if isinstance(item, dict)], ""
 
-    def _dry_run(self, plan: Preview, live: Sequence[Mapping[str, Any]]) -> DryRun | None:
+    def _dry_run(self, plan: Preview, live: Sequence[RawObject]) -> DryRun | None:
         if not plan.dry_run:
             return None
         result = self._read(plan.dry_run)
@@ -135,32 +171,35 @@ class Approvals:
         text = result.stdout.strip().split("\n")[0] if result.stdout.strip() else "The server accepts it."
         diff: tuple[str, ...] = ()
         if plan.result and len(live) == 1:
-            after = self._read(plan.result)
+            after, printed = self._read_objects(plan.result)
             try:
-                body = json.loads(after.stdout) if after.ok else None
+                body = json.loads(printed) if after.ok else None
             except ValueError:
                 body = None
             if isinstance(body, dict):
-                diff = difference(live[0], body)
+                diff = difference(live[0], body, self._redactor.text)
         return DryRun(True, text, diff, plan.how)
 
-    def _manifest(self, argv: Sequence[str]) -> str:
+    def _manifest(self, call: Call | None) -> str:
         """The text of the files of `-f`, for the dialog."""
         texts = []
-        for path in _files(argv):
+        for path in files_of(call) if call else ():
             try:
-                texts.append(self._redactor.text(path.read_text(encoding="utf-8", errors="replace")))
+                texts.append(self._redactor.text(strip_escapes(path.read_text(encoding="utf-8", errors="replace"))))
             except OSError as error:
                 texts.append(f"{path} could not be read: {error.strerror}")
         return "\n---\n".join(texts)
 
-    def _digest(self, script: Script, live: Sequence[Mapping[str, Any]]) -> str:
+    def _digest(self, script: Script, call: Call | None, live: Sequence[RawObject]) -> str:
         files = []
-        for path in _files(script.stages[0].argv if script.stages else ()):
+        for path in files_of(call) if call else ():
             try:
                 files.append(hashlib.sha256(path.read_bytes()).hexdigest())
             except OSError:
                 files.append("missing")
+        kubeconfig = self._runner.settings.kubeconfig
+        if kubeconfig is not None:
+            files.append(identity(kubeconfig))
         return digest(
             [stage.argv for stage in script.stages],
             self._runner.environment(script.stages[0].argv[0]) if script.stages else {},
@@ -199,15 +238,16 @@ def fingerprint(item: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()
 
 
-def difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[str, ...]:
+def difference(before: Mapping[str, Any], after: Mapping[str, Any], redact: Callable[[str], str] = lambda text: text) -> tuple[str, ...]:
     """Marked lines between two states of an object as YAML, with two lines around each change; noise of the server left out."""
-    lines = [line for line in difflib.unified_diff(_yaml(before), _yaml(after), lineterm="", n=2) if not line.startswith(("---", "+++"))]
+    old, new = (redact(_yaml(item)).splitlines() for item in (before, after))
+    lines = [line for line in difflib.unified_diff(old, new, lineterm="", n=2) if not line.startswith(("---", "+++"))]
     if len(lines) > DIFF_LINES:
         return (*lines[:DIFF_LINES], f"… {len(lines) - DIFF_LINES} more lines")
     return tuple(lines)
 
 
-def _yaml(item: Mapping[str, Any]) -> list[str]:
+def _yaml(item: Mapping[str, Any]) -> str:
     import yaml
 
     plain = {key: value for key, value in item.items() if key != "status"}
@@ -220,14 +260,7 @@ def _yaml(item: Mapping[str, Any]) -> list[str]:
         meta["annotations"] = annotations
     plain["metadata"] = meta
     text: str = yaml.safe_dump(plain, sort_keys=True, default_flow_style=False, allow_unicode=True, width=1000)
-    return text.splitlines()
-
-
-def _plan(argv: Sequence[str]) -> Preview:
-    try:
-        return preview(argv)
-    except Refused:
-        return Preview()
+    return text
 
 
 def _refs(live: Sequence[Mapping[str, Any]]) -> tuple[ObjectRef, ...]:
@@ -259,33 +292,22 @@ def _typed_name(touches: Sequence[ObjectRef], plan: Preview, place: Place) -> st
     return place.context or "yes"
 
 
-def _undo(argv: Sequence[str], live: Sequence[Mapping[str, Any]], plan: Preview) -> str:
-    if argv[0] not in ("kubectl", "oc"):
-        return "There is no undo for a command on the host."
+def _call(argv: Sequence[str]) -> Call | None:
+    """The kubectl or oc call of an argv; None for other programs and for what cannot be read."""
     try:
-        call = read_call(("kubectl", *argv[1:]))
+        return read_call(argv) if argv[0] in PROGRAMS else None
     except Refused:
-        return "There is no undo that is known here."
-    return undo_sentence(call, live, plan.secret)
+        return None
 
 
-def _namespace(argv: Sequence[str], place: Place) -> str:
-    if argv[0] != "kubectl":
-        return place.namespace
-    try:
-        return read_call(argv).last("namespace") or place.namespace
-    except Refused:
-        return place.namespace
+def _named_only(line: str, namespace: str) -> RawObject:
+    """What `-o name` says of an object whose content is not read."""
+    kind, _, name = line.partition("/")
+    return {"kind": kind.split(".")[0].title(), "metadata": {"name": name, "namespace": namespace}}
 
 
-def _files(argv: Sequence[str]) -> list[Path]:
-    if not argv or argv[0] not in ("kubectl", "oc"):
-        return []
-    try:
-        call = read_call(("kubectl", *argv[1:]))
-    except Refused:
-        return []
-    return [Path(name) for value in call.parsed.all("filename") for name in value.split(",") if name and name != "-"]
+def _script(argv: Sequence[str]) -> Script:
+    return Script((Part((Stage(tuple(argv)),)),))
 
 
 def _first_line(result: CommandResult) -> str:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from engine.commands.kubectl import touched_objects
 from engine.commands.kubectl.call import Call, accepted_flags, flag_table, read_call, verb_row
+from engine.commands.parsing.flags import Parsed
+from engine.commands.parsing.lexer import Refused
+from engine.core.types import Verdict
 
-_PLACE = ("namespace", "context", "all-namespaces", "selector", "field-selector")
 _WHOLE = frozenset(
     [
         "label",
@@ -46,48 +48,66 @@ class Preview:
     bulk: bool = False
 
 
-def preview(argv: Sequence[str]) -> Preview:
-    """The reads for one kubectl (or oc) argv that changes something; empty for other programs."""
-    if argv[0] == "oc":
-        argv = ("kubectl", *(argv[2:] if argv[1:2] == ("adm",) else argv[1:]))
-    if argv[0] != "kubectl":
-        return Preview()
-    call = read_call(argv)
-    place = place_of(call)
+def preview(call: Call, judge: Callable[[Sequence[str]], Verdict], in_files: Sequence[Mapping[str, Any]] | None = None) -> Preview:
+    """The reads for one kubectl (or oc) call that changes something; `in_files` are the objects that its files hold.
+
+    Each is built from the parsed call, printed, read again and judged by `judge`; what does not come out as a read is left out.
+    """
     operands = named(call)
-    secret = any(touched_objects.is_secret(kind) for kind, _ in operands)
+    kinds = (*operands, *touched_objects.of_manifests(in_files or ()))
+    secret = any(touched_objects.is_secret(kind) for kind, _ in kinds)
     bulk = (
         call.parsed.has("selector", "field-selector", "all", "all-namespaces", "filename")
         or len(operands) > 1
         or not any(name for _, name in operands)
     )
-    dry_run = _dry_run(argv, call)
+    dry_run = _dry_run(call, judge)
     result: tuple[str, ...] = ()
     how = "server dry run"
     equal = equivalent_patch(call)
     if equal and len(operands) == 1:
-        kind, name = operands[0]
-        patch = ("kubectl", "patch", kind, name, "--type=merge", "-p", json.dumps(equal, separators=(",", ":")), "--dry-run=server", *place)
-        result = (*patch, "-o", "json")
+        body = json.dumps(equal, separators=(",", ":"))
+        patch = Call("patch", Parsed((("type", "merge"), ("patch", body), *_place(call)), _word(call)), call.program[:1])
         if not dry_run:
-            dry_run, how = patch, "server dry run of the equal patch, since this verb has none"
+            dry_run, how = _dry_run(patch, judge), "server dry run of the equal patch, since this verb has none"
         else:
             how = "server dry run; the difference is that of the equal patch"
+        result = _dry_run(patch.with_flags(("output", "json")), judge)
     elif dry_run and call.verb in _WHOLE and not call.parsed.has("output", "template") and not secret:
-        result = (*dry_run, "-o", "json")
+        result = _dry_run(call.with_flags(("output", "json")), judge)
     creates = "" if call.verb.split()[0] not in _CREATES or call.parsed.has("filename") else _created(call)
-    live = () if creates and call.verb != "expose" else _live(call, operands, place, secret)
+    live = () if creates and call.verb != "expose" else _read(_live(call, operands, secret), judge)
     return Preview(live, dry_run, result, how, secret, creates, bulk)
 
 
-def place_of(call: Call) -> tuple[str, ...]:
+def _read(call: Call | None, judge: Callable[[Sequence[str]], Verdict]) -> tuple[str, ...]:
+    """The argv of a call that is a read; empty for every other one."""
+    if call is None:
+        return ()
+    try:
+        argv = call.argv()
+    except Refused:
+        return ()
+    return argv if judge(argv).risk == "read" else ()
+
+
+def _dry_run(call: Call, judge: Callable[[Sequence[str]], Verdict]) -> tuple[str, ...]:
+    """The argv of the same call as a dry run on the server; empty where there is none."""
+    if "--dry-run" not in flag_table(call.verb) or verb_row(call.verb) is None or "dry-run" not in accepted_flags(call.verb):
+        return ()
+    meant = call.with_flags(("dry-run", "server"), without="dry-run")
+    argv = _read(meant, judge)
+    return argv if argv and read_call(argv).parsed.all("dry-run") == ("server",) else ()
+
+
+def _place(call: Call) -> tuple[tuple[str, str | None], ...]:
     """The flags of a call that say where: namespace and context."""
-    flags: list[str] = []
-    for name in ("namespace", "context"):
-        value = call.last(name)
-        if value:
-            flags += [f"--{name}", value]
-    return tuple(flags)
+    return tuple((name, value) for name in ("namespace", "context") if (value := call.last(name)))
+
+
+def _word(call: Call) -> tuple[str, ...]:
+    """The operands that name the object of a call, as they were written: `deployments.apps/web`, `deploy web`."""
+    return ("node", *call.operands[:1]) if call.verb in ("cordon", "uncordon", "drain") else call.operands
 
 
 def named(call: Call) -> touched_objects.Objects:
@@ -102,31 +122,23 @@ def named(call: Call) -> touched_objects.Objects:
     return touched_objects.objects(call.verb, call.operands, str(row.get("operands", "")))
 
 
-def _live(call: Call, operands: touched_objects.Objects, place: Sequence[str], secret: bool) -> tuple[str, ...]:
-    output = ("-o", "name") if secret else ("-o", "json")
-    flags = list(place)
+def _live(call: Call, operands: touched_objects.Objects, secret: bool) -> Call | None:
+    """The call that reads the touched objects; None where nothing is named."""
+    flags: list[tuple[str, str | None]] = [("output", "name" if secret else "json"), *_place(call)]
     if call.parsed.on("all-namespaces"):
-        flags.append("-A")
-    for name in ("selector", "field-selector"):
-        value = call.last(name)
-        if value:
-            flags += [f"--{name}", value]
-    files = [word for value in call.parsed.all("filename") for word in ("-f", value)]
+        flags.append(("all-namespaces", None))
+    flags += [(name, value) for name in ("selector", "field-selector") if (value := call.last(name))]
+    files = [("filename", value) for value in call.parsed.all("filename")]
     if files:
-        return ("kubectl", "get", *files, *flags, "--ignore-not-found", *output)
+        return Call("get", Parsed((*files, *flags, ("ignore-not-found", None)), ()), call.program[:1])
     if not operands:
-        return ()
+        return None
     if any(name for _, name in operands):
-        return ("kubectl", "get", *(f"{kind}/{name}" for kind, name in operands if name), *flags, "--ignore-not-found", *output)
-    return ("kubectl", "get", ",".join(kind for kind, _ in operands), *flags, *output)
-
-
-def _dry_run(argv: Sequence[str], call: Call) -> tuple[str, ...]:
-    if "--dry-run" not in flag_table(call.verb) or "dry-run" not in accepted_flags(call.verb):
-        return ()
-    words = [word for word in argv if not word.startswith("--dry-run")]
-    at = words.index("--") if "--" in words else len(words)
-    return (*words[:at], "--dry-run=server", *words[at:])
+        # The kind as it was written, since its group says which of several kinds of one name is meant.
+        written = [word for word in call.operands if "/" in word and "=" not in word]
+        names = written if len(written) == len(operands) else [f"{kind}/{name}" for kind, name in operands if name]
+        return Call("get", Parsed((*flags, ("ignore-not-found", None)), tuple(names)), call.program[:1])
+    return Call("get", Parsed(tuple(flags), (",".join(kind for kind, _ in operands),)), call.program[:1])
 
 
 def equivalent_patch(call: Call) -> dict[str, Any]:
@@ -159,7 +171,8 @@ def _created(call: Call) -> str:
 def undo_sentence(call: Call, objects: Sequence[Mapping[str, Any]], secret: bool) -> str:
     """How to take the change back, with the command where one is known from the objects as they are now."""
     verb = call.verb
-    place = " ".join(place_of(call)[:2] if call.last("namespace") else ())
+    namespace = call.last("namespace")
+    place = f"--namespace {namespace}" if namespace else ""
     first = objects[0] if len(objects) == 1 else {}
     name = f"{str(first.get('kind', '')).lower()}/{first.get('metadata', {}).get('name', '')}" if first else ""
     where = f" {place}" if place else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,14 +11,17 @@ from typing import Any
 from engine.commands.parsing.flags import Flag, Parsed, Table, read_pflag
 from engine.commands.parsing.verdicts import refusal, table
 
+PROGRAMS = ("kubectl", "oc")
+_OFTEN_SHORT = {"filename": "-f", "namespace": "-n", "output": "-o", "selector": "-l", "container": "-c"}
+
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One kubectl command, read: its verb's words, where the verb ends in argv, and its flags and operands."""
+    """One kubectl (or oc) command, read: the program's words in front of the verb, the verb's words, its flags and operands."""
 
     verb: str
     parsed: Parsed
-    before: Parsed
+    program: tuple[str, ...] = ("kubectl",)
 
     @property
     def operands(self) -> tuple[str, ...]:
@@ -25,8 +29,44 @@ class Call:
 
     def last(self, name: str) -> str | None:
         """The value of a flag that counts, wherever it stands."""
-        after = self.parsed.last(name)
-        return after if after is not None else self.before.last(name)
+        return self.parsed.last(name)
+
+    def argv(self) -> tuple[str, ...]:
+        """The call as an argv that reads as this call again; raises `Refused` where it would not."""
+        words = [*self.program, *self.verb.split(), *self.operands]
+        for name, value in self.parsed.flags:
+            words += _spelled(name, value)
+        if self.parsed.tail is not None:
+            words += ["--", *self.parsed.tail]
+        if read_call(words) != self:
+            raise refusal("kubectl.printed", "The command cannot be written so that it reads the same again.")
+        return tuple(words)
+
+    def with_flags(self, *flags: tuple[str, str | None], without: str = "") -> Call:
+        """The same call with flags added behind its own, and none of the name `without`."""
+        kept = tuple(flag for flag in self.parsed.flags if flag[0] != without)
+        return dataclasses.replace(self, parsed=dataclasses.replace(self.parsed, flags=(*kept, *flags)))
+
+
+def insert(argv: Sequence[str], call: Call, flags: Sequence[tuple[str, str | None]]) -> tuple[str, ...]:
+    """argv, which reads as `call`, with flags added in front of `--`; raises `Refused` where the result reads as anything else."""
+    if not flags:
+        return tuple(argv)
+    at = len(argv) - (len(call.parsed.tail) + 1 if call.parsed.tail is not None else 0)
+    added = [word for name, value in flags for word in _spelled(name, value)]
+    changed = (*argv[:at], *added, *argv[at:])
+    if read_call(changed) != call.with_flags(*flags):
+        raise refusal("kubectl.pinned", "The command cannot be bound to this context and namespace; write its flags behind the verb.")
+    return changed
+
+
+def _spelled(name: str, value: str | None) -> tuple[str, ...]:
+    """A flag as people write it, so that it reads the same whatever its value is."""
+    if name == "all-namespaces" and value is None:
+        return ("-A",)
+    if value is None:
+        return (f"--{name}",)
+    return (_OFTEN_SHORT[name], value) if name in _OFTEN_SHORT else (f"--{name}", value) if name == "context" else (f"--{name}={value}",)
 
 
 @functools.cache
@@ -61,15 +101,13 @@ def verb_row(verb: str) -> Mapping[str, Any] | None:
     return found
 
 
-def read_call(argv: Sequence[str]) -> Call:
-    """The call that kubectl would make of this argv; raises `Refused` for an unknown verb or flag.
-
-    Before the verb kubectl takes only the flags of all verbs, so only these are read there.
-    """
+@functools.lru_cache(maxsize=256)
+def _read(argv: tuple[str, ...]) -> Call:
     rules = table("kubectl_rules")
     known = {*table("kubectl")["commands"], *rules["verbs"], *rules["forbidden_verbs"], *rules["aliases"]}
+    program: tuple[str, ...] = argv[:2] if argv[:2] == ("oc", "adm") else argv[:1]
     words: list[str] = []
-    rest = list(argv[1:])
+    rest = list(argv[len(program) :])
     before: list[str] = []
     while rest:
         word = rest[0]
@@ -95,9 +133,19 @@ def read_call(argv: Sequence[str]) -> Call:
     verb = " ".join(words)
     if not verb and rest:
         raise refusal("kubectl.verb", "There is no verb in front of `--`.")
+    early = read_pflag(before, flag_table(""), "kubectl").flags
     if not verb:
-        return Call("help", Parsed((), ()), read_pflag(before, flag_table(""), "kubectl"))
-    return Call(verb, read_pflag(rest, flag_table(verb), f"kubectl {verb}"), read_pflag(before, flag_table(""), "kubectl"))
+        return Call("help", Parsed(early, ()), program)
+    parsed = read_pflag(rest, flag_table(verb), f"kubectl {verb}")
+    return Call(verb, dataclasses.replace(parsed, flags=(*early, *parsed.flags)), program)
+
+
+def read_call(argv: Sequence[str]) -> Call:
+    """The call that kubectl (or oc) would make of this argv; raises `Refused` for an unknown verb or flag.
+
+    Before the verb kubectl takes only the flags of all verbs, so only these are read there.
+    """
+    return _read(tuple(argv))
 
 
 @functools.cache

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engine.commands.kubectl import touched_objects
-from engine.commands.kubectl.call import read_call, verb_row
+from engine.commands.kubectl.call import PROGRAMS, read_call, verb_row
 from engine.commands.parsing.lexer import Refused, Script
 
 Key = tuple[object, ...]
@@ -15,7 +15,7 @@ def key(script: Script) -> Key:
 
 
 def _stage(argv: tuple[str, ...]) -> Key:
-    if argv[0] not in ("kubectl", "oc"):
+    if argv[0] not in PROGRAMS:
         return argv
     try:
         call = read_call(argv)
@@ -23,7 +23,7 @@ def _stage(argv: tuple[str, ...]) -> Key:
         objects = touched_objects.objects(call.verb, call.operands, str(row.get("operands", "")) if row else "")
     except Refused:
         return argv
-    last = dict((*call.before.flags, *call.parsed.flags))
+    last = dict(call.parsed.flags)
     flags = tuple(sorted((name, value if value is not None else "true") for name, value in last.items()))
     named = tuple(sorted(objects)) if objects else call.operands
-    return ("kubectl", call.verb, named, flags, call.parsed.tail or ())
+    return (call.program, call.verb, named, flags, call.parsed.tail or ())

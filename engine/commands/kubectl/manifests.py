@@ -5,12 +5,14 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from engine.commands.kubectl.call import read_call, verb_row
+from engine.commands.kubectl.call import PROGRAMS, Call, read_call, verb_row
 from engine.commands.parsing.lexer import Refused, Script, Stage
 from engine.commands.parsing.verdicts import refusal, table
+from engine.core.paths import private_folder
 
 MAX_BYTES = 1024 * 1024
 SUFFIXES = (".yaml", ".yml", ".json")
@@ -32,38 +34,23 @@ def write_manifest(text: str, folder: Path, suffix: str = ".yaml") -> Path:
 
 
 def _stage(stage: Stage, folder: Path, base: Path) -> Stage:
-    if stage.argv[0] not in ("kubectl", "oc"):
+    if stage.argv[0] not in PROGRAMS:
         return stage
     try:
-        call = read_call(("kubectl", *stage.argv[1:]))
+        call = read_call(stage.argv)
     except Refused:
         return stage
     row = verb_row(call.verb)
-    if not row or "files" not in row or not call.parsed.has("filename"):
+    if not row or row.get("files", "copies") == "copies" or not call.parsed.has("filename"):
         return stage
-    return dataclasses.replace(stage, argv=_replace(stage.argv, lambda name: str(_copy(name, folder, base))))
-
-
-def _replace(argv: tuple[str, ...], copy: Callable[[str], str]) -> tuple[str, ...]:
-    """argv with each value of -f given as its own word, names replaced by their copies."""
-    out: list[str] = []
-    rest = list(argv)
-    while rest:
-        word = rest.pop(0)
-        if word == "--":
-            return (*out, word, *rest)
-        if word in ("-f", "--filename") and rest:
-            value = rest.pop(0)
-        elif word.startswith("--filename="):
-            value = word.partition("=")[2]
-        elif word.startswith("-f") and not word.startswith("--"):
-            value = word[2:].removeprefix("=")
+    flags: list[tuple[str, str | None]] = []
+    for name, value in call.parsed.flags:
+        if name == "filename":
+            flags += [(name, str(_copy(file, folder, base))) for file in (value or "").split(",")]
         else:
-            out.append(word)
-            continue
-        for name in value.split(","):
-            out += ["-f", copy(name)]
-    return tuple(out)
+            flags.append((name, value))
+    copied = dataclasses.replace(call, parsed=dataclasses.replace(call.parsed, flags=tuple(flags)))
+    return dataclasses.replace(stage, argv=copied.argv())
 
 
 def _copy(name: str, folder: Path, base: Path) -> Path:
@@ -91,26 +78,55 @@ def _copy(name: str, folder: Path, base: Path) -> Path:
     if target.stat().st_size > MAX_BYTES:
         raise refusal("manifest.size", f"{name} is larger than 1 MiB; split it.")
     data = target.read_bytes()
-    _check(name, data)
+    documents(data, name)
     return _store(data, folder, target.suffix.lower())
 
 
-def _check(name: str, data: bytes) -> None:
-    """Only text that reads as Kubernetes objects goes on, so that no other file is shown or sent by mistake."""
+def documents(data: bytes, name: str) -> list[Mapping[str, Any]]:
+    """The Kubernetes objects of a manifest, those of a List one by one; raises `Refused` for anything else."""
     import yaml
 
     try:
-        documents = [document for document in yaml.safe_load_all(data.decode("utf-8")) if document is not None]
+        found = [document for document in yaml.safe_load_all(data.decode("utf-8")) if document is not None]
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise refusal("manifest.yaml", f"{name} is not readable as YAML: {str(error).splitlines()[0]}.") from error
-    if not documents or not all(isinstance(document, dict) and "kind" in document and "apiVersion" in document for document in documents):
+    objects: list[Mapping[str, Any]] = []
+    while found:
+        document = found.pop(0)
+        if not isinstance(document, dict) or not document.get("kind") or "apiVersion" not in document:
+            raise refusal("manifest.yaml", f"{name} holds no Kubernetes objects (each needs apiVersion and kind).")
+        if document["kind"] == "Config":
+            raise refusal("manifest.kind", f"{name} is a kubeconfig, not a manifest.")
+        if isinstance(document.get("items"), list):
+            found = [*document["items"], *found]
+        else:
+            objects.append(document)
+    if not objects:
         raise refusal("manifest.yaml", f"{name} holds no Kubernetes objects (each needs apiVersion and kind).")
-    if any(document["kind"] == "Config" for document in documents):
-        raise refusal("manifest.kind", f"{name} is a kubeconfig, not a manifest.")
+    return objects
+
+
+def named_in_files(call: Call, workspace: str) -> Sequence[Mapping[str, Any]] | None:
+    """The objects in the files of -f; None when there is no -f, or a file is not a copy of ours that could be read.
+
+    Raises `Refused` for a copy that holds no objects.
+    """
+    files = files_of(call)
+    if not files or not workspace or any(file.parent != Path(workspace) for file in files):
+        return None
+    try:
+        return [document for file in files for document in documents(file.read_bytes(), file.name)]
+    except OSError:
+        return None
+
+
+def files_of(call: Call) -> list[Path]:
+    """The files that -f names."""
+    return [Path(name) for value in call.parsed.all("filename") for name in value.split(",") if name and name != "-"]
 
 
 def _store(data: bytes, folder: Path, suffix: str) -> Path:
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    private_folder(folder)
     path = folder / f"{hashlib.sha256(data).hexdigest()[:16]}{suffix}"
     if path.exists() and path.read_bytes() == data:
         return path

@@ -10,13 +10,12 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from engine.commands.kubectl import container, touched_objects
+from engine.commands.kubectl import container, manifests, templates, touched_objects
 from engine.commands.kubectl.call import Call, accepted_flags, leaves, read_call, shown
 from engine.commands.parsing.flags import Parsed
 from engine.commands.parsing.verdicts import at_least, refusal, table
 from engine.core.types import Risk, Verdict
 
-_TEMPLATES = ("jsonpath", "jsonpath-as-json", "custom-columns", "go-template", "template")
 _PLAIN_OUTPUTS = ("name", "wide", "json", "yaml", "kyaml")
 _SECRET_OUTPUTS = ("", "name", "wide")
 _CONFIG_SECRETS = re.compile(r"user|token|password|key-?data|exec|secret|auth-?provider|\.\.|\*\*|\$", re.IGNORECASE)
@@ -43,7 +42,7 @@ def judge(argv: Sequence[str], *, contexts: Sequence[str] = (), workspace: str =
     if verb not in leaves() and verb in table("kubectl")["commands"] and (call.operands or call.parsed.tail):
         # kubectl would look for a second word of the verb among these.
         raise refusal("kubectl.verb", f"`kubectl {verb}` has no command {shown((*call.operands, *(call.parsed.tail or ()))[0])} here.")
-    if call.parsed.on("help") or call.before.on("help"):
+    if call.parsed.on("help"):
         return Verdict("read", f"{rule}.help", "It prints help and does nothing else.")
     _check_outputs(call, row)
     risk, reasons = _class(call, row, workspace)
@@ -72,7 +71,7 @@ def _check_names(call: Call, contexts: Sequence[str]) -> None:
 def _check_flags(call: Call, verb: str, allowed: Sequence[str]) -> None:
     rules = table("kubectl_rules")
     known_safe = accepted_flags(verb)
-    for name, value in (*call.before.flags, *call.parsed.flags):
+    for name, value in call.parsed.flags:
         if name not in known_safe and (f"--{name}" not in allowed or name in rules["refused"]):
             why = rules["refused"].get(name, "it is not among the flags that are known to be safe for this command")
             raise refusal(f"kubectl.flag.{name}", f"--{name} is not accepted on `kubectl {verb}`: {why}.")
@@ -93,7 +92,7 @@ def _check_outputs(call: Call, row: Mapping[str, Any]) -> None:
         form, equals, body = (output or "").partition("=")
         if form in (*_PLAIN_OUTPUTS, *extra, "") and not equals:
             continue
-        if form in _TEMPLATES and (equals or call.parsed.has("template")):
+        if form in templates.FORMS and (equals or call.parsed.has("template")):
             if call.verb == "config view" and _CONFIG_SECRETS.search(_CONFIG_NAMES.sub("", body)):
                 raise refusal(
                     "kubectl.config", "The template reaches for credentials of the kubeconfig; use `kubectl config view --minify` instead."
@@ -108,6 +107,8 @@ def _check_outputs(call: Call, row: Mapping[str, Any]) -> None:
             raise refusal("kubectl.template", "--template takes the template itself, not the name of a file.")
         if call.verb == "config view":
             raise refusal("kubectl.config", "Use `kubectl config view --minify` without a template.")
+    if call.verb != "config view":
+        templates.check(call)
 
 
 def _secret_output(call: Call) -> bool:
@@ -115,6 +116,12 @@ def _secret_output(call: Call) -> bool:
     output = (call.last("output") or "").partition("=")[0]
     ordered = any(not _SECRET_ORDER.match(order) for order in call.parsed.all("sort-by"))
     return output not in _SECRET_OUTPUTS or ordered or call.parsed.has("template", "output-watch-events")
+
+
+def _prints_parts(call: Call) -> bool:
+    """Whether fields of the objects are printed, chosen by a template or whole."""
+    form = (call.last("output") or "").partition("=")[0]
+    return form in templates.FORMS or call.parsed.has("template")
 
 
 def _class(call: Call, row: Mapping[str, Any], workspace: str) -> tuple[Risk, list[str]]:
@@ -130,8 +137,13 @@ def _class(call: Call, row: Mapping[str, Any], workspace: str) -> tuple[Risk, li
     if tail is not None and row.get("operands") != "command":
         if any(word.startswith("-") for word in tail):
             raise refusal("kubectl.operand", "Names that begin with a hyphen are not accepted.")
-        call = Call(verb, Parsed(call.parsed.flags, (*call.operands, *tail)), call.before)
+        call = Call(verb, Parsed(call.parsed.flags, (*call.operands, *tail)), call.program)
     objects = touched_objects.objects(call.verb, call.operands, str(row.get("operands", "")))
+    in_files = manifests.named_in_files(call, workspace)
+    if in_files is not None:
+        objects = (*objects, *touched_objects.of_manifests(in_files))
+    elif call.parsed.has("filename") and _prints_parts(call):
+        raise refusal("kubectl.output", "The file was not read, so only -o name is printed of what it holds.")
     secret = any(touched_objects.is_secret(kind) for kind, _ in objects)
     if secret and row.get("secrets") == "describe":
         raise refusal("kubectl.secret", "Describing a Secret can print a token; `kubectl get secret` shows names, types and sizes.")
@@ -159,7 +171,10 @@ def _class(call: Call, row: Mapping[str, Any], workspace: str) -> tuple[Risk, li
     bulk = [flag for flag in rules["bulk"] if call.parsed.has(flag)] if verb not in rules["own_selector"] else []
     if bulk:
         risk, reasons = "destructive", [*reasons, f"--{bulk[0]} reaches many objects at once"]
-    changed, more = touched_objects.judge_change(call, objects, row)
+    if in_files is not None and len(in_files) > 1:
+        risk, reasons = "destructive", [*reasons, f"the files hold {len(in_files)} objects"]
+    named = touched_objects.objects(call.verb, call.operands, str(row.get("operands", "")))
+    changed, more = touched_objects.judge_change(call, named, row)
     if changed is None:
         return "read", []
     if verb == "delete" and changed == "mutate" and not bulk and risk == "destructive" and not call.parsed.has("filename"):

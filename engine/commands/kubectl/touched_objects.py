@@ -61,14 +61,25 @@ def objects(verb: str, operands: Sequence[str], form: str) -> Objects:
     return tuple((kind, name) for kind in kinds_found for name in names)
 
 
+def of_manifests(documents: Sequence[Mapping[str, Any]]) -> Objects:
+    """The objects of manifests; kinds as the tables spell them."""
+    found = []
+    for document in documents:
+        meta = document.get("metadata")
+        found.append((kind_of(str(document["kind"])), str(meta.get("name", "")) if isinstance(meta, dict) else ""))
+    return tuple(found)
+
+
 def judge_files(call: Call, use: str, workspace: str) -> tuple[Risk, str]:
     """The class that `-f` gives a call, and why; raises `Refused` for files that must not be read."""
     files = [file for value in call.parsed.all("filename") for file in value.split(",")]
+    if use == "copies" and any(not _is_copy(file, workspace) for file in files):
+        raise refusal("kubectl.flag.filename", "Files are read only by apply, create, replace, delete and diff; name the objects instead.")
     if not files:
         if use == "write" or use == "read":
             raise refusal("kubectl.file", f"`kubectl {call.verb}` needs a file: -f FILE.yaml.")
         return "read", ""
-    dry_run = call.last("dry-run") in ("client", "server") or use == "read"
+    dry_run = call.last("dry-run") in ("client", "server") or use in ("read", "copies")
     for file in files:
         _check_file(file, workspace, dry_run)
     if use == "delete":
@@ -79,7 +90,7 @@ def judge_files(call: Call, use: str, workspace: str) -> tuple[Risk, str]:
         or not all(_MANIFEST.search(file) for file in files)
         or any(c in file for file in files for c in "*?[")
     )
-    if use == "read":
+    if use in ("read", "copies"):
         return "read", ""
     return ("destructive", "the files can name many objects") if many else ("mutate", "")
 
@@ -90,13 +101,17 @@ def _check_file(file: str, workspace: str, dry_run: bool) -> None:
         raise refusal("kubectl.file", "A manifest is not read from standard input; save it as a file and give its name with -f.")
     if "://" in file:
         raise refusal("kubectl.file", "Manifests are not fetched from the network; save it as a file, read it, and give its name with -f.")
-    parts = file.split("/")
-    if ".." not in parts and workspace and file.startswith(workspace.rstrip("/") + "/"):
+    if _is_copy(file, workspace):
         return
-    if any(part.startswith(".") and part != "." for part in parts):
+    if any(part.startswith(".") and part != "." for part in file.split("/")):
         raise refusal("kubectl.file", "The path leaves its folder or names a hidden file; give a plain path to a manifest.")
     if file.startswith("/") and (dry_run or not _MANIFEST.search(file) or file.startswith(tuple(rules["manifest_forbidden_roots"]))):
         raise refusal("kubectl.file", f"{file!r} is outside of the session's folder; copy the manifest beside you and name it there.")
+
+
+def _is_copy(file: str, workspace: str) -> bool:
+    """Whether a file is one of the session's private copies of manifests."""
+    return bool(workspace) and ".." not in file.split("/") and file.startswith(workspace.rstrip("/") + "/")
 
 
 def judge_change(call: Call, objects: Objects, row: Mapping[str, Any]) -> tuple[Risk | None, list[str]]:

@@ -46,10 +46,10 @@ def _row(argv: Sequence[str]) -> list[str]:
 
 def _kubectl(argv: Sequence[str]) -> list[str]:
     try:
-        call = read_call(("kubectl", *argv[1:]))
+        call = read_call(argv)
     except Refused as refused:
         return [f"not read as a kubectl command: {refused.reason}"]
-    flags = [f"--{name}" + (f"={value}" if value is not None else "") for name, value in (*call.before.flags, *call.parsed.flags)]
+    flags = [f"--{name}" + (f"={value}" if value is not None else "") for name, value in call.parsed.flags]
     lines = [f"verb {call.verb!r}, flags {' '.join(flags) or 'none'}, operands {shlex.join(call.operands) or 'none'}"]
     if call.parsed.tail is not None:
         lines.append(f"behind --: {shlex.join(call.parsed.tail)}")

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.commands.execution.runner import CommandResult
+from engine.core.paths import private_folder
 from engine.core.types import Verdict
 
 START = "0" * 64
@@ -48,7 +49,7 @@ class Audit:
         self._count = 0
         self._hash = START
         try:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            private_folder(folder)
             self._fd = os.open(self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600)
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:

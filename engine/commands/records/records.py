@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import tempfile
 import threading
@@ -9,15 +10,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.cluster.source import ClusterSource
+from engine.cluster.source import ClusterSource, RawObject
 from engine.commands.execution.runner import CommandResult
 from engine.commands.kubectl.manifests import copy_manifests
 from engine.commands.parsing.lexer import Script
 from engine.commands.records.audit import Audit, AuditError
 from engine.commands.records.undo import UndoEntry, UndoStore, WayBack
-from engine.core.cancel import CancelToken
 from engine.core.target import Place
-from engine.core.types import ObjectRef, Verdict
+from engine.core.types import Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,29 +46,32 @@ class Records:
         """The script with every manifest file replaced by its private copy; raises Refused."""
         return copy_manifests(script, self.workspace, base)
 
-    def save_before(
-        self, id: str, argv: Sequence[str], refs: Sequence[ObjectRef], source: ClusterSource, place: Place, cancel: CancelToken
-    ) -> str:
-        """Save the objects that a change is about to touch; a sentence on why not, or ""."""
+    def save_before(self, id: str, argv: Sequence[str], objects: Sequence[RawObject], place: Place) -> str:
+        """Save the objects that the approval's digest covered; a sentence on why not, or ""."""
         if self._undo is None:
             return ""
-        name = f"{self._session}-{id}"
         try:
-            self._undo.save(name, argv, refs, source, context=place.context, namespace=place.namespace, cancel=cancel)
+            self._undo.save(f"{self._session}-{id}", argv, objects, context=place.context, namespace=place.namespace)
         except OSError as error:
             return f"the objects could not be saved for undo: {error.strerror or error}"
         return ""
+
+    def save_after(self, id: str, objects: Sequence[RawObject]) -> None:
+        """Save the same objects as they are after the change, so that undo sees what others changed since."""
+        if self._undo is not None:
+            with contextlib.suppress(OSError):
+                self._undo.save_after(f"{self._session}-{id}", objects)
 
     def latest(self, context: str) -> UndoEntry | None:
         """The last change of this session in a context that may be taken back."""
         entries = self._undo.entries() if self._undo is not None else []
         return next((entry for entry in entries if entry.context == context), None)
 
-    def way_back(self, entry: UndoEntry) -> WayBack:
-        """The command that takes a change back."""
+    def way_back(self, entry: UndoEntry, source: ClusterSource) -> WayBack:
+        """The command that takes a change back, given what is in the cluster now."""
         if self._undo is None:
             return WayBack("", "Nothing is kept in this session (--no-save), so there is no way back from here.")
-        return self._undo.way_back(entry)
+        return self._undo.way_back(entry, source)
 
     def forget(self, entry: UndoEntry) -> None:
         """A change was taken back: the next `latest` is the one before it."""

@@ -6,11 +6,13 @@ seven days. Secrets are never saved.
 
 from __future__ import annotations
 
+import copy
+import dataclasses
 import json
 import os
 import shlex
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,8 +23,7 @@ from engine.commands.kubectl import touched_objects
 from engine.commands.kubectl.call import Call, read_call
 from engine.commands.kubectl.manifests import write_manifest
 from engine.commands.parsing.lexer import Refused
-from engine.core.cancel import CancelToken
-from engine.core.types import ObjectRef
+from engine.core.paths import private_folder
 
 KEPT_DAYS = 7
 MAX_OBJECTS = 200
@@ -48,6 +49,8 @@ class UndoEntry:
     namespace: str
     argv: tuple[str, ...]
     objects: tuple[RawObject, ...] = ()
+    after: tuple[RawObject, ...] = ()
+    """The same objects right after the change; empty where they were not read again."""
 
     @property
     def command(self) -> str:
@@ -70,26 +73,23 @@ class UndoStore:
         self._folder = folder
         self._manifests = manifests
 
-    def save(
-        self,
-        id: str,
-        argv: Sequence[str],
-        refs: Sequence[ObjectRef],
-        source: ClusterSource,
-        *,
-        context: str,
-        namespace: str,
-        cancel: CancelToken | None = None,
-    ) -> UndoEntry:
-        """Save the objects that a change is about to touch; what cannot be read is left out. Raises OSError when nothing can be written."""
-        objects = tuple(saved for ref in refs[:MAX_OBJECTS] if (saved := _read(ref, source, cancel)) is not None)
-        entry = UndoEntry(id, time.time(), context, namespace, tuple(argv), objects)
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        body = {"id": id, "at": entry.at, "context": context, "namespace": namespace, "argv": list(argv), "objects": list(objects)}
-        fd = os.open(self._folder / f"{id}.json", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_NOFOLLOW", 0), 0o600)
-        with os.fdopen(fd, "w", encoding="utf-8") as file:
-            json.dump(body, file)
+    def save(self, id: str, argv: Sequence[str], objects: Sequence[RawObject], *, context: str, namespace: str) -> UndoEntry:
+        """Save the objects that a change is about to touch, but no Secret. Raises OSError when nothing can be written."""
+        entry = UndoEntry(id, time.time(), context, namespace, tuple(argv), _kept(objects))
+        self._write(entry)
         return entry
+
+    def save_after(self, id: str, objects: Sequence[RawObject]) -> None:
+        """Add what the objects became to a saved change. Raises OSError."""
+        entry = next((entry for entry in self.entries() if entry.id == id), None)
+        if entry is not None:
+            self._write(dataclasses.replace(entry, after=_kept(objects)))
+
+    def _write(self, entry: UndoEntry) -> None:
+        private_folder(self._folder)
+        fd = os.open(self._folder / f"{entry.id}.json", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_NOFOLLOW", 0), 0o600)
+        with os.fdopen(fd, "w", encoding="utf-8") as file:
+            json.dump(dataclasses.asdict(entry), file)
 
     def entries(self) -> list[UndoEntry]:
         """All saved changes, the latest first; files that cannot be read are passed over."""
@@ -98,7 +98,15 @@ class UndoStore:
             try:
                 body = json.loads(path.read_text(encoding="utf-8"))
                 found.append(
-                    UndoEntry(body["id"], body["at"], body["context"], body["namespace"], tuple(body["argv"]), tuple(body["objects"]))
+                    UndoEntry(
+                        body["id"],
+                        body["at"],
+                        body["context"],
+                        body["namespace"],
+                        tuple(body["argv"]),
+                        tuple(body["objects"]),
+                        tuple(body.get("after", ())),
+                    )
                 )
             except (OSError, ValueError, KeyError, TypeError):
                 continue
@@ -117,23 +125,87 @@ class UndoStore:
                 gone += 1
         return gone
 
-    def way_back(self, entry: UndoEntry) -> WayBack:
-        """The command that brings the objects back as they were; manifests that it needs are written into the session's folder."""
+    def way_back(self, entry: UndoEntry, source: ClusterSource) -> WayBack:
+        """The command that brings the objects back as they were; manifests that it needs are written into the session's folder.
+
+        What others changed since our own change is kept; where they changed the same fields, there is no command but a note.
+        """
         try:
-            call = read_call(("kubectl", *entry.argv[1:]))
+            call = read_call(entry.argv)
         except Refused:
             return WayBack("", "There is no undo that is known for this command.")
+        merged: list[RawObject] = []
+        lost: list[str] = []
+        others = False
+        after = {_name(item): item for item in entry.after}
+        for before in entry.objects:
+            ours = after.get(_name(before))
+            now = _read(before, source) if ours is not None else None
+            if ours is None or now is None:
+                merged.append(before)
+                continue
+            back, conflicts = merge(before, ours, now)
+            lost += [f"{_name(before)[0]} {_name(before)[2]}: {field}" for field in conflicts]
+            others = others or back != strip(before)
+            merged.append(back)
+        if lost:
+            return WayBack("", f"Somebody changed the same fields since, and undoing would lose that: {'; '.join(lost[:6])}.")
         simple = _simple(call, entry)
         if simple is not None:
             return simple
-        objects = [strip(item) for item in entry.objects]
+        objects = [strip(item) for item in merged]
         if not objects:
             return WayBack("", "Nothing was saved before this change, so there is no way back from here.")
         text = json.dumps({"apiVersion": "v1", "kind": "List", "items": objects} if len(objects) > 1 else objects[0], indent=2)
         path = write_manifest(text, self._manifests, ".json")
         verb, what = ("create", "creates") if call.verb == "delete" else ("replace", "puts back")
         count = "the object" if len(objects) == 1 else f"{len(objects)} objects"
-        return WayBack(f"kubectl {verb} -f {shlex.quote(str(path))}{_where(entry, call)}", f"It {what} {count} as saved before the change.")
+        kept = " What others changed since is kept." if others else ""
+        return WayBack(
+            f"kubectl {verb} -f {shlex.quote(str(path))}{_where(entry, call)}", f"It {what} {count} as saved before the change.{kept}"
+        )
+
+
+def merge(before: RawObject, ours: RawObject, now: RawObject) -> tuple[RawObject, list[str]]:
+    """The object with our change taken back and everybody else's kept, and the fields that both changed, as `spec.replicas: 3 → 5`."""
+    old, mine, current = (dict(_fields(strip(item))) for item in (before, ours, now))
+    result = copy.deepcopy(strip(now))
+    conflicts: list[str] = []
+    for path in sorted({*old, *mine}, key=len):
+        if old.get(path, _GONE) == mine.get(path, _GONE):
+            continue
+        if current.get(path, _GONE) != mine.get(path, _GONE):
+            theirs = current.get(path, "removed")
+            conflicts.append(f"{'.'.join(path)}: {json.dumps(mine.get(path, 'removed'))} → {json.dumps(theirs)}")
+            continue
+        _set(result, path, old.get(path, _GONE))
+    return result, conflicts
+
+
+_GONE = object()
+
+
+def _fields(value: Mapping[str, Any], path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Every field by its path; a list is one value. Annotations that controllers write are left out."""
+    for key, inner in value.items():
+        if path == ("metadata", "annotations") and "kubernetes.io/" in key:
+            continue
+        if isinstance(inner, Mapping) and inner:
+            yield from _fields(inner, (*path, key))
+        else:
+            yield (*path, key), inner
+
+
+def _set(target: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
+    for key in path[:-1]:
+        inner = target.setdefault(key, {})
+        if not isinstance(inner, dict):
+            inner = target[key] = {}
+        target = inner
+    if value is _GONE:
+        target.pop(path[-1], None)
+    else:
+        target[path[-1]] = value
 
 
 def strip(item: Mapping[str, Any]) -> dict[str, Any]:
@@ -199,12 +271,20 @@ def _where(entry: UndoEntry, call: Call) -> str:
     return f" -n {shlex.quote(namespace)}" if namespace and not scoped else ""
 
 
-def _read(ref: ObjectRef, source: ClusterSource, cancel: CancelToken | None) -> RawObject | None:
-    plural = touched_objects.kind_of(ref.kind)
-    if touched_objects.is_secret(plural):
-        return None
+def _kept(objects: Sequence[RawObject]) -> tuple[RawObject, ...]:
+    return tuple(item for item in objects[:MAX_OBJECTS] if not touched_objects.is_secret(touched_objects.kind_of(str(item["kind"]))))
+
+
+def _name(item: RawObject) -> tuple[str, str, str]:
+    meta = item.get("metadata") or {}
+    return str(item.get("kind", "")), str(meta.get("namespace", "")), str(meta.get("name", ""))
+
+
+def _read(item: RawObject, source: ClusterSource) -> RawObject | None:
+    """The object as it is now; None when it is gone or cannot be read."""
+    kind, namespace, name = _name(item)
     try:
-        resource = next((row.name for row in source.resources() if row.kind == ref.kind), plural)
-        return source.get(resource, ref.namespace, ref.name, cancel=cancel)
+        resource = next((row.name for row in source.resources() if row.kind == kind), touched_objects.kind_of(kind))
+        return source.get(resource, namespace, name)
     except ClusterError:
         return None

@@ -39,6 +39,7 @@ class Redactor:
         self._salt = os.urandom(16)
         self._lock = threading.Lock()
         self._placeholders: dict[bytes, str] = {}
+        self._parent: Redactor | None = None
         self.counts: Counter[str] = Counter()
 
     def text(self, text: str) -> str:
@@ -48,6 +49,13 @@ class Redactor:
         stream = self.stream()
         lines = stream.feed(text.split("\n"))
         return "\n".join((*lines, *stream.flush()))
+
+    def counting(self) -> Redactor:
+        """Another view of the same memory whose `counts` begin at zero, for what one command holds."""
+        view = Redactor()
+        view._salt, view._lock, view._placeholders = self._salt, self._lock, self._placeholders
+        view._parent = self
+        return view
 
     def stream(self) -> StreamRedactor:
         """A reader for text that comes in pieces."""
@@ -64,6 +72,8 @@ class Redactor:
         key = hashlib.blake2b(secret.strip().encode("utf-8", "replace"), key=self._salt, digest_size=16).digest()
         with self._lock:
             self.counts[kind] += 1
+            if self._parent is not None:
+                self._parent.counts[kind] += 1
             known = self._placeholders.get(key)
             if known is None:
                 known = self._placeholders[key] = f"[redacted:{kind}#{len(self._placeholders) + 1}]"

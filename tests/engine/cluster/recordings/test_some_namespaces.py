@@ -95,7 +95,7 @@ def test_all_namespaces_by_name_are_all(tmp_path: Path, shop_only: RecordedClust
 
 
 def test_screens_say_that_a_namespace_was_not_recorded(shop_only: RecordedCluster) -> None:
-    connection = Connection(shop_only, writable=False, kubeconfig=None, serve=None)
+    connection = Connection(shop_only, writable=False, recorded=False, serve=lambda path: lambda: None)
     browser = ClusterBrowser(lambda: connection, Opening(), "", lambda text: text)
     assert [(row.name, row.known) for row in browser.namespaces()] == [("shop", True), ("blog", False)]
     assert [row.name for row in browser.workloads("shop")] == ["a"]

@@ -12,8 +12,9 @@ import pytest
 
 from engine.cluster.recordings.recorded_cluster import RecordedCluster
 from engine.commands.policy.policy import Policy, PolicySettings
-from engine.commands.records.undo import UndoStore, strip
+from engine.commands.records.undo import UndoStore, merge, strip
 from engine.core.types import ObjectRef
+from engine.simulator.overlay import Overlay
 
 DEPLOYMENT = ObjectRef("Deployment", "shop", "cart-api")
 
@@ -24,8 +25,9 @@ def shelf(tmp_path: Path) -> UndoStore:
 
 
 def way_back(shelf: UndoStore, demo: RecordedCluster, text: str, *refs: ObjectRef) -> str:
-    entry = shelf.save("U1", text.split(), refs, demo, context="demo", namespace="shop")
-    return shelf.way_back(entry).command
+    objects = [demo.get("deployments.apps", ref.namespace, ref.name) for ref in refs]
+    entry = shelf.save("U1", text.split(), objects, context="demo", namespace="shop")
+    return shelf.way_back(entry, demo).command
 
 
 @pytest.mark.parametrize(
@@ -67,10 +69,14 @@ def test_a_patched_object_is_put_back(shelf: UndoStore, demo: RecordedCluster) -
 
 def test_secrets_are_never_saved(shelf: UndoStore, demo: RecordedCluster) -> None:
     entry = shelf.save(
-        "U1", ["kubectl", "delete", "secret", "x"], [ObjectRef("Secret", "shop", "x")], demo, context="demo", namespace="shop"
+        "U1",
+        ["kubectl", "delete", "secret", "x"],
+        [{"kind": "Secret", "metadata": {"name": "x", "namespace": "shop"}}],
+        context="demo",
+        namespace="shop",
     )
     assert entry.objects == ()
-    assert "Secret" in shelf.way_back(entry).note
+    assert "Secret" in shelf.way_back(entry, demo).note
 
 
 def test_saved_files_are_private_listed_and_go_after_a_week(shelf: UndoStore, demo: RecordedCluster, tmp_path: Path) -> None:
@@ -94,3 +100,22 @@ def test_a_damaged_file_is_passed_over(shelf: UndoStore, tmp_path: Path) -> None
 def test_a_service_gets_a_new_address() -> None:
     item = strip({"kind": "Service", "metadata": {"name": "a", "uid": "1"}, "spec": {"clusterIP": "10.0.0.1", "ports": []}, "status": {}})
     assert item == {"kind": "Service", "metadata": {"name": "a"}, "spec": {"ports": []}}
+
+
+def test_what_others_changed_since_is_kept_or_the_undo_refuses(shelf: UndoStore, demo: RecordedCluster, tmp_path: Path) -> None:
+    before = dict(demo.get("deployments.apps", "shop", "cart-api"))
+    ours = {**before, "spec": {**before["spec"], "revisionHistoryLimit": 3}}
+    theirs = {**ours, "metadata": {**before["metadata"], "labels": {**before["metadata"]["labels"], "team": "blue"}}}
+    merged, conflicts = merge(before, ours, theirs)
+    assert conflicts == []
+    assert merged["metadata"]["labels"]["team"] == "blue"
+    assert merged["spec"].get("revisionHistoryLimit") == before["spec"].get("revisionHistoryLimit")
+    again = {**ours, "spec": {**ours["spec"], "revisionHistoryLimit": 9}}
+    assert merge(before, ours, again)[1] == ["spec.revisionHistoryLimit: 3 → 9"]
+    entry = shelf.save("U1", ["kubectl", "patch", "deployment", "cart-api", "-p", "{}"], [before], context="demo", namespace="shop")
+    shelf.save_after(entry.id, [ours])
+    overlay = Overlay(demo)
+    overlay.put("deployments.apps", again)
+    back = shelf.way_back(shelf.entries()[0], overlay)
+    assert back.command == ""
+    assert "spec.revisionHistoryLimit: 3 → 9" in back.note
