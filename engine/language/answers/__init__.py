@@ -1,0 +1,1 @@
+"""What answers a question: one function for each want, from a Request and the cluster to a Reply."""
