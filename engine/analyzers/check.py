@@ -68,7 +68,7 @@ def _look(view: ClusterView, wanted: Iterable[Analyzer]) -> tuple[dict[str, Find
 _HOPS = 3
 
 
-_BEYOND = ("workload", "scheduling", "storage", "network", "registry", "observability")
+_BEYOND = ("workload", "scheduling", "storage", "network", "registry", "observability", "certificates")
 
 
 """What is looked at in other namespaces; good practice there is nobody's concern here."""

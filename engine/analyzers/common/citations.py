@@ -64,6 +64,11 @@ def latest_event(view: ClusterView, obj: Obj, *reasons: str, containing: str = "
     return None
 
 
+def warning_of(view: ClusterView, obj: Obj) -> Obj | None:
+    """The newest Warning event of an object, whatever its reason: its controller's own word."""
+    return next((e for e in reversed(view.events_of(obj)) if e.text("type") == "Warning" and e.text("message")), None)
+
+
 def weights(evidence: Iterable[Evidence]) -> list[float]:
     """What each piece weighs by where it comes from: a status field, an event, a log line, or a field that somebody wrote."""
     found = []

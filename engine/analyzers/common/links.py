@@ -18,6 +18,8 @@ from engine.core.types import ObjectRef
 
 _DEEPEST = 9
 _MOST = 120
+_HOLDERS = ("Secret", "ConfigMap", "ServiceAccount")
+"""Kinds that a key may begin with (`secretTargetRef`)."""
 _ALIASES = {
     "volume": "PersistentVolume",
     "claim": "PersistentVolumeClaim",
@@ -31,6 +33,7 @@ _ALIASES = {
 """What a key means that names no kind, where the API says so: `volumeName`, `claimName`, `parentRefs`, `backendRefs`…"""
 _MADE_AT = re.compile(
     r"^spec\.(?:secretName|target\.name|targetSecretName|writeConnectionSecretToRef|connectionSecret|output\w*|destination\.name)\b"
+    r"|\.privateKeySecretRef\b"
 )
 """Where a custom resource says what it makes rather than what it needs."""
 
@@ -52,7 +55,7 @@ def links(view: ClusterView, obj: Obj) -> list[Link]:
     for part in parts:
         for link in _walk(view, obj, obj.at(part), part, 0):
             if link.to != obj.ref and len(found) < _MOST:
-                makes = custom and bool(_MADE_AT.match(link.path))
+                makes = custom and bool(_MADE_AT.search(link.path))
                 found.setdefault((link.to, makes), Link(link.to, link.path, makes))
     if custom and obj.kind.endswith("Secret"):
         ref = ObjectRef("Secret", obj.namespace, obj.name)
@@ -118,7 +121,9 @@ def _kind_of(view: ClusterView, stem: str) -> str:
         if _known(view, shorter):
             return shorter
     longer = [kind for kind in view.custom_kinds if kind.endswith(word)] if word else []
-    return longer[0] if len(longer) == 1 else ""
+    if longer:
+        return min(longer, key=len)
+    return next((kind for kind in _HOLDERS if word.startswith(kind)), "")
 
 
 def _known(view: ClusterView, kind: str) -> bool:

@@ -119,13 +119,17 @@ def _files(view: ClusterView, namespace: str, mount: Mount) -> Iterator[Setting]
             yield Setting("file", path, value, ObjectRef(kind, namespace, name), key)
 
 
+PROJECTED_EVERYWHERE = frozenset({"kube-root-ca.crt", "openshift-service-ca.crt"})
+"""ConfigMaps that Kubernetes and OpenShift put into every pod: they hold a CA and no setting of anybody's."""
+
+
 def mounted_objects(volume: Mapping[str, Any]) -> list[tuple[str, str, list[Mapping[str, Any]]]]:
     """(kind, name, items) of the ConfigMaps and Secrets that a volume holds, projected ones included."""
     found = []
     for source in [volume, *maps_at(volume, "projected", "sources")]:
         for kind, field, key in (("ConfigMap", "configMap", "name"), ("Secret", "secret", "secretName"), ("Secret", "secret", "name")):
             name = text_at(source, field, key)
-            if name:
+            if name and name not in PROJECTED_EVERYWHERE:
                 found.append((kind, name, maps_at(source, field, "items")))
     return found
 

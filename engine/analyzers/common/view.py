@@ -132,6 +132,11 @@ class ClusterView:
         other._only_pods = frozenset(pods)
         return other
 
+    @property
+    def targeted(self) -> bool:
+        """Whether only some pods are looked at, those that a fault led to."""
+        return self._only_pods is not None
+
     def all(self, resource: str) -> Objects:
         """The objects of a resource within the view's scope."""
         found = self.within(resource, self.namespace)
@@ -260,7 +265,7 @@ class ClusterView:
 
     def events_of(self, obj: Obj) -> Objects:
         """The events about this very object (by uid; by kind and name where an event has no uid), oldest first."""
-        scope = obj.namespace if self.namespace is not None and obj.namespace else self.namespace
+        scope = (obj.namespace or "default") if self.namespace is not None else None  # events of what has no namespace lie in default
         if scope not in self._events:
             index: dict[str, Objects] = {}
             for event in self.within("events", scope):

@@ -12,6 +12,7 @@ from engine.analyzers.common.confidence import RELATION, STATE, confidence
 from engine.analyzers.common.relevance import severity_here
 from engine.analyzers.common.selectors import selects
 from engine.analyzers.common.view import ClusterView
+from engine.analyzers.custom.controllers import controllers
 from engine.analyzers.network.services import judge
 from engine.analyzers.registry import analyzer
 from engine.cluster.objects import Obj, map_at, maps_at, text_at, texts_at
@@ -114,7 +115,7 @@ def conversion_webhooks(view: ClusterView) -> Iterator[Finding]:
         hint = f" (there is one of that name in namespace {elsewhere[0]})" if elsewhere and not causes else ""
         yield Finding(
             code="ConversionWebhookUnavailable",
-            severity=severity_here(view, "critical", False),
+            severity=severity_here(view, "critical", view.namespace == namespace or any(_used_here(view, c) for c in crds)),
             object=crd.ref,
             summary=f"The conversion webhook of {crd.kind} {listed((c.name for c in crds), 3)} cannot be called: {why}{hint}; "
             "none of these objects can be read or written in another version",
@@ -132,6 +133,13 @@ def conversion_webhooks(view: ClusterView) -> Iterator[Finding]:
             docs=("conversion webhook", "CustomResourceDefinition"),
             detail=f"{namespace}/{name}",
         )
+
+
+def _used_here(view: ClusterView, crd: Obj) -> bool:
+    """Whether the namespace has objects of a custom kind, or the controller that reads them."""
+    resource = f"{crd.text('spec', 'names', 'plural')}.{crd.text('spec', 'group')}"
+    namespaced = crd.text("spec", "scope") != "Cluster"
+    return (namespaced and bool(view.all(resource))) or any(c.namespace == view.namespace for c in controllers(view, crd))
 
 
 def called_service(text: str) -> ObjectRef | None:

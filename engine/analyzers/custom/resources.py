@@ -66,7 +66,21 @@ def custom_resources(view: ClusterView) -> Iterator[Finding]:
         for obj in objects:
             if obj not in untouched:
                 trail.follow(obj)
+        for obj, here in _pointing_here(view, resource):
+            trail.follow(obj, about=here)
     yield from trail.found.values()
+
+
+def _pointing_here(view: ClusterView, resource: str) -> Iterator[tuple[Obj, ObjectRef]]:
+    """Broken objects of other namespaces that refer to something in the view's own (a route to its Service), with what they refer to."""
+    if view.namespace is None or view.targeted:
+        return
+    for obj in view.within(resource, None)[:_MOST_OBJECTS]:
+        if obj.namespace in ("", view.namespace) or verdict(obj, view.now) is None:
+            continue
+        here = next((link.to for link in links(view, obj) if link.to.namespace == view.namespace), None)
+        if here is not None:
+            yield obj, here
 
 
 class _Trail:
@@ -78,8 +92,11 @@ class _Trail:
         self._known: dict[ObjectRef, tuple[str, ...]] = {}
         self._children: dict[str, list[Obj]] | None = None
 
-    def follow(self, obj: Obj, depth: int = 0) -> tuple[str, ...]:
-        """The ids of the findings that say what is wrong with an object: its own, or those of what it owns where it says nothing."""
+    def follow(self, obj: Obj, depth: int = 0, about: ObjectRef | None = None) -> tuple[str, ...]:
+        """The ids of the findings that say what is wrong with an object: its own, or those of what it owns where it says nothing.
+
+        `about` is the object of the view's namespace that it concerns, where it lies elsewhere.
+        """
         if obj.ref in self._known:
             return self._known[obj.ref]
         self._known[obj.ref] = ()  # a way that comes back here ends
@@ -93,7 +110,7 @@ class _Trail:
         if bad is None:
             self._known[obj.ref] = tuple(causes)
             return self._known[obj.ref]
-        finding = self._tell(obj, bad, tuple(dict.fromkeys(causes)))
+        finding = self._tell(obj, bad, tuple(dict.fromkeys(causes)), about)
         self.found[finding.id] = finding
         self._known[obj.ref] = (finding.id,)
         return self._known[obj.ref]
@@ -104,18 +121,22 @@ class _Trail:
             if link.makes:
                 continue
             if link.to.kind in RESOURCE_OF_KIND:
-                if self._missing(link) and (bad.passes_on or mentions(bad.message, link.to.name)):
+                if self._missing(link):
                     yield self._absent(obj, link)
                 continue
             target = self.view.locate(link.to)
             if target is not None:
-                yield from self.follow(target, depth + 1)
+                yield from self.follow(target, depth + 1) or self._lacks(target)
             elif self._unseen(link.to) or link.path.startswith("status"):
                 continue
             elif bad.passes_on or mentions(bad.message, link.to.name):
                 yield self._absent(obj, link)
         for other in self._named_in(obj, bad.message):
             yield from self.follow(other, depth + 1)
+
+    def _lacks(self, obj: Obj) -> Iterator[str]:
+        """What an object that says nothing of itself refers to and that is not there."""
+        yield from (self._absent(obj, link) for link in links(self.view, obj) if not link.makes and self._missing(link))
 
     def _named_in(self, obj: Obj, message: str) -> Iterator[Obj]:
         for kind, resources in self.view.custom_kinds.items():
@@ -165,15 +186,15 @@ class _Trail:
                         self._children.setdefault(text_at(owner, "uid"), []).append(child)
         return self._children.get(obj.uid, []) if obj.uid else []
 
-    def _tell(self, obj: Obj, bad: Verdict, causes: tuple[str, ...]) -> Finding:
+    def _tell(self, obj: Obj, bad: Verdict, causes: tuple[str, ...], about: ObjectRef | None) -> Finding:
         evidence, weights, more = [bad.evidence], [STATE], ""
         if not causes:
             crd = self._definition(obj)
-            acting = reporters(self.view, obj) or (controllers(self.view, crd) if crd is not None and bad.passes_on else [])
-            for text, piece in said_of(self.view, obj, acting if bad.passes_on else []):
+            acting = reporters(self.view, obj) or (controllers(self.view, crd) if crd is not None else [])
+            for text, piece in said_of(self.view, obj, acting):
                 evidence.append(piece)
                 weights.append(EVENT if piece.source.startswith("event") else LOG)
-                if text[:60] not in bad.message and text not in more and bad.passes_on:
+                if text[:50] not in bad.message and bad.message[:50] not in text and text not in more:
                     more += f"; its controller says “{text}”"
         where = f"-n {obj.namespace} " if obj.namespace else ""
         return _finding(
@@ -184,6 +205,7 @@ class _Trail:
             (*evidence, *fields(obj, ("spec",))),
             weights,
             f"kubectl {where}describe {obj.kind.lower()} {obj.name}",
+            owner=about,
             causes=causes,
         )
 
@@ -212,6 +234,12 @@ def _has_status(crd: Obj) -> bool:
     )
 
 
+def _acted_on(view: ClusterView, group: str) -> bool:
+    """Whether somebody writes the status of any object of an API group."""
+    resources = [r for found in view.custom_kinds.values() for r in found if r.partition(".")[2] == group]
+    return any(o.map("status") for r in resources for o in view.within(r, None)[:20])
+
+
 def _no_controller(view: ClusterView, crd: Obj, objects: list[Obj]) -> Iterator[Finding]:
     kind, group = crd.text("spec", "names", "kind"), crd.text("spec", "group")
     likely = controllers(view, crd)
@@ -232,7 +260,7 @@ def _no_controller(view: ClusterView, crd: Obj, objects: list[Obj]) -> Iterator[
         why = f"no controller for {group} is found running in the cluster"
         command = f"kubectl get deployments -A -o wide | grep -i {group.partition('.')[0]}"
     idle_or_absent = not likely or object_ != first.ref
-    if not _has_status(crd) and not idle_or_absent:
+    if (not _has_status(crd) and not idle_or_absent) or (not likely and _acted_on(view, group)):
         return  # a kind that holds settings only: its running controller reads it and writes nothing back
     yield _finding(
         object_,

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from engine.analyzers.common.callees import Callees
-from engine.analyzers.common.containers import pod_template
+from engine.analyzers.common.containers import is_ready
 from engine.analyzers.common.links import links
 from engine.analyzers.common.view import ClusterView
 from engine.analyzers.control_plane.webhooks import called_service
+from engine.analyzers.diagnosis.callers import callees_of
 from engine.analyzers.logs.cause import waits_on_others
-from engine.analyzers.nodes.node_agents import network_agents
+from engine.analyzers.nodes.node_agents import SUPPLIED, device_agents, network_agents, nodes_of, pod_on, proxies
 from engine.cluster.kinds import KIND_OF
 from engine.cluster.objects import Obj, labels_at
 from engine.core.types import Finding, ObjectRef
@@ -59,20 +60,21 @@ def _leads_to(view: ClusterView, finding: Finding) -> Iterator[ObjectRef]:
     for text in (finding.object, finding.owner):
         if text is not None and text.kind in (*_WORKLOADS, "Service"):
             yield text
-    if waits_on_others(finding.code) or finding.code == "LoggedError":
+    if finding.code in SUPPLIED:
+        yield from (agent.ref for agent in device_agents(view))
+    if waits_on_others(finding.code) or any(e.source.startswith("log of") for e in finding.evidence):
         yield from _called(view, finding)
+    if waits_on_others(finding.code):
+        for node in nodes_of(view, finding):
+            for agent in [*network_agents(view), *proxies(view)]:
+                pod = pod_on(view, agent, node)
+                if pod is not None and not is_ready(pod):
+                    yield pod.ref
 
 
 def _called(view: ClusterView, finding: Finding) -> Iterator[ObjectRef]:
-    home = finding.owner or finding.object
     callees = Callees(view)
-    said = callees.in_text(" ".join([finding.summary, *(e.excerpt for e in finding.evidence)]), home.namespace)
-    found = [c for c in said if c.service is not None]
-    if not found:
-        workload = view.find_ref(home)
-        spec = pod_template(workload).get("spec") if workload is not None else None
-        found = [c for c in callees.in_settings(home.namespace, spec) if c.service is not None]
-    yield from (c.ref for c in found[:6])
+    yield from (c.ref for c in callees_of(view, callees, finding)[:6])
 
 
 def _pods(view: ClusterView, ref: ObjectRef) -> Iterator[Obj]:

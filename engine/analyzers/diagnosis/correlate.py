@@ -7,17 +7,18 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable
 
-from engine.analyzers.common.callees import Callee, Callees
-from engine.analyzers.common.containers import is_ready, pod_template
+from engine.analyzers.common.callees import Callees
+from engine.analyzers.common.containers import is_ready
 from engine.analyzers.common.view import ClusterView
+from engine.analyzers.diagnosis.callers import behind, explain_alias, explain_caller, selected
 from engine.analyzers.diagnosis.graph import CONFIGURED, Graph
 from engine.analyzers.diagnosis.references import follow_references
 from engine.analyzers.logs.cause import waits_on_others
-from engine.analyzers.nodes.node_agents import driver_agents, network_agents, works_on
+from engine.analyzers.nodes.node_agents import SUPPLIED, device_agents, driver_agents, network_agents, nodes_of, proxies, works_on
 from engine.analyzers.storage.mounts import DRIVER_ON_NODE
-from engine.cluster.objects import Obj, labels_at, maps_at, text_at
+from engine.cluster.objects import Obj, maps_at, text_at
 from engine.core.types import Finding, ObjectRef
 
 SHORTAGES = frozenset(
@@ -34,7 +35,6 @@ SHORTAGES = frozenset(
 """Codes that only say that a workload lacks pods: whatever is wrong with its pods explains them."""
 INTENDED = frozenset({"ScaledToZero", "CronJobSuspended", "JobSuspended", "RolloutPaused"})
 """Codes of states that somebody set on purpose: a fault only for those who need the object."""
-_UNKNOWN = frozenset({"LoggedError", "CrashLoopBackOff", "ReadinessProbeFailed", "LivenessProbeFailed", "StartupProbeFailed"})
 _WORKLOAD_KINDS = frozenset({"Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job", "CronJob", "Pod"})
 _CLAIM_KINDS = frozenset({"PersistentVolumeClaim", "PersistentVolume", "StorageClass", "CSIDriver", "VolumeAttachment"})
 _ADMISSION_KINDS = frozenset(
@@ -50,8 +50,8 @@ _ADMISSION_KINDS = frozenset(
         "RuntimeClass",
     }
 )
+_NO_CAUSE_OF_SHORTAGE = frozenset({"Service", "Ingress", "PodDisruptionBudget", "HorizontalPodAutoscaler"})
 _RBAC_KINDS = frozenset({"Role", "ClusterRole", "RoleBinding", "ClusterRoleBinding", "ServiceAccount"})
-_SERVER_ERROR = re.compile(r"statuscode: 5\d\d|\b50[234]\b|timeout|deadline|refused", re.IGNORECASE)
 _MOST = 400
 """Beyond this number of findings the rules that compare all with all, or read settings, are left out."""
 
@@ -73,8 +73,8 @@ def correlate(view: ClusterView, findings: list[Finding]) -> list[Finding]:
             _service(view, graph, callees, effect)
             _ingress(view, graph, effect)
         for effect in broken[:_MOST]:
-            _caller(view, graph, callees, effect)
-            _alias(graph, callees, effect)
+            explain_caller(view, graph, callees, effect)
+            explain_alias(graph, callees, effect)
             _made_by_nobody(graph, effect)
             _agent(view, graph, effect)
         follow_references(view, graph)
@@ -97,10 +97,14 @@ def _shortage(graph: Graph, effect: Finding) -> None:
         for cause in graph.of(effect.object):
             if cause.code == "ScaledToZero":
                 graph.explains(cause, effect)
+    if effect.code == "JobAlreadyActive":
+        for cause in graph.of(effect.object):
+            if cause.code not in SHORTAGES and cause.severity != "info" and not cause.code.startswith(("CronJob", "Missed", "Invalid")):
+                graph.explains(cause, effect)
     if effect.code not in SHORTAGES:
         return
     for cause in graph.of(effect.object):
-        if cause.code not in SHORTAGES and cause.severity != "info" and cause.object.kind not in ("Service", "Ingress"):
+        if cause.code not in SHORTAGES and cause.severity != "info" and cause.object.kind not in _NO_CAUSE_OF_SHORTAGE:
             graph.explains(cause, effect)
     if effect.code == "FailedCreate":
         text = effect.summary
@@ -193,25 +197,24 @@ def _agent(view: ClusterView, graph: Graph, effect: Finding) -> None:
         agents, node = driver_agents(view, missing["driver"]), missing["node"]
     elif effect.code == "NodeAgentMissing":
         agents, node = [a for a in view.within("daemonsets.apps", None) if a.ref == effect.object], effect.detail
+    elif effect.code in SUPPLIED:
+        agents, node = device_agents(view), ""
+    elif waits_on_others(effect.code):
+        for there in nodes_of(view, effect):
+            _blame_agents(view, graph, effect, [*network_agents(view), *proxies(view)], there)
+        return
     else:
         return
+    _blame_agents(view, graph, effect, agents, node)
+
+
+def _blame_agents(view: ClusterView, graph: Graph, effect: Finding, agents: Iterable[Obj], node: str) -> None:
     for agent in agents:
-        if works_on(view, agent, node):
+        if node and works_on(view, agent, node):
             continue
         for cause in graph.of(agent.ref):
             elsewhere = cause.code == "NodeAgentMissing" and cause.detail != node
             if cause.severity != "info" and cause.code not in SHORTAGES and cause.id != effect.id and not elsewhere:
-                graph.explains(cause, effect)
-
-
-def _alias(graph: Graph, callees: Callees, effect: Finding) -> None:
-    """A name that does not resolve is explained by the ExternalName Service that it stands for."""
-    if effect.code not in ("NameNotResolved", "DnsFailing"):
-        return
-    home = (effect.owner or effect.object).namespace
-    for callee in callees.in_text(" ".join([effect.summary, *(e.excerpt for e in effect.evidence)]), home):
-        for cause in graph.of(callee.ref):
-            if cause.code.startswith("ExternalName"):
                 graph.explains(cause, effect)
 
 
@@ -231,24 +234,6 @@ def _made_by_nobody(graph: Graph, effect: Finding) -> None:
             graph.explains(cause, effect)
 
 
-def _behind(view: ClusterView, graph: Graph, callees: Callees, service: Obj) -> Iterator[Finding]:
-    """What is wrong with the workloads and pods behind a Service: by the templates and by the pods that its selector matches."""
-    owners = [workload.ref for workload in callees.behind(service)]
-    for pod in _selected(view, service):
-        owners += [view.workload_of(pod), pod.ref]
-    for ref in dict.fromkeys(owners):
-        for finding in graph.of(ref):
-            if finding.severity != "info" or finding.code == "ScaledToZero":
-                yield finding
-
-
-def _selected(view: ClusterView, service: Obj) -> list[Obj]:
-    selector = labels_at(service.raw, "spec", "selector")
-    if not selector:
-        return []
-    return [p for p in view.within("pods", service.namespace) if all(p.labels.get(k) == v for k, v in selector.items())]
-
-
 def _service(view: ClusterView, graph: Graph, callees: Callees, effect: Finding) -> None:
     """A Service without ready endpoints is explained by the workloads behind it."""
     if effect.object.kind != "Service":
@@ -260,14 +245,14 @@ def _service(view: ClusterView, graph: Graph, callees: Callees, effect: Finding)
         "Port" in effect.code and _nobody_ready(view, service)
     ):
         return
-    for cause in _behind(view, graph, callees, service):
+    for cause in behind(view, graph, callees, service):
         if cause.object.kind != "Service" and cause.code != "NetworkPolicy":
             graph.explains(cause, effect)
 
 
 def _nobody_ready(view: ClusterView, service: Obj) -> bool:
     """Whether no pod behind a Service is Ready, so that a refused connection proves nothing about its ports."""
-    return not any(is_ready(p) for p in _selected(view, service))
+    return not any(is_ready(p) for p in selected(view, service))
 
 
 def _ingress(view: ClusterView, graph: Graph, effect: Finding) -> None:
@@ -285,66 +270,3 @@ def _ingress(view: ClusterView, graph: Graph, effect: Finding) -> None:
         for cause in graph.of(ObjectRef("Service", ingress.namespace, name)):
             if cause.severity != "info":
                 graph.explains(cause, effect)
-
-
-def _caller(view: ClusterView, graph: Graph, callees: Callees, effect: Finding) -> None:
-    """Who calls whom: a client that cannot reach a Service is explained by what is wrong behind it, or in between."""
-    connection = waits_on_others(effect.code)
-    vague = effect.code in _UNKNOWN and bool(_SERVER_ERROR.search(effect.summary))
-    if not connection and not vague:
-        return
-    workload = view.find_ref(effect.owner or effect.object)
-    if workload is None:
-        return
-    told = callees.in_text(
-        " ".join([effect.summary, *(e.excerpt for e in effect.evidence if e.source.startswith("log of"))]), workload.namespace
-    )
-    own = {_title(s) for s in _services_of(callees, workload)}
-    called = [c for c in told if c.service is not None and _title(c.service) not in own and c.namespace != "kube-system"]
-    if effect.code == "NameNotResolved":
-        called = [c for c in called if c.service is not None and c.service.text("spec", "clusterIP") == "None"]
-    elif not called:
-        called = [c for c in callees.in_settings(workload.namespace, pod_template(workload).get("spec")) if c.service is not None]
-    for callee in called:
-        for cause in _reasons(view, graph, callees, workload, callee):
-            graph.explains(cause, effect)
-    if effect.code in ("DnsFailing", "ConnectionTimeout", "NameNotResolved") or not graph.causes[effect.id]:
-        for cause in _policies(graph, workload.ref, called, dns=effect.code == "DnsFailing"):
-            graph.explains(cause, effect)
-
-
-def _title(service: Obj) -> str:
-    return f"{service.namespace}/{service.name}"
-
-
-def _services_of(callees: Callees, workload: Obj) -> list[Obj]:
-    labels = labels_at(pod_template(workload), "metadata", "labels")
-    found = []
-    for service in callees.services.values():
-        selector = labels_at(service.raw, "spec", "selector")
-        if service.namespace == workload.namespace and selector and all(labels.get(k) == v for k, v in selector.items()):
-            found.append(service)
-    return found
-
-
-def _reasons(view: ClusterView, graph: Graph, callees: Callees, workload: Obj, callee: Callee) -> list[Finding]:
-    """Why a callee does not answer: the Service's own fault first, then the workloads behind it."""
-    if callee.service is None:
-        return []
-    on_service = [f for f in graph.of(callee.ref) if f.severity != "info" and f.object.kind == "Service"]
-    if on_service:
-        return on_service
-    return [f for f in _behind(view, graph, callees, callee.service) if (f.owner or f.object) != workload.ref]
-
-
-def _policies(graph: Graph, caller: ObjectRef, called: list[Callee], *, dns: bool) -> list[Finding]:
-    """NetworkPolicy findings that concern the caller or one of the callees."""
-    found = []
-    for finding in graph.by_id.values():
-        if finding.object.kind != "NetworkPolicy" or finding.severity == "info":
-            continue
-        text = " ".join([finding.summary, *(e.excerpt for e in finding.evidence), str(finding.owner or "")])
-        names = [caller.name] if dns else [caller.name, *(c.name for c in called)]
-        if any(re.search(rf"(?<![\w-]){re.escape(n)}(?![\w-])", text) for n in names if n) or finding.owner == caller:
-            found.append(finding)
-    return found

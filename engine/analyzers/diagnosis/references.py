@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from engine.analyzers.common.links import links, mentions
 from engine.analyzers.common.view import ClusterView
+from engine.analyzers.diagnosis.graph import Graph
 from engine.cluster.kinds import KIND_OF
 from engine.cluster.objects import Obj
 from engine.core.types import Finding, ObjectRef
 
-if TYPE_CHECKING:
-    from engine.analyzers.diagnosis.graph import Graph
-
 _ABSENT = re.compile(r"^Missing|NotFound$|SecretNotFound")
+_BY_AUTOSCALER = ("ScaledToZero", "AutoscalerDisabled")
+"""States that an autoscaler sets: what keeps it from working explains them, never the other way round."""
 _HELM = re.compile(r"another operation|pending-(?:install|upgrade|rollback)|has no deployed releases", re.IGNORECASE)
 
 
 def follow_references(view: ClusterView, graph: Graph) -> None:
     """Add the arrows that references give; the findings of built-in workloads among each other have surer rules of their own."""
+    _conversions(view, graph)
     broken = [f for f in graph.by_id.values() if f.severity != "info"]
     custom = {f.object: f for f in broken if f.object.kind and f.object.kind not in KIND_OF and f.code != "ReferenceNotFound"}
     if not custom:
@@ -29,16 +29,20 @@ def follow_references(view: ClusterView, graph: Graph) -> None:
     for ref, obj in objects.items():
         for link in links(view, obj):
             for other in graph.of(link.to):
-                if other.severity == "info" or other.id == custom[ref].id:
+                if other.id == custom[ref].id or (other.severity == "info" and other.code not in _BY_AUTOSCALER):
                     continue
-                if link.makes and _ABSENT.search(other.code):
+                if (link.makes and _ABSENT.search(other.code)) or (other.code in _BY_AUTOSCALER and "caleTarget" in link.path):
                     graph.explains(custom[ref], other)
                 elif not link.makes and other.object == link.to:
                     graph.explains(other, custom[ref])
     for finding in broken:
         for owner in _owners(view, finding):
             for parent in [p for ref, p in custom.items() if ref.kind == owner.kind and ref.name == owner.name]:
-                if parent.object.namespace in ("", finding.object.namespace):
+                if parent.object.namespace not in ("", finding.object.namespace):
+                    continue
+                if finding.code in _BY_AUTOSCALER:
+                    graph.explains(parent, finding)
+                else:
                     graph.explains(finding, parent)
     for ref, effect in custom.items():
         for finding in broken:
@@ -49,6 +53,18 @@ def follow_references(view: ClusterView, graph: Graph) -> None:
                 release = finding.detail
                 if finding.code == "HelmReleasePending" and _releases(objects.get(ref), ref, release):
                     graph.explains(finding, effect)
+
+
+def _conversions(view: ClusterView, graph: Graph) -> None:
+    """What complains of a kind that cannot be converted is explained by the definition's webhook."""
+    for cause in [f for f in graph.by_id.values() if f.code == "ConversionWebhookUnavailable"]:
+        crd = view.locate(cause.object)
+        group = crd.text("spec", "group") if crd is not None else ""
+        host = ".".join(reversed(cause.detail.split("/")))
+        for effect in list(graph.by_id.values()):
+            text = " ".join([effect.summary, *(e.excerpt for e in effect.evidence)])
+            if effect.id != cause.id and ((group and f"conversion webhook for {group}/" in text) or f"//{host}.svc" in text):
+                graph.explains(cause, effect)
 
 
 def _releases(obj: Obj | None, ref: ObjectRef, release: str) -> bool:

@@ -42,6 +42,7 @@ _STRUCTURED = re.compile(r"^\{|^\d{4}[-/]\d\d|^time=|^\[?(?:INFO|WARN|ERROR|DEBU
 _RECOVERED = re.compile(
     r"\b(?:(?:re-?)?connected|ready|recovered|established|succe(?:ss\w*|eded)|accepting|listening|started|healthy)\b", re.IGNORECASE
 )
+_NOT_RECOVERED = re.compile(r"\b(?:fail\w*|not|no|never|unable|cannot|without|waiting|retry\w*|until|err(?:or)?)\b", re.IGNORECASE)
 _TAG = re.compile(r"^\[[\w.:-]{2,40}\] (?!directive)")
 _LEVELS = {
     "trace": "debug", "debug": "debug", "info": "info", "notice": "info", "log": "info", "hint": "info", "detail": "info",
@@ -308,7 +309,7 @@ def explain(lines: Sequence[str], *, ended: bool, now: datetime | None = None) -
     if len(found) > _MOST_SHAPES:
         found = found[: _MOST_SHAPES // 3] + found[-(_MOST_SHAPES * 2 // 3) :]
     newest = max((e.when for e in found if e.when), default=None)
-    recovered = max((e.last_index for e in found if e.level == "info" and _RECOVERED.search(e.text)), default=-1)
+    recovered = max((e.last_index for e in found if _recovers(e)), default=-1)
     best: tuple[float, Story] | None = None
     for entry in found:
         hit = match(entry) if entry.level not in ("debug",) else None
@@ -340,6 +341,11 @@ def explain(lines: Sequence[str], *, ended: bool, now: datetime | None = None) -
         if last.level == "":
             return Story(last)
     return best[1] if best else None
+
+
+def _recovers(entry: Entry) -> bool:
+    """Whether a line says that all is well again (`"Failed probe" probe="storage-ready"` does not)."""
+    return entry.level == "info" and bool(_RECOVERED.search(entry.text)) and not _NOT_RECOVERED.search(entry.text)
 
 
 def _still(entry: Entry, newest: datetime | None, end: int, now: datetime | None) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from engine.analyzers.common.callees import WORKLOADS
-from engine.analyzers.common.citations import event, field, latest_event, listed, nearest
+from engine.analyzers.common.citations import event, field, flat, listed, nearest, warning_of
 from engine.analyzers.common.confidence import EVENT, HINT, LOG, RELATION, STATE, confidence
 from engine.analyzers.common.containers import is_ready, pod_template
 from engine.analyzers.common.view import ClusterView
@@ -170,12 +170,12 @@ def _load_balancer(view: ClusterView, service: Obj) -> Iterator[Finding]:
     age = (view.now - service.created).total_seconds() if service.created else _PROVISIONING_SECONDS
     if age < _PROVISIONING_SECONDS:
         return
-    failed = latest_event(view, service, "SyncLoadBalancerFailed", "CreatingLoadBalancerFailed", "AllocationFailed", "LoadBalancerFailed")
+    failed = warning_of(view, service)
     wanted = service.text("spec", "loadBalancerClass")
     if failed is not None:
         why, weights = f"its controller fails: {failed.text('message').strip().rstrip('.')}", [EVENT, STATE]
-    elif latest_event(view, service, "EnsuringLoadBalancer") is not None:
-        why, weights = "its cloud provider has not answered", [HINT, STATE]
+    elif (word := next(reversed(view.events_of(service)), None)) is not None:
+        why, weights = f"its controller has not finished ({word.text('reason')}: {flat(word.text('message'), 160)})", [HINT, STATE]
     else:
         which = f" for loadBalancerClass {wanted}" if wanted else ""
         why, weights = (
@@ -190,9 +190,11 @@ def _load_balancer(view: ClusterView, service: Obj) -> Iterator[Finding]:
         (*((event(failed),) if failed is not None else ()), field(service, "spec", "type"), field(service, "status")),
         confidence(weights),
         (
-            Remedy(
+            Remedy("see what its controller says", f"kubectl -n {service.namespace} describe service {service.name}", "read")
+            if view.events_of(service)
+            else Remedy(
                 "install a load balancer controller (cloud controller manager, MetalLB), or use NodePort or an Ingress",
-                "kubectl -n kube-system get pods",
+                "kubectl get pods -A",
                 "read",
             ),
         ),

@@ -14,6 +14,8 @@ from engine.analyzers.common.view import ClusterView
 from engine.cluster.objects import Obj, labels_at, text_at
 from engine.core.types import Evidence, Finding, Remedy
 
+SUPPLIED = ("ExtendedResourceMissing",)
+"""Codes of faults that a DaemonSet of device plugins may be behind."""
 _CNI_PATHS = ("/opt/cni/bin", "/etc/cni/net.d", "/var/lib/cni", "/host/opt/cni")
 _TOLERATED = (
     "node.kubernetes.io/not-ready",
@@ -47,6 +49,26 @@ def network_agents(view: ClusterView) -> list[Obj]:
         if any(path.startswith(_CNI_PATHS) for path in paths) or (named and not any(paths)):
             found.append(workload)
     return found
+
+
+def proxies(view: ClusterView) -> list[Obj]:
+    """The DaemonSets that make Service addresses work on each node."""
+    return [w for w in view.within("daemonsets.apps", None) if "kube-proxy" in w.name]
+
+
+def device_agents(view: ClusterView) -> list[Obj]:
+    """The DaemonSets that offer devices (GPUs and the like) to the kubelet: those that mount its folder of device plugins."""
+    return [
+        w
+        for w in view.within("daemonsets.apps", None)
+        if "/device-plugins" in json.dumps(w.map("spec", "template", "spec", "volumes")) or re.search(r"device-?plugin", w.name)
+    ]
+
+
+def nodes_of(view: ClusterView, finding: Finding) -> list[str]:
+    """The nodes of the pods that a finding's evidence comes from."""
+    pods = [view.find_ref(e.object) for e in finding.evidence if e.object is not None and e.object.kind == "Pod"]
+    return list(dict.fromkeys(p.text("spec", "nodeName") for p in pods if p is not None and p.text("spec", "nodeName")))
 
 
 def driver_agents(view: ClusterView, driver: str) -> list[Obj]:

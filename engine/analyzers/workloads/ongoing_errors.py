@@ -17,6 +17,7 @@ from engine.cluster.objects import labels_at, maps_at, text_at
 from engine.core.types import Finding, ObjectRef, Remedy
 
 _MOST_CONTAINERS = 60
+_LAST_LINES = 60
 _TOLD_ELSEWHERE = ("Forbidden",)
 """Codes that another analyzer tells better: it knows the missing rule."""
 
@@ -38,13 +39,17 @@ def log_errors(view: ClusterView) -> Iterable[Finding]:
             yield from _loopback(view, container, owner)
             lines = log_lines(view, container, previous=False)
             story = explain(lines, ended=False, now=view.now) if lines else None
-            if story is None or story.code in _TOLD_ELSEWHERE or (story.pattern is None and story.entry.count < 5):
+            if story is None and view.targeted and lines:
+                story = explain(lines[-_LAST_LINES:], ended=True, now=view.now)  # a fault led here: its last error counts, however old
+                story = story if story is not None and story.entry.level in ("error", "fatal", "warn") else None
+            rare = story is not None and story.pattern is None and story.entry.count < 5
+            if story is None or story.code in _TOLD_ELSEWHERE or (rare and not view.targeted):
                 continue
             told = from_story(view, container, owner, story, previous=False)
             times = f" ({story.entry.count} times)" if story.entry.count > 1 else ""
             yield Finding(
                 code=told.code,
-                severity="warning" if story.pattern is not None else "info",
+                severity="warning" if story.pattern is not None or view.targeted else "info",
                 object=told.object,
                 summary=f"{container.label} of {owner} is ready, but keeps logging a fault{times}: {told.says}",
                 evidence=tuple(told.evidence),
