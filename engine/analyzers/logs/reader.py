@@ -309,7 +309,8 @@ def explain(lines: Sequence[str], *, ended: bool, now: datetime | None = None) -
     if len(found) > _MOST_SHAPES:
         found = found[: _MOST_SHAPES // 3] + found[-(_MOST_SHAPES * 2 // 3) :]
     newest = max((e.when for e in found if e.when), default=None)
-    recovered = max((e.last_index for e in found if _recovers(e)), default=-1)
+    well = (e for e in found if e.level == "info" and _RECOVERED.search(e.text) and not _NOT_RECOVERED.search(e.text))
+    recovered = max((e.last_index for e in well), default=-1)
     best: tuple[float, Story] | None = None
     for entry in found:
         hit = match(entry) if entry.level not in ("debug",) else None
@@ -341,11 +342,6 @@ def explain(lines: Sequence[str], *, ended: bool, now: datetime | None = None) -
         if last.level == "":
             return Story(last)
     return best[1] if best else None
-
-
-def _recovers(entry: Entry) -> bool:
-    """Whether a line says that all is well again (`"Failed probe" probe="storage-ready"` does not)."""
-    return entry.level == "info" and bool(_RECOVERED.search(entry.text)) and not _NOT_RECOVERED.search(entry.text)
 
 
 def _still(entry: Entry, newest: datetime | None, end: int, now: datetime | None) -> bool:
