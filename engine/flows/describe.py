@@ -2,28 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from engine.analyzers.common.view import ClusterView, event_time
 from engine.cluster.kinds import RESOURCE_OF_KIND
 from engine.cluster.objects import Obj
-from engine.cluster.source import ClusterError, ClusterSource, RawObject
+from engine.cluster.source import ClusterError, ClusterSource
 from engine.core.text import age
 from engine.core.types import ObjectRef
+from engine.language.answers.objects import yaml_of
 
 LINES = 200
 """Log lines of each container."""
-_NOISE = ("managedFields", "selfLink", "generateName")
-
-
-def as_yaml(raw: RawObject) -> str:
-    """An object as YAML in the API's own order, without fields that only machines read."""
-    import yaml
-
-    body: dict[str, Any] = {key: raw[key] for key in ("apiVersion", "kind") if key in raw}
-    body["metadata"] = {key: value for key, value in (raw.get("metadata") or {}).items() if key not in _NOISE}
-    body.update({key: value for key, value in raw.items() if key not in body})
-    return yaml.safe_dump(body, sort_keys=False, allow_unicode=True, width=120)
 
 
 def logs(source: ClusterSource, ref: ObjectRef, *, previous: bool = False, tail: int = LINES) -> str:
@@ -73,7 +61,7 @@ def describe(source: ClusterSource, ref: ObjectRef) -> str:
     obj = Obj(source.get(resource, ref.namespace, ref.name))
     view = ClusterView.of(source, ref.namespace or None)
     events = view.events_of(obj)
-    lines = [as_yaml(dict(obj.raw)).rstrip(), "", "Events:" if events else "Events: none"]
+    lines = [yaml_of(dict(obj.raw)).rstrip(), "", "Events:" if events else "Events: none"]
     for event in events:
         when = event_time(event)
         since = age((view.now - when).total_seconds()) if when else "?"

@@ -6,24 +6,23 @@ import dataclasses
 import itertools
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
-from engine.cluster.source import ClusterError, Forbidden, NotFound, NotRecorded
-from engine.core.events import AnswerFinished, FindingsFound, Notice, QueryClassified, QueryReceived, Steered
+from engine.cluster.source import ClusterError
+from engine.core.events import AnswerFinished, Event, FindingsFound, Notice, QueryClassified, QueryReceived, Steered
 from engine.core.run import FlowError, Run
 from engine.core.target import Place
 from engine.core.types import Answer, Choice, ChoiceRequest, Steering, Tier
+from engine.flows.answering.compose import joined_answers
 from engine.flows.session_port import SessionServices
 from engine.flows.tools import Choose, Emit, Speaker, Tools
-from engine.language.intent import UNSURE, Intent, classify
-from engine.language.names import mentioned_namespace
+from engine.language.answers.conversation import ANSWERS_WITHOUT_CLUSTER
+from engine.language.linking.inventory import Inventory
 from engine.language.orders.apply_fix import wanted
 from engine.language.pronouns import spelt_out
+from engine.language.request import Request, Want
+from engine.language.understand import understand
+from engine.language.wants import UNSURE, classify
 from engine.session.cases import Case
-
-if TYPE_CHECKING:
-    pass
-
 
 CLASSIFY_SECONDS = 8.0
 """How long the model may think about which tier a question belongs to; then the words alone decide."""
@@ -54,31 +53,79 @@ def answer_query(
     if about is not None:
         run.emit(Notice(level="info", text=f"Understood as “{query}”, after {about} in the question before."))
     agent.cases.understood(run.id, f"{query} {pod}".strip())
-    intent = classify(query) if fix is None else Intent("action", "applies the fix of the diagnosis before", 0.95)
+    by_words = classify(query)
+    if by_words.want in ANSWERS_WITHOUT_CLUSTER and not pod and not attachment and fix is None:
+        request = Request(query, by_words.want, by_words.reason, by_words.confidence, masked=" ".join(query.lower().split()))
+        run.emit(QueryClassified(tier=request.tier, reason=request.reason, confidence=request.confidence))
+        run.emit(AnswerFinished(answer=Answer(tier=request.tier, text=ANSWERS_WITHOUT_CLUSTER[by_words.want](request).answer)))
+        return "answered"
     speaker = _speaker(agent, run, query) if use_model else None
-    if intent.confidence < UNSURE and speaker is not None:
-        intent = _ask_model(speaker, query, intent, run)
-    run.emit(QueryClassified(tier=intent.tier, reason=intent.reason, confidence=intent.confidence))
-    tools = gather(agent, run, place, intent.tier, speaker, pod=pod, attachment=attachment)
+    if fix is not None:
+        requests: tuple[Request, ...] = (Request(query, "apply_fix", "applies the fix of the diagnosis before", 0.95),)
+    else:
+        requests = _understood(agent, run, place, query, pod, attachment)
+        if requests[0].confidence < UNSURE and len(requests) == 1 and speaker is not None:
+            requests = (_ask_model(speaker, requests[0], run),)
+    first = next((request for request in requests if request.tier != "informational"), requests[0])
+    run.emit(QueryClassified(tier=first.tier, reason=first.reason, confidence=first.confidence))
+    tools = gather(agent, run, place, first.tier, speaker, pod=pod, attachment=attachment)
     if not follows:  # somebody else asked the questions before: their words are no business of this one's
         tools = dataclasses.replace(tools, remember=lambda objects: None, earlier="")
     elif speaker is not None and (compacted := agent.memory.compaction(run.id)):
         run.emit(Notice(level="info", text=compacted))
-    tools = _move(tools, query, run.emit)
     try:
         if fix is not None:
             from engine.flows.tiers.action import apply_fix
 
             return apply_fix(fix, agent.cases.mended, tools, run.emit)
-        if intent.tier == "informational":
-            from engine.flows.tiers.informational import informational as flow
-        elif intent.tier == "action":
-            from engine.flows.tiers.action import action as flow
-        else:
-            from engine.flows.tiers.troubleshooting import troubleshooting as flow
-        return flow(query, tools, run.emit)
+        if len(requests) == 1:
+            return answer_request(requests[0], tools, run.emit)
+        return _answer_all(requests, tools, run.emit)
     except ClusterError as error:
         raise FlowError("cluster", str(error)) from error
+
+
+def _understood(agent: SessionServices, run: Run, place: Place, query: str, pod: str, attachment: str) -> tuple[Request, ...]:
+    """The Requests of a query, its names linked to the cluster's; a cluster that cannot be read ends the Run."""
+    connection = agent.connection(run)
+    namespace = place.namespace or (agent.place.namespace if not connection.recorded else place.namespace)
+    try:
+        return understand(query, Inventory(connection.source, namespace, run.token), pod=pod, attachment=attachment)
+    except ClusterError as error:
+        found = classify(query)
+        run.emit(QueryClassified(tier=found.tier, reason=found.reason, confidence=found.confidence))
+        raise FlowError("cluster", str(error)) from error
+
+
+def answer_request(request: Request, tools: Tools, emit: Emit) -> str:
+    """One Request through the flow of its tier, at the place that it names."""
+    if request.pasted and not tools.attachment:
+        tools = dataclasses.replace(tools, attachment=request.pasted)
+    tools = _move(tools, request, emit)
+    if request.tier == "informational":
+        from engine.flows.tiers.informational import informational as flow
+    elif request.tier == "action":
+        from engine.flows.tiers.action import action as flow
+    else:
+        from engine.flows.tiers.troubleshooting import troubleshooting as flow
+    return flow(request, tools, emit)
+
+
+def _answer_all(requests: Sequence[Request], tools: Tools, emit: Emit) -> str:
+    """Several questions in one text, answered one by one in one answer."""
+    answers: list[Answer] = []
+    outcomes: list[str] = []
+    for request in requests:
+
+        def kept(event: Event) -> None:
+            if isinstance(event, AnswerFinished):
+                answers.append(event.answer)
+            else:
+                emit(event)
+
+        outcomes.append(answer_request(request, tools, kept))
+    emit(AnswerFinished(answer=joined_answers([request.text for request in requests], answers)))
+    return next((outcome for outcome in outcomes if outcome == "answered"), outcomes[-1])
 
 
 def go_on(agent: SessionServices, run: Run, place: Place, case: Case, said: Steering) -> str:
@@ -90,9 +137,11 @@ def go_on(agent: SessionServices, run: Run, place: Place, case: Case, said: Stee
     run.emit(Steered(steering=said))
     agent.cases.goes_on(run.id, case)
     tools = gather(agent, run, place, "troubleshooting", _speaker(agent, run, case.query))
-    tools = _move(tools, case.query, run.emit)
     try:
-        return troubleshooting(case.query, dataclasses.replace(tools, case=case), run.emit, (said,))
+        request = understand(case.query, Inventory(tools.source, tools.place.namespace, run.token))[0]
+        request = dataclasses.replace(request, wants="diagnose", pasted="")
+        tools = _move(tools, request, run.emit)
+        return troubleshooting(request, dataclasses.replace(tools, case=case), run.emit, (said,))
     except ClusterError as error:
         raise FlowError("cluster", str(error)) from error
 
@@ -254,25 +303,36 @@ def _speaker(agent: SessionServices, run: Run, query: str) -> Speaker | None:
     return Speaker(RedactingModel(model, agent.redactor.text), agent.memory.budget(query, agent.settings.budget.prompt_tokens))
 
 
-def _ask_model(speaker: Speaker, query: str, intent: Intent, run: Run) -> Intent:
+def _ask_model(speaker: Speaker, request: Request, run: Run) -> Request:
     """The model's word on a query that no keyword decides; it may never turn a question into an action."""
     from engine.llm.tasks import classify as ask
 
-    tier = ask(speaker.model, query, run.token, speaker.budget, deadline=time.monotonic() + CLASSIFY_SECONDS)
-    if tier is None or tier == "action":
-        return intent
-    return Intent(tier, "the model's reading; no keyword decides", UNSURE)
+    tier = ask(speaker.model, request.text, run.token, speaker.budget, deadline=time.monotonic() + CLASSIFY_SECONDS)
+    if tier is None or tier in ("action", request.tier):
+        return request if tier != request.tier else dataclasses.replace(request, reason=_MODEL_SAYS, confidence=UNSURE)
+    wants: Want = "diagnose" if tier == "troubleshooting" else "list"
+    return dataclasses.replace(request, wants=wants, reason=_MODEL_SAYS, confidence=UNSURE)
 
 
-def _move(tools: Tools, query: str, emit: Emit) -> Tools:
-    """Work in the namespace that the query names, if it names one."""
-    try:
-        names = [str(raw.get("metadata", {}).get("name", "")) for raw in tools.source.list("namespaces", cancel=tools.token)]
-    except (Forbidden, NotFound, NotRecorded):
-        return tools
-    named = mentioned_namespace(query, names)
+_MODEL_SAYS = "the model's reading; no keyword decides"
+
+
+def _move(tools: Tools, request: Request, emit: Emit) -> Tools:
+    """Work where the request says, or where all that it names is."""
+    named = request.namespace
+    if named is None and request.refs and request.tier != "action":
+        spaces = {ref.namespace for ref in request.refs if ref.namespace}
+        if spaces and tools.place.namespace and tools.place.namespace not in spaces:
+            named = spaces.pop() if len(spaces) == 1 else ""
+            where = f"namespace {named}" if named else "all namespaces"
+            emit(Notice(level="info", text=f"{request.refs[0]} is not in {tools.place.namespace}; looking in {where}."))
+            return _at(tools, named)
     if named is None or named == tools.place.namespace:
         return tools
     emit(Notice(level="info", text=f"Looking at {'all namespaces' if named == '' else 'namespace ' + named}, as your question says."))
-    place = dataclasses.replace(tools.place, namespace=named)
+    return _at(tools, named)
+
+
+def _at(tools: Tools, namespace: str) -> Tools:
+    place = dataclasses.replace(tools.place, namespace=namespace)
     return dataclasses.replace(tools, place=place, desk=tools.desk.at(place))

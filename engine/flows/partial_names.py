@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from engine.analyzers.common.view import ClusterView
 from engine.analyzers.diagnosis.fault_kinds import WORKLOADS
 from engine.analyzers.diagnosis.focus import COMMON
@@ -50,10 +52,11 @@ def which_alike(query: str, view: ClusterView, tools: Tools, emit: Emit) -> tupl
     if not troubled:
         return None, tools
     if tools.case is not None:
-        return _chosen_before(tools.case, troubled), tools
+        return chosen_before(tools.case, troubled), tools
     return which(word, refs, view, tools, emit)
 
 
-def _chosen_before(case: Case, troubled: list[ObjectRef]) -> ObjectRef | None:
+def chosen_before(case: Case, troubled: Sequence[ObjectRef]) -> ObjectRef | None:
+    """The one that an investigation that is gone on with was about."""
     told = [cause.object for cause in (case.answer.root_causes if case.answer else ())] + [h.object for h in case.hypotheses]
     return next((ref for ref in told if ref in troubled), None)

@@ -71,7 +71,13 @@ def build() -> Parser:
     p.set_defaults(gentle=False)
 
     p = _add(commands, "troubleshoot", "one question, any tier, to the end", "questions.troubleshoot:troubleshoot", place, output)
-    p.add_argument("-q", "--query", metavar="TEXT", help="the question ('-' or nothing: read it from standard input)")
+    p.add_argument(
+        "-q",
+        "--query",
+        metavar="TEXT",
+        action="append",
+        help="the question ('-' or nothing: read it from standard input); several are asked one after the other in one session",
+    )
     p.add_argument("--pod", metavar="POD", default="", help="the pod that the question is about")
     p.add_argument("--no-llm", action="store_true", help="analyzers and runbooks alone, no model")
     p.add_argument("--approve-exact", metavar="COMMAND", action="append", default=[], help="approve exactly this change; nothing else runs")

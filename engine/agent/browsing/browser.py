@@ -210,10 +210,10 @@ class ClusterBrowser:
 
     def yaml(self, ref: ObjectRef) -> str:
         """An object as YAML, redacted; Secrets without their values."""
-        from engine.flows.describe import as_yaml
+        from engine.language.answers.objects import yaml_of
 
         resource = RESOURCE_OF_KIND.get(ref.kind, ref.kind.lower() + "s")
-        return self._redact(as_yaml(self._opened().source.get(resource, ref.namespace, ref.name)))
+        return self._redact(yaml_of(self._opened().source.get(resource, ref.namespace, ref.name)))
 
     def logs(self, ref: ObjectRef, previous: bool = False) -> str:
         """The newest log lines of a pod's containers, redacted; `previous`: of those that ran before."""

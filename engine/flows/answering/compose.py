@@ -5,7 +5,9 @@ The first sentence answers. Citations are `[E1]` and `[D1]`; nothing is named th
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
+import re
 from collections.abc import Callable, Mapping, Sequence
 
 from engine.core.types import Answer, CommandRecord, Evidence, Hypothesis, Remedy, Risk, RootCause
@@ -27,6 +29,49 @@ def informational_answer(first: str, tables: Sequence[str], evidence: tuple[Evid
         if kept:
             parts.append("\n".join(kept))
     return Answer(tier="informational", text="\n\n".join(parts) or "The command printed nothing.", evidence=evidence, commands=commands)
+
+
+def joined_answers(questions: Sequence[str], answers: Sequence[Answer]) -> Answer:
+    """The answers to several questions of one text as one, each under its question; citations are numbered through."""
+    parts: list[str] = []
+    whole = Answer(tier=next((a.tier for a in answers if a.tier != "informational"), "informational"), text="")
+    for question, one in zip(questions, answers, strict=True):
+        shifted = _renumbered(one, len(whole.evidence))
+        parts.append(f"{question}\n{shifted.text}")
+        whole = dataclasses.replace(
+            whole,
+            root_causes=(*whole.root_causes, *shifted.root_causes),
+            hypotheses=(*whole.hypotheses, *shifted.hypotheses),
+            evidence=(*whole.evidence, *shifted.evidence),
+            fix=(*whole.fix, *shifted.fix),
+            passages=(*whole.passages, *shifted.passages),
+            commands=(*whole.commands, *shifted.commands),
+            limits=(*whole.limits, *shifted.limits),
+        )
+    return dataclasses.replace(whole, text="\n\n".join(parts))
+
+
+def _renumbered(answer: Answer, by: int) -> Answer:
+    """An answer whose evidence E1… is E(1 + by)…, wherever it is cited."""
+    ids = {piece.id: f"E{int(piece.id[1:]) + by}" for piece in answer.evidence if piece.id[1:].isdigit()}
+
+    def told(found: re.Match[str]) -> str:
+        return ids.get(found.group(), found.group())
+
+    return dataclasses.replace(
+        answer,
+        text=re.sub(r"\bE\d+\b(?=\])", told, answer.text),
+        evidence=tuple(dataclasses.replace(piece, id=ids.get(piece.id, piece.id)) for piece in answer.evidence),
+        root_causes=tuple(dataclasses.replace(c, evidence=tuple(ids.get(id, id) for id in c.evidence)) for c in answer.root_causes),
+        hypotheses=tuple(
+            dataclasses.replace(
+                h,
+                evidence_for=tuple(ids.get(id, id) for id in h.evidence_for),
+                evidence_against=tuple(ids.get(id, id) for id in h.evidence_against),
+            )
+            for h in answer.hypotheses
+        ),
+    )
 
 
 def only_rows(table: str, rows: Sequence[tuple[str, str]]) -> str:
@@ -79,15 +124,18 @@ def troubleshooting_answer(
     unknown: Sequence[str] = (),
     quote: Sequence[str] = (),
     notes: Sequence[str] = (),
+    lead: str = "",
+    elsewhere: str = "",
     metrics: Mapping[str, float | int | str] | None = None,
 ) -> Answer:
     """Root cause first, then the chain, confidence, fix with classes, what the runbook says on it (`quote`, from D1), and sources.
 
-    `notes` say how far the investigation came.
+    `notes` say how far the investigation came; `lead` comes before everything, `elsewhere` is one line on other troubles at the end.
     """
+    text = diagnosis_text(causes, hypotheses, fix, passages, healthy=healthy, unknown=unknown, quote=quote, notes=notes)
     return Answer(
         tier="troubleshooting",
-        text=diagnosis_text(causes, hypotheses, fix, passages, healthy=healthy, unknown=unknown, quote=quote, notes=notes),
+        text="\n\n".join(part for part in (lead, text, elsewhere) if part),
         root_causes=tuple(causes),
         hypotheses=tuple(hypotheses),
         evidence=tuple(evidence),
@@ -147,8 +195,6 @@ def quoted(answer: Answer) -> list[str]:
 
 def with_class(remedies: Sequence[Remedy], judge: Callable[[str], Risk]) -> tuple[Remedy, ...]:
     """Remedies with the class of their commands; commands that the policy forbids are left out, their sentence stays."""
-    import dataclasses
-
     out: list[Remedy] = []
     for remedy in remedies:
         if not remedy.command:

@@ -11,7 +11,7 @@ from engine.core.events import Notice, TokensStreamed
 from engine.core.types import Answer, ObjectRef
 from engine.flows.answering.compose import QUOTED, documents_answer
 from engine.flows.tools import Emit, Tools, step
-from engine.language.questions.question import Reading
+from engine.language.answers.interface import Reply
 from engine.llm.chat_model import ModelError
 from engine.llm.request import OutOfTime
 from index.passage import Passage
@@ -45,7 +45,7 @@ def explain(query: str, passages: tuple[Passage, ...], tools: Tools, emit: Emit)
     return dataclasses.replace(frame, text=text) if text else frame
 
 
-def plan_with_model(query: str, tools: Tools, emit: Emit) -> Reading | None:
+def plan_with_model(query: str, tools: Tools, emit: Emit) -> Reply | None:
     """A read command for a question that code could not read, from slots that all exist in the cluster."""
     speaker = tools.speaker
     if speaker is None:
@@ -78,7 +78,7 @@ def plan_with_model(query: str, tools: Tools, emit: Emit) -> Reading | None:
         "logs": f"kubectl logs {found.name} --tail=50{where}",
         "events": f"kubectl get events --sort-by=.lastTimestamp{where}",
     }.get(found.read)
-    return Reading((command,)) if command else None
+    return Reply((command,)) if command else None
 
 
 def _likely_names(query: str, tools: Tools) -> tuple[str, ...]:

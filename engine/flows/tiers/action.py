@@ -16,13 +16,15 @@ from engine.flows.tools import Emit, Tools, step
 from engine.language.orders.apply_fix import Wanted, blank_in, order_of
 from engine.language.orders.parser import plan
 from engine.language.orders.plan import Order, Plan
+from engine.language.request import Request
 
 SETTLE_SECONDS = 60.0
 POLL_SECONDS = 0.25
 
 
-def action(query: str, tools: Tools, emit: Emit) -> str:
+def action(request: Request, tools: Tools, emit: Emit) -> str:
     """Carry out an order; the outcome is `answered`, `rejected`, `refused` or `nothing_to_do`."""
+    query = request.text
     with step(tools, emit, "work out the command", "cluster") as note:
         try:
             intended = _planned(query, tools)

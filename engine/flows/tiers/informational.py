@@ -1,4 +1,4 @@
-"""The informational tier: one or two read commands, the answer first and the table after; how-to questions go to the documentation."""
+"""The informational tier: the answerer of what is wanted, its read commands run and shown; what none answers goes to the documentation."""
 
 from __future__ import annotations
 
@@ -16,66 +16,104 @@ from engine.flows.answering.wording import plan_with_model
 from engine.flows.disambiguation import pick_one
 from engine.flows.investigation.hypothesis_board import Investigation
 from engine.flows.tools import Emit, Tools, step
-from engine.language.questions.question import Reading
-from engine.language.questions.reader import read
+from engine.language.answers.interface import Reply, Scene, as_table
+from engine.language.answers.registry import answer
+from engine.language.request import Request, Want
+from engine.language.understand import with_objects
 from index.passage import Passage
 
-_ASKS_DOCS = re.compile(
-    r"\b(?:how (?:do|can|would|could|should|to)|what (?:happens|is (?:a|an|the difference)|does|are (?:the )?(?:probes|steps|ways))|"
-    r"explain|difference|best practice|"
-    r"should (?:i|we)|is it (?:safe|ok)|can i|optimi[sz]e|right-?size|tune|improve|review|"
-    r"write|generate|script|snippet|example|manifest|meaning)\b",
-    re.I,
-)
+NEEDS_ITS_OBJECT: frozenset[Want] = frozenset(("field", "yaml", "describe", "logs", "events", "compare", "who_uses", "reach", "since_when"))
+"""Wants that are about the object that was named: where that is nowhere, there is nothing to answer."""
+_TALK: frozenset[Want] = frozenset(("small_talk", "about_agent", "out_of_scope", "follow_up"))
+_FROM_PAGES: frozenset[Want] = frozenset(("how_to", "explain_concept", "explain_error", "write", "review"))
 
 
-def informational(query: str, tools: Tools, emit: Emit) -> str:
+def informational(request: Request, tools: Tools, emit: Emit) -> str:
     """Answer a plain question."""
-    if _ASKS_DOCS.search(query):
-        return _from_documents(query, tools, emit)
+    if request.wants in _TALK:
+        return _say(answer(request, _scene(tools)) or Reply(), request, tools, emit)
+    missing = _missing(request)
+    if missing is not None:
+        emit(AnswerFinished(answer=Answer(tier="informational", text=missing)))
+        return "nothing_to_do"
+    for correction in request.corrections:
+        emit(Notice(level="info", text=correction))
     with step(tools, emit, "work out what to read", "cluster") as note:
         try:
-            reading = _read(query, tools, emit)
+            reply = _reply(request, tools, emit)
         except ClusterError as error:
             raise FlowError("cluster", str(error)) from error
-        if reading is None and tools.speaker is not None:
-            reading = plan_with_model(query, tools, emit)
-        note.detail = "; ".join(reading.commands) if reading else "no read command fits"
-        note.outcome = "done" if reading else "skipped"
-    if reading is None:
-        return _from_documents(query, tools, emit)
-    if reading.missing:
-        emit(AnswerFinished(answer=Answer(tier="informational", text=reading.missing)))
+        if reply is None and tools.speaker is not None and request.wants not in _FROM_PAGES:
+            reply = plan_with_model(request.text, tools, emit)
+        note.detail = ("; ".join(reply.commands) or "computed") if reply else "no read command fits"
+        note.outcome = "done" if reply else "skipped"
+    if reply is None:
+        return _from_documents(request, tools, emit)
+    if reply.missing:
+        emit(AnswerFinished(answer=Answer(tier="informational", text=reply.missing)))
         return "nothing_to_do"
-    return _run_and_answer(query, reading, tools, emit)
+    return _say(reply, request, tools, emit)
 
 
-def _read(query: str, tools: Tools, emit: Emit) -> Reading | None:
-    """The reading of a question; where a name fits several objects, or only resembles some, the person chooses."""
-    place = tools.place
-    found = read(query, tools.source, place.namespace, pod=tools.pod, cancel=tools.token)
+def _scene(tools: Tools) -> Scene:
+    return Scene(tools.source, tools.place.namespace, tools.token, tools.pod)
+
+
+def _missing(request: Request) -> str | None:
+    """A sentence on a name that is nowhere, where the question can only be about it."""
+    for unknown in request.unknown:
+        if unknown.kind == "Namespace":
+            return not_found(unknown.word, "namespace", unknown.near)
+    if request.unknown and request.wants in NEEDS_ITS_OBJECT and not request.objects:
+        first = request.unknown[0]
+        return not_found(first.word, first.kind.lower(), first.near)
+    return None
+
+
+def not_found(word: str, kind: str, near: tuple[str, ...]) -> str:
+    """The sentence on a name that nothing carries, with the nearest there are."""
+    hint = f" Did you mean {' or '.join(near)}?" if near else ""
+    what = f"{kind} “{word}”" if kind else f"“{word}”"
+    return f"There is no {what} in any namespace that can be read.{hint}" if kind != "namespace" else f"There is no {what}.{hint}"
+
+
+def _reply(request: Request, tools: Tools, emit: Emit) -> Reply | None:
+    """The reply to a request; where a name fits several objects, or only resembles some, the person chooses."""
+    scene = _scene(tools)
+    for word, refs in request.candidates():
+        if len(refs) > 1 and request.wants in NEEDS_ITS_OBJECT and not (request.wants == "compare" and len(refs) == 2):
+            chosen = pick_one(f"“{word}” fits {len(refs)} objects. Which is meant?", refs, tools)
+            kept = chosen or refs[0]
+            if chosen is None:
+                listed = ", ".join(f"{ref} in {ref.namespace}" for ref in refs[:6])
+                emit(Notice(level="info", text=f"“{word}” fits {listed}; this is about {kept} in {kept.namespace}."))
+            others = [linked.ref for linked in request.objects if linked.ref not in refs]
+            request = with_objects(request, [*others, kept])
+    found = answer(request, scene)
     if found is not None and found.near:
         picked = tools.choose(found.missing.partition(" Did you mean")[0] + " Which is meant?", [Choice(name, name) for name in found.near])
         if picked:
-            query = re.sub(rf"(?<![\w-]){re.escape(found.word)}(?![\w-])", picked, query, flags=re.I)
-            namespace = picked if found.missing.startswith("There is no namespace") else place.namespace
-            found = read(query, tools.source, namespace, pod=tools.pod, cancel=tools.token)
+            text = re.sub(rf"(?<![\w-]){re.escape(found.word)}(?![\w-])", picked, request.text, flags=re.I)
+            if found.missing.startswith("There is no namespace"):
+                scene = dataclasses.replace(scene, namespace=picked, _views={})
+            found = answer(dataclasses.replace(request, text=text, objects=(), unknown=()), scene)
     if found is not None and found.choices:
+        from engine.language.questions.reader import read
+
         chosen = pick_one(f"“{found.word}” fits {len(found.choices)} objects. Which is meant?", found.choices, tools)
         if chosen is not None:
-            return read(query, tools.source, place.namespace, pod=tools.pod, cancel=tools.token, chosen=chosen) or found
+            return read(request, scene, chosen) or found
         listed = ", ".join(f"{ref} in {ref.namespace}" for ref in found.choices[:6])
-        emit(
-            Notice(level="info", text=f"“{found.word}” fits {listed}; this is about {found.objects[0] if found.objects else 'the first'}.")
-        )
+        about = found.objects[0] if found.objects else "the first"
+        emit(Notice(level="info", text=f"“{found.word}” fits {listed}; this is about {about}."))
     return found
 
 
-def _run_and_answer(query: str, reading: Reading, tools: Tools, emit: Emit) -> str:
+def _say(reply: Reply, request: Request, tools: Tools, emit: Emit) -> str:
     investigation = Investigation(emit, tools.redact)
     records: list[CommandRecord] = []
     tables: list[str] = []
-    for command in reading.commands[:2]:
+    for command in reply.commands[:2]:
         outcome = tools.desk.run(command, why="shows what was asked for")
         records += outcome.records
         if outcome.status == "unavailable" and outcome.verdict.risk == "read":
@@ -87,32 +125,38 @@ def _run_and_answer(query: str, reading: Reading, tools: Tools, emit: Emit) -> s
                 continue
         if outcome.status != "ran" or outcome.result is None:
             emit(Notice(level="warning", text=outcome.reason))
-            if not reading.answer:
+            if not reply.answer:
                 emit(AnswerFinished(answer=Answer(tier="informational", text=outcome.reason, commands=tuple(records))))
                 return "refused" if outcome.status == "refused" else "rejected"
             continue
         result = outcome.result
         if result.exit_code != 0:
             failure = " ".join((result.error or result.stderr).split())[:300] or f"exit code {result.exit_code}"
-            if not reading.answer:
-                emit(
-                    AnswerFinished(
-                        answer=Answer(tier="informational", text=f"{outcome.command} failed: {failure}", commands=tuple(records))
-                    )
-                )
+            if not reply.answer:
+                text = f"{outcome.command} failed: {failure}"
+                emit(AnswerFinished(answer=Answer(tier="informational", text=text, commands=tuple(records))))
                 return "answered"
             emit(Notice(level="warning", text=f"{outcome.command} failed: {failure}"))
             continue
         text = result.stdout.rstrip() or result.stderr.strip()
-        text = only_rows(text, reading.rows)
+        text = only_rows(text, reply.rows)
         tables.append(text)
         investigation.add(Evidence(source=outcome.command, excerpt=text[:2000]))
-    tools.remember(reading.objects)
-    emit(AnswerFinished(answer=informational_answer(reading.answer, tables, tuple(investigation.evidence), tuple(records))))
+    for piece in reply.evidence:
+        investigation.add(piece)
+    if reply.table:
+        tables.insert(0, tools.redact(as_table(reply.table)))
+    if reply.code:
+        tables.insert(0, f"```{reply.code_language}\n{tools.redact(reply.code).rstrip()}\n```")
+    tools.remember(reply.objects or request.refs)
+    said = "\n".join([*request.corrections, tools.redact(reply.answer)] if reply.answer else request.corrections)
+    composed = informational_answer(said, tables, tuple(investigation.evidence), tuple(records))
+    emit(AnswerFinished(answer=dataclasses.replace(composed, fix=reply.fix, root_causes=reply.root_causes)))
     return "answered"
 
 
-def _from_documents(query: str, tools: Tools, emit: Emit) -> str:
+def _from_documents(request: Request, tools: Tools, emit: Emit) -> str:
+    query = request.text
     with step(tools, emit, "search the documentation", "search") as note:
         passages = _headed(query, tools.search(query, limit=10, cancel=tools.token))[:4]
         passages = [dataclasses.replace(passage, id=f"D{number}") for number, passage in enumerate(passages, 1)]

@@ -10,8 +10,9 @@ from engine.cluster.objects import Obj, text_at
 from engine.cluster.rows.build import pod_row
 from engine.core.text import age
 from engine.core.types import ObjectRef
+from engine.language.answers.interface import Reply
 from engine.language.names import Resolution, mentioned_kind, resolve, words_of
-from engine.language.questions.question import Question, Reading
+from engine.language.questions.question import Question
 
 _ATTRIBUTES: tuple[tuple[str, str], ...] = (
     (r"\bimages?\b", "image"),
@@ -36,7 +37,7 @@ _ATTRIBUTES: tuple[tuple[str, str], ...] = (
 )
 
 
-def attribute(q: Question) -> Reading | None:
+def attribute(q: Question) -> Reply | None:
     """A field of an object that is named: image, labels, age, node, ports, resources…; of several side by side where they are compared."""
     wanted = next((name for pattern, name in _ATTRIBUTES if q.has(pattern)), None)
     if wanted is None:
@@ -61,7 +62,7 @@ def attribute(q: Question) -> Reading | None:
     command = f"kubectl get {KIND_OF[ref.kind].singular} {ref.name}{where} -o wide" + (" --show-labels" if wanted == "labels" else "")
     said = _value(obj, wanted, q)
     note = f" (in {ref.namespace})" if found.elsewhere else ""
-    return Reading((command,), f"{ref}{note}: {said}.", objects=(ref,), choices=others, word=found.word)
+    return Reply((command,), f"{ref}{note}: {said}.", objects=(ref,), choices=others, word=found.word)
 
 
 def meant(q: Question, found: Resolution) -> tuple[ObjectRef, tuple[ObjectRef, ...]]:
@@ -71,7 +72,7 @@ def meant(q: Question, found: Resolution) -> tuple[ObjectRef, tuple[ObjectRef, .
     return found.found[0], found.found if len(found.found) > 1 else ()
 
 
-def _compared(q: Question, wanted: str, kinds: Sequence[KindWord]) -> Reading | None:
+def _compared(q: Question, wanted: str, kinds: Sequence[KindWord]) -> Reply | None:
     """The same attribute of several objects that are named, side by side."""
     words = set(words_of(q.text))
     hit: list[tuple[KindWord, Obj]] = []
@@ -88,7 +89,7 @@ def _compared(q: Question, wanted: str, kinds: Sequence[KindWord]) -> Reading | 
         if len(namespaces) == 1
         else f"kubectl get {first.argument} -A"
     )
-    return Reading((command,), f"{said}.", objects=tuple(obj.ref for _, obj in hit))
+    return Reply((command,), f"{said}.", objects=tuple(obj.ref for _, obj in hit))
 
 
 def _value(obj: Obj, wanted: str, q: Question) -> str:

@@ -13,8 +13,9 @@ from datetime import timedelta
 from engine.cluster.kinds import KINDS, KindWord
 from engine.cluster.objects import Obj, parse_time, text_at
 from engine.core.text import age
+from engine.language.answers.interface import Reply
 from engine.language.names import mentioned_kind
-from engine.language.questions.question import Question, Reading, quantity, shown, span, window
+from engine.language.questions.question import Question, quantity, shown, span, window
 
 MOST = 10
 Rows = Sequence[Obj]
@@ -47,7 +48,7 @@ def _many(count: int, kind: KindWord) -> str:
     return f"{count} {kind.singular if count == 1 else kind.argument}"
 
 
-def by_age(q: Question) -> Reading | None:
+def by_age(q: Question) -> Reply | None:
     """The oldest or newest of a kind."""
     kind = mentioned_kind(q.text) or KINDS["pod"]
     newest = q.has(r"\b(?:newest|youngest|latest|last created|most recent(?:ly created)?)\b")
@@ -56,16 +57,16 @@ def by_age(q: Question) -> Reading | None:
     flags, where = _place(q, kind)
     command = f"kubectl get {kind.argument}{flags} --sort-by=.metadata.creationTimestamp"
     if not dated:
-        return Reading((command,), f"There are no {kind.argument} in {where}.")
+        return Reply((command,), f"There are no {kind.argument} in {where}.")
     said = listed(q, dated[:1], lambda obj: f"created {_age(q, obj)} ago")
-    return Reading((command,), f"The {'newest' if newest else 'oldest'} {kind.singular} in {where} is {said}.", rows=_rows(dated[:1]))
+    return Reply((command,), f"The {'newest' if newest else 'oldest'} {kind.singular} in {where} is {said}.", rows=_rows(dated[:1]))
 
 
 def _age(q: Question, obj: Obj) -> str:
     return age((q.source.now() - obj.created).total_seconds()) if obj.created else "unknown"
 
 
-def by_label(q: Question) -> Reading | None:
+def by_label(q: Question) -> Reply | None:
     """The objects of a kind that have a label."""
     pair = re.search(r"(?<![\w-])([A-Za-z0-9][\w./-]*)=([\w.-]+)", q.text)
     if pair is None:
@@ -75,10 +76,10 @@ def by_label(q: Question) -> Reading | None:
     flags, where = _place(q, kind)
     verb = "has" if len(hit) == 1 else "have"
     said = f"{_many(len(hit), kind)} in {where} {verb} the label {pair.group(0)}"
-    return Reading((f"kubectl get {kind.argument} -l {pair.group(0)}{flags}",), said + (f": {listed(q, hit)}." if hit else "."))
+    return Reply((f"kubectl get {kind.argument} -l {pair.group(0)}{flags}",), said + (f": {listed(q, hit)}." if hit else "."))
 
 
-def on_node(q: Question) -> Reading | None:
+def on_node(q: Question) -> Reply | None:
     """The pods of a node that is named."""
     nodes = {Obj(raw).name for raw in q.source.list("nodes", cancel=q.cancel)}
     named = [word for word in re.findall(r"[a-z0-9][-a-z0-9.]*", q.text.lower()) if word in nodes]
@@ -87,10 +88,10 @@ def on_node(q: Question) -> Reading | None:
     hit = [pod for pod in q.objects("pods") if pod.text("spec", "nodeName") == named[0]]
     said = f"{_many(len(hit), KINDS['pod'])} in {q.where} {'runs' if len(hit) == 1 else 'run'} on {named[0]}"
     command = f"kubectl get pods{q.flags} --field-selector spec.nodeName={named[0]} -o wide"
-    return Reading((command,), said + (f": {listed(q, hit)}." if hit else "."))
+    return Reply((command,), said + (f": {listed(q, hit)}." if hit else "."))
 
 
-def most_of(q: Question) -> Reading | None:
+def most_of(q: Question) -> Reply | None:
     """Which node or namespace has the most (or fewest) of a kind."""
     found = re.search(r"\bwhich (node|namespace)s? (?:has|have|runs?|holds?) (?:the )?(most|fewest|least) (\w+)", q.text, re.I)
     kind = KINDS.get(found.group(3).lower()) if found else None
@@ -101,13 +102,13 @@ def most_of(q: Question) -> Reading | None:
     counts = Counter(obj.text("spec", "nodeName", default="(no node)") if by_node else obj.namespace for obj in everything)
     order = sorted(counts.items(), key=lambda pair: ((pair[1] if found.group(2).lower() != "most" else -pair[1]), pair[0]))
     if not order:
-        return Reading((f"kubectl get {kind.argument} -A",), f"There are no {kind.argument} in all namespaces.")
+        return Reply((f"kubectl get {kind.argument} -A",), f"There are no {kind.argument} in all namespaces.")
     said = ", ".join(f"{name} {count}" for name, count in order[:5])
     title = f"{kind.argument.capitalize()} by {found.group(1).lower()}, {found.group(2).lower()} first"
-    return Reading((f"kubectl get {kind.argument} -A" + (" -o wide" if by_node else ""),), f"{title}: {said}.")
+    return Reply((f"kubectl get {kind.argument} -A" + (" -o wide" if by_node else ""),), f"{title}: {said}.")
 
 
-def lacking(q: Question) -> Reading | None:
+def lacking(q: Question) -> Reply | None:
     """The workloads or pods with a container that has no request, limit or probe."""
     found = re.search(r"\b(?:no|without|lack\w*|missing)\s+(?:\w+\s+)?(requests?|limits?|liveness|readiness|probes?)\b", q.text, re.I)
     if found is None:
@@ -134,7 +135,7 @@ def lacking(q: Question) -> Reading | None:
     hit = [obj for obj in of_kind(q, kind) if any(lacks(c) for c in _containers(obj))]
     words = f"{only} {what}".strip()
     said = f"{_many(len(hit), kind)} in {q.where} {'has' if len(hit) == 1 else 'have'} a container without {words}"
-    return Reading((f"kubectl get {kind.argument}{q.flags}",), said + (f": {listed(q, hit)}." if hit else "."), rows=_rows(hit))
+    return Reply((f"kubectl get {kind.argument}{q.flags}",), said + (f": {listed(q, hit)}." if hit else "."), rows=_rows(hit))
 
 
 def _containers(obj: Obj) -> list[Obj]:
@@ -142,7 +143,7 @@ def _containers(obj: Obj) -> list[Obj]:
     return [Obj(raw) for raw in of_pod or obj.maps("spec", "template", "spec", "containers")]
 
 
-def largest(q: Question) -> Reading | None:
+def largest(q: Question) -> Reply | None:
     """The workloads or pods with the largest (or smallest) request or limit."""
     found = re.search(r"\b(biggest|largest|highest|most|smallest|lowest|least)\b.*?\b(memory|cpu)?\s*\b(requests?|limits?)\b", q.text, re.I)
     if found is None:
@@ -159,9 +160,9 @@ def largest(q: Question) -> Reading | None:
     hit = [obj for _, obj in ranked]
     command = f"kubectl get {kind.argument}{q.flags}"
     if not hit:
-        return Reading((command,), f"No {kind.singular} in {q.where} has a {what} {side[:-1]}.")
+        return Reply((command,), f"No {kind.singular} in {q.where} has a {what} {side[:-1]}.")
     title = f"{'Smallest' if small else 'Largest'} {what} {side} in {q.where}"
-    return Reading((command,), f"{title}: {listed(q, hit, lambda obj: amounts[id(obj)])}.", rows=_rows(hit))
+    return Reply((command,), f"{title}: {listed(q, hit, lambda obj: amounts[id(obj)])}.", rows=_rows(hit))
 
 
 Test = Callable[[Obj, Question], bool]
@@ -203,7 +204,7 @@ def _endpoints(service: Obj, q: Question) -> bool:
     )
 
 
-def in_state(q: Question) -> Reading | None:
+def in_state(q: Question) -> Reply | None:
     """The objects of a kind in a state that the question names."""
     kind = mentioned_kind(q.text)
     if kind is None:
@@ -214,11 +215,11 @@ def in_state(q: Question) -> Reading | None:
             hit = [obj for obj in everything if test(obj, q)]
             flags, where = _place(q, kind)
             said = f"{len(hit)} of {_many(len(everything), kind)} in {where} {'is' if len(hit) == 1 else 'are'} {words}"
-            return Reading((f"kubectl get {kind.argument}{flags}",), said + (f": {listed(q, hit)}." if hit else "."), rows=_rows(hit))
+            return Reply((f"kubectl get {kind.argument}{flags}",), said + (f": {listed(q, hit)}." if hit else "."), rows=_rows(hit))
     return None
 
 
-def restarted(q: Question) -> Reading | None:
+def restarted(q: Question) -> Reply | None:
     """The pods of which a container ended within a time window."""
     within = window(q.text)
     if within is None or not q.has(r"\brestart\w*\b|\bcrash\w*\b"):
@@ -231,10 +232,10 @@ def restarted(q: Question) -> Reading | None:
 
     hit = [pod for pod in q.objects("pods") if ends(pod)]
     said = f"{_many(len(hit), KINDS['pod'])} in {q.where} had a container that restarted within the last {span(within)}"
-    return Reading((f"kubectl get pods{q.flags}",), said + (f": {listed(q, hit)}." if hit else "."), rows=_rows(hit))
+    return Reply((f"kubectl get pods{q.flags}",), said + (f": {listed(q, hit)}." if hit else "."), rows=_rows(hit))
 
 
-def images(q: Question) -> Reading | None:
+def images(q: Question) -> Reply | None:
     """Which images the pods use, and how many of them."""
     if not q.has(r"\b(?:used|use|running|in use|are there|do we)\b"):
         return None
@@ -244,10 +245,10 @@ def images(q: Question) -> Reading | None:
     told = ", ".join(f"{image} {count}×" for image, count in counts.most_common(MOST))
     more = f" and {len(counts) - MOST} more" if len(counts) > MOST else ""
     columns = "POD:.metadata.name,IMAGES:.spec.containers[*].image"
-    return Reading((f"kubectl get pods{q.flags} -o custom-columns={columns}",), f"{len(counts)} images in {q.where}: {told}{more}.")
+    return Reply((f"kubectl get pods{q.flags} -o custom-columns={columns}",), f"{len(counts)} images in {q.where}: {told}{more}.")
 
 
-SHAPES: tuple[tuple[str, Callable[[Question], Reading | None]], ...] = (
+SHAPES: tuple[tuple[str, Callable[[Question], Reply | None]], ...] = (
     (r"\b(?:oldest|newest|youngest|most recent(?:ly created)?|last created|latest (?:pod|job|deployment)s?)\b", by_age),
     (r"\b(?:biggest|largest|highest|most|smallest|lowest|least)\b.*\b(?:requests?|limits?)\b", largest),
     (r"\bwhich (?:node|namespace)s? (?:has|have|runs?|holds?) (?:the )?(?:most|fewest|least)\b", most_of),

@@ -1,4 +1,4 @@
-"""A plain question and what comes of it: the read commands and the computed sentence; quantities and time windows in its words."""
+"""A plain question as the readers see it; quantities and time windows in its words."""
 
 from __future__ import annotations
 
@@ -11,25 +11,7 @@ from engine.cluster.rows.build import PodRow, pod_row
 from engine.cluster.source import ClusterSource, NotFound, NotRecorded
 from engine.core.cancel import CancelToken
 from engine.core.types import ObjectRef
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """What to run (at most two read commands), and the answer's first sentence from the API; `missing` says what is not there instead.
-
-    `rows` are the (namespace, name) pairs that the question is about: only their lines of the table belong into the answer.
-    """
-
-    commands: tuple[str, ...] = ()
-    answer: str = ""
-    missing: str = ""
-    objects: tuple[ObjectRef, ...] = ()
-    rows: tuple[tuple[str, str], ...] = ()
-    choices: tuple[ObjectRef, ...] = ()
-    """Further objects that the name fits; the reading is of the first."""
-    word: str = ""
-    near: tuple[str, ...] = ()
-    """Names like `word`, which is not there."""
+from engine.language.request import Request
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +24,7 @@ class Question:
     cancel: CancelToken | None = None
     chosen: ObjectRef | None = None
     """The object that a person picked where several fit."""
+    request: Request | None = None
 
     @property
     def flags(self) -> str:

@@ -14,23 +14,23 @@ from engine.analyzers.common.view import event_time
 from engine.cluster.kinds import KIND_OF, KINDS, WORKLOADS, KindWord
 from engine.cluster.objects import Obj, text_at
 from engine.cluster.rows.build import pod_row
-from engine.cluster.source import ClusterSource, Forbidden, NotFound, NotRecorded, Usage
-from engine.core.cancel import CancelToken
+from engine.cluster.source import Forbidden, NotFound, NotRecorded, Usage
 from engine.core.types import ObjectRef
+from engine.language.answers.interface import Reply, Scene
 from engine.language.names import mentioned_kind, resolve
 from engine.language.questions.attributes import attribute, meant
 from engine.language.questions.comparisons import SHAPES
-from engine.language.questions.question import Question, Reading, quantity, shown, span, window
+from engine.language.questions.question import Question, quantity, shown, span, window
+from engine.language.request import Request
 
 
-def read(
-    query: str, source: ClusterSource, namespace: str, *, pod: str = "", cancel: CancelToken | None = None, chosen: ObjectRef | None = None
-) -> Reading | None:
-    """The reading of a question, or None where code cannot tell what is asked. Raises ClusterError.
+def read(request: Request, scene: Scene, chosen: ObjectRef | None = None) -> Reply | None:
+    """The reply to a plain question, or None where code cannot tell what is asked. Raises ClusterError.
 
     `chosen` is the object that a person picked where a name fits several.
     """
-    question = Question(" ".join(f"{query} {pod}".split()), source, namespace, cancel, chosen)
+    text = " ".join(f"{request.spelt_out} {scene.pod}".split())
+    question = Question(text, scene.source, scene.namespace, scene.cancel, chosen, request)
     for pattern, make in (*_BEFORE, *SHAPES, *_SHAPES):
         if question.has(pattern):
             found = make(question)
@@ -39,26 +39,26 @@ def read(
     return None
 
 
-def _literal(q: Question) -> Reading | None:
+def _literal(q: Question) -> Reply | None:
     command = re.search(r"\bkubectl\s+\S.*", q.text)
-    return Reading((command.group(0).strip("`'\" ?"),)) if command else None
+    return Reply((command.group(0).strip("`'\" ?"),)) if command else None
 
 
-def _version(q: Question) -> Reading:
-    return Reading(("kubectl version",), f"The API server runs {q.source.server_version()}.")
+def _version(q: Question) -> Reply:
+    return Reply(("kubectl version",), f"The API server runs {q.source.server_version()}.")
 
 
-def _restarts(q: Question) -> Reading:
+def _restarts(q: Question) -> Reply:
     rows = sorted(q.pods(), key=lambda row: (-row.restarts, row.name))
     top = [row for row in rows if row.restarts][:5]
     command = f"kubectl get pods{q.flags} --sort-by=.status.containerStatuses[0].restartCount"
     if not top:
-        return Reading((command,), f"No pod in {q.where} has restarted.")
+        return Reply((command,), f"No pod in {q.where} has restarted.")
     listed = ", ".join(f"{row.name} {row.restarts}×" + ("" if q.namespace else f" ({row.namespace})") for row in top)
-    return Reading((command,), f"Most restarts in {q.where}: {listed}.")
+    return Reply((command,), f"Most restarts in {q.where}: {listed}.")
 
 
-def _usage(q: Question) -> Reading:
+def _usage(q: Question) -> Reply:
     nodes = q.has(r"\bnodes?\b")
     by_cpu = q.has(r"\bcpu\b|\bprocessor") and not q.has(r"\bmemory\b|\bram\b|\bmem\b")
     what = "cpu" if by_cpu else "memory"
@@ -72,14 +72,14 @@ def _usage(q: Question) -> Reading:
         key = usage.name if nodes or q.namespace else f"{usage.namespace}/{usage.name}"
         totals[key] += int(_amount(usage, what))
     listed = ", ".join(f"{name} {shown(value, what)}" for name, value in totals.most_common(5))
-    return Reading((command,), f"Most {what} in use: {listed}." if listed else "No usage was reported.")
+    return Reply((command,), f"Most {what} in use: {listed}." if listed else "No usage was reported.")
 
 
 def _amount(usage: Usage, what: str) -> float:
     return usage.cpu * 1000 if what == "cpu" else usage.memory
 
 
-def _requests(q: Question, what: str, nodes: bool, why: str) -> Reading:
+def _requests(q: Question, what: str, nodes: bool, why: str) -> Reply:
     """Without metrics: what the pods ask for, said as such."""
     asked: Counter[str] = Counter()
     for pod in q.objects("pods"):
@@ -93,10 +93,10 @@ def _requests(q: Question, what: str, nodes: bool, why: str) -> Reading:
         f"Actual usage cannot be read: {why.rstrip('.')}. By their requests, the largest in {what} are: {listed or 'none has a request'}."
     )
     columns = "NAME:.metadata.name,CPU:.status.allocatable.cpu,MEMORY:.status.allocatable.memory,PODS:.status.allocatable.pods"
-    return Reading((f"kubectl get nodes -o custom-columns={columns}" if nodes else f"kubectl get pods{q.flags}",), said)
+    return Reply((f"kubectl get nodes -o custom-columns={columns}" if nodes else f"kubectl get pods{q.flags}",), said)
 
 
-def _events(q: Question) -> Reading:
+def _events(q: Question) -> Reply:
     warnings = q.has(r"\bwarnings?\b|\berrors?\b|\bproblems?\b")
     within = window(q.text)
     events = [e for e in q.objects("events") if not warnings or e.text("type") == "Warning"]
@@ -108,24 +108,24 @@ def _events(q: Question) -> Reading:
     since = f" of the last {span(within)}" if within else ""
     listed = ", ".join(f"{reason} {count}×" for reason, count in reasons.most_common(6))
     command = f"kubectl get events{q.flags} --sort-by=.lastTimestamp" + (" --field-selector type=Warning" if warnings else "")
-    return Reading((command,), f"{len(events)} {what}{since} in {q.where}" + (f": {listed}." if listed else "."))
+    return Reply((command,), f"{len(events)} {what}{since} in {q.where}" + (f": {listed}." if listed else "."))
 
 
-def _trouble(q: Question) -> Reading | None:
+def _trouble(q: Question) -> Reply | None:
     kind = mentioned_kind(q.text)
     if kind is not None and kind.kind != "Pod":
         return None
     bad = [row for row in q.pods() if row.trouble != "ok"]
     command = f"kubectl get pods{q.flags}"
     if not bad:
-        return Reading((command,), f"No pod in {q.where} is failing.")
+        return Reply((command,), f"No pod in {q.where} is failing.")
     listed = ", ".join(f"{row.name} ({row.status}" + (f", {row.restarts} restarts)" if row.restarts else ")") for row in bad[:10])
     more = f" and {len(bad) - 10} more" if len(bad) > 10 else ""
     rows = tuple((row.namespace, row.name) for row in bad)
-    return Reading((command,), f"{len(bad)} pods in {q.where} are not healthy: {listed}{more}.", rows=rows)
+    return Reply((command,), f"{len(bad)} pods in {q.where} are not healthy: {listed}{more}.", rows=rows)
 
 
-def _logs(q: Question) -> Reading | None:
+def _logs(q: Question) -> Reply | None:
     found = resolve(q.source, q.text, q.namespace, WORKLOADS, cancel=q.cancel)
     if not found.found:
         return _unknown(found.word, found.near)
@@ -138,10 +138,10 @@ def _logs(q: Question) -> Reading | None:
     amount = since or f" --tail={tail}"
     previous = " --previous" if q.has(r"\bprevious\b|\bbefore the (?:crash|restart)\b") else ""
     said = f"What {ref} logged in the last {span(within)}:" if since and within is not None else f"The last {tail} lines of {ref}:"
-    return Reading((f"kubectl logs {target} -n {ref.namespace}{amount}{previous}",), said, objects=(ref,), choices=others, word=found.word)
+    return Reply((f"kubectl logs {target} -n {ref.namespace}{amount}{previous}",), said, objects=(ref,), choices=others, word=found.word)
 
 
-def _describe(q: Question) -> Reading | None:
+def _describe(q: Question) -> Reply | None:
     kind = mentioned_kind(q.text)
     kinds = [kind] if kind else list(KIND_OF.values())
     found = resolve(q.source, q.text, q.namespace, kinds, cancel=q.cancel)
@@ -150,16 +150,16 @@ def _describe(q: Question) -> Reading | None:
     ref, others = meant(q, found)
     where = f" -n {ref.namespace}" if ref.namespace else ""
     command = f"kubectl describe {KIND_OF[ref.kind].singular} {ref.name}{where}"
-    return Reading((command,), "", objects=(ref,), choices=others, word=found.word)
+    return Reply((command,), "", objects=(ref,), choices=others, word=found.word)
 
 
-def _unknown(word: str, near: Sequence[str]) -> Reading:
+def _unknown(word: str, near: Sequence[str]) -> Reply:
     if near:
-        return Reading(missing=f"There is no “{word}” here. Did you mean {' or '.join(near)}?", word=word, near=tuple(near))
-    return Reading(missing=f"There is no “{word}” in any namespace that can be read." if word else "Which object? Name it.")
+        return Reply(missing=f"There is no “{word}” here. Did you mean {' or '.join(near)}?", word=word, near=tuple(near))
+    return Reply(missing=f"There is no “{word}” in any namespace that can be read." if word else "Which object? Name it.")
 
 
-def _count_or_list(q: Question) -> Reading | None:
+def _count_or_list(q: Question) -> Reply | None:
     kind = mentioned_kind(q.text)
     if kind is None:
         return None
@@ -168,7 +168,7 @@ def _count_or_list(q: Question) -> Reading | None:
     flags = q.flags if kind.namespaced else ""
     command = f"kubectl get {kind.argument}{flags}" + (" -o wide" if kind.kind in ("Node",) else "")
     said = f"{len(objects)} {kind.argument if len(objects) != 1 else kind.singular} in {where}"
-    return Reading((command,), said + _breakdown(kind, objects, q) + ".")
+    return Reply((command,), said + _breakdown(kind, objects, q) + ".")
 
 
 def _breakdown(kind: KindWord, objects: Sequence[Obj], q: Question) -> str:
@@ -191,7 +191,7 @@ def _breakdown(kind: KindWord, objects: Sequence[Obj], q: Question) -> str:
     return ": " + ", ".join(f"{count} {state}" for state, count in states.most_common())
 
 
-def no_namespace(q: Question) -> Reading | None:
+def no_namespace(q: Question) -> Reply | None:
     """What is said of a namespace that is named as such and is not there; None where none is, or it is there."""
     named = re.search(r"(?:\bnamespace|\bns|(?:^|\s)-n)[ =]+[\"'`]?([a-z0-9][-a-z0-9]*)", q.text, re.I)
     if named is None or named.group(1).lower() in _NO_NAMES:
@@ -205,7 +205,7 @@ def no_namespace(q: Question) -> Reading | None:
         return None
     near = tuple(difflib.get_close_matches(word, names, n=3, cutoff=0.6))
     hint = f" Did you mean {' or '.join(near)}?" if near else f" There are {len(names)}: {', '.join(sorted(names)[:12])}."
-    return Reading(missing=f"There is no namespace “{word}”.{hint}", word=word, near=near)
+    return Reply(missing=f"There is no namespace “{word}”.{hint}", word=word, near=near)
 
 
 _NO_NAMES = frozenset(
@@ -218,7 +218,7 @@ _OBJECT_WORDS = frozenset(
 )
 
 
-def _other_kind(q: Question) -> Reading | None:
+def _other_kind(q: Question) -> Reply | None:
     """Custom kinds, counted like any other; a kind that no cluster has is told, with the nearest ones."""
     asked = re.match(
         r"^\W*(?:please\s+)?(?:list|show|get|count|how many|which)\s+(?:me\s+)?(?:all\s+|the\s+)*([a-z][a-z0-9-]*)\b", q.text, re.I
@@ -235,19 +235,19 @@ def _other_kind(q: Question) -> Reading | None:
             count = len(list(q.source.list(resource.name, within, cancel=q.cancel)))
             where = q.where if resource.namespaced else "the cluster"
             command = f"kubectl get {plural}{q.flags if resource.namespaced else ''}"
-            return Reading((command,), f"{count} {plural if count != 1 else resource.kind.lower()} in {where}.")
+            return Reply((command,), f"{count} {plural if count != 1 else resource.kind.lower()} in {where}.")
     if not re.match(r"^\W*(?:list|how many|count)\b", q.text, re.I) or resolve(q.source, q.text, q.namespace, cancel=q.cancel).found:
         return None
     near = difflib.get_close_matches(word, [name for name in KINDS if len(name) > 3], n=2, cutoff=0.7)
     hint = f" Did you mean {' or '.join(near)}?" if near else ""
-    return Reading(missing=f"This cluster has no kind “{word}”.{hint}", word=word, near=tuple(near))
+    return Reply(missing=f"This cluster has no kind “{word}”.{hint}", word=word, near=tuple(near))
 
 
-_BEFORE: tuple[tuple[str, Callable[[Question], Reading | None]], ...] = (
+_BEFORE: tuple[tuple[str, Callable[[Question], Reply | None]], ...] = (
     (r"\b(?:namespace|ns)[ =]|(?:^|\s)-n[ =]", no_namespace),
     (r"\bkubectl\s+(?:get|describe|logs|top|version|explain|events|api-resources|cluster-info|rollout (?:status|history))\b", _literal),
 )
-_SHAPES: tuple[tuple[str, Callable[[Question], Reading | None]], ...] = (
+_SHAPES: tuple[tuple[str, Callable[[Question], Reply | None]], ...] = (
     (r"\b(?:cluster|kubernetes|k8s|server|api)\b.*\bversion\b|\bversion\b.*\b(?:cluster|kubernetes|k8s|server)\b", _version),
     (
         r"\brestart(?:s|ed|ing)?\b.*\b(?:most|count|often)\b|\bmost\b.*\brestart|\brestart counts?\b|\bhow (?:many|often)\b.*\brestart",

@@ -15,8 +15,8 @@ from engine.core.config import BudgetSettings, ClusterSettings, ModelSection, Se
 from engine.core.events import AnswerFinished, CommandStarted, Event, Notice, RunCancelled, RunFinished, TokensStreamed
 from engine.core.types import Answer
 from engine.flows.answering.how_to import code_kind
-from engine.language.intent import classify
 from engine.language.questions.recommendations import review
+from engine.language.wants import classify
 from engine.session.connection import Opening
 
 PYTHON = """```python

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.language.intent import UNSURE, classify
+from engine.language.wants import UNSURE, classify
 
 ROWS = [json.loads(line) for line in (Path(__file__).parents[2] / "data" / "intent.jsonl").read_text().splitlines()]
 PLAIN = [row for row in ROWS if not row.get("dodges")]

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from asking import read
 
 from engine.cluster.recordings.recorded_cluster import RecordedCluster
 from engine.cluster.source import RawObject
 from engine.language.orders.parser import plan
-from engine.language.questions.reader import read
 
 
 @pytest.mark.parametrize(

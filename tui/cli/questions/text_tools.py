@@ -15,7 +15,7 @@ from tui.cli.exit_codes import OK, REFUSED, USAGE
 def intent(args: argparse.Namespace) -> int:
     """The tier of one query or of many."""
     from engine.agent.json_documents import IntentRow, document
-    from engine.language.intent import classify
+    from engine.language.wants import classify
 
     def row(id: Any, query: str) -> dict[str, Any]:
         found = classify(query)

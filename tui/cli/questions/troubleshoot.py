@@ -1,4 +1,4 @@
-"""`troubleshoot`: one question, any tier, to its end, on the same events as the screen."""
+"""`troubleshoot`: one question or several of one session, any tier, to their end, on the same events as the screen."""
 
 from __future__ import annotations
 
@@ -27,23 +27,34 @@ from tui.cli.exit_codes import FAILED, INTERRUPTED, OK, REFUSED, UNREACHABLE, US
 
 
 def troubleshoot(args: argparse.Namespace) -> int:
-    """Ask one question and print its answer; without a terminal every change is refused unless --approve-exact names it."""
-    query, attachment = args.query, ""
-    if query in (None, "-"):
-        query = sys.stdin.read()
+    """Ask each question and print its answer; without a terminal every change is refused unless --approve-exact names it.
+
+    Each question may refer to the ones before it. The exit code is that of the first that did not end well.
+    """
+    queries, attachment = list(args.query or ["-"]), ""
+    if "-" in queries:
+        piped = sys.stdin.read()
+        queries = [piped if query == "-" else query for query in queries]
     elif not sys.stdin.isatty():
         attachment = _piped()
-    if not query or not query.strip():
+    queries = [query.strip() for query in queries]
+    if not all(queries):
         complain('nothing was asked: use -q "why is checkout-api restarting?"')
         return USAGE
+    worst = OK
     with agent_of(args) as agent:
-        run = agent.ask(query.strip(), pod=args.pod, attachment=attachment)
-        try:
-            return follow(run, args)
-        except KeyboardInterrupt:
-            run.cancel("interrupted")
-            run.wait(1.0)
-            raise
+        for number, query in enumerate(queries):
+            run = agent.ask(query, pod=args.pod, attachment="" if number else attachment)
+            try:
+                code = follow(run, args)
+            except KeyboardInterrupt:
+                run.cancel("interrupted")
+                run.wait(1.0)
+                raise
+            worst = worst or code
+            if code in (INTERRUPTED, UNREACHABLE):
+                break
+    return worst
 
 
 def _piped() -> str:

@@ -1,0 +1,37 @@
+"""Which function answers which want: the one table to extend for a new kind of question.
+
+Each row is `(want, (answerers in the order in which they are tried))`; see `interface.py` for what an answerer is. Modules are imported
+when a want first needs them, so that a diagnosis pays for none of them.
+"""
+
+from __future__ import annotations
+
+from engine.language.answers.interface import Answerer, Reply, Scene
+from engine.language.request import Request, Want
+
+
+def answer(request: Request, scene: Scene) -> Reply | None:
+    """The first reply that an answerer of the request's want has; None where code has none. Raises ClusterError."""
+    for answerer in answerers(request.wants):
+        reply = answerer(request, scene)
+        if reply is not None:
+            return reply
+    return None
+
+
+def answerers(want: Want) -> tuple[Answerer, ...]:
+    """The functions that answer a want, in the order in which they are tried."""
+    match want:
+        case "small_talk" | "about_agent" | "out_of_scope" | "follow_up":
+            from engine.language.answers.conversation import about_agent, out_of_scope, small_talk, without_before
+
+            return ({"small_talk": small_talk, "about_agent": about_agent, "out_of_scope": out_of_scope}.get(want, without_before),)
+        case "list" | "count" | "top" | "field" | "describe" | "logs" | "events" | "command" | "compare":
+            from engine.language.questions.reader import read
+
+            return (read,)
+        case "yaml":
+            from engine.language.answers.objects import as_yaml
+
+            return (as_yaml,)
+    return ()

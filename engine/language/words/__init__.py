@@ -1,0 +1,1 @@
+"""Words that are no names, and the patterns that tell what is wanted."""
