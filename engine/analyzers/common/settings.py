@@ -75,6 +75,20 @@ def mount_of(pod_spec: object, container: object, path: str) -> Mount | None:
     return None
 
 
+def absent_sub_path(view: ClusterView, namespace: str, pod_spec: object, container: object) -> tuple[Mount, ObjectRef, list[str]] | None:
+    """A mounted subPath that its ConfigMap or Secret has no key for, the object, and the keys that it has instead.
+
+    The kubelet makes an empty folder in place of such a key, which no file can be mounted over.
+    """
+    for mount in mounts(pod_spec, container):
+        for kind, name, items in mounted_objects(mount.volume) if mount.sub_path else []:
+            ref = ObjectRef(kind, namespace, name)
+            files = [text_at(i, "path") for i in items] or keys_of(view, ref)
+            if view.find_ref(ref) is not None and keys_shown(view, ref) and files and mount.sub_path not in files:
+                return mount, ref, files
+    return None
+
+
 def settings(view: ClusterView, namespace: str, pod_spec: object, container: object) -> Iterator[Setting]:
     """Every setting of a container whose place is known, in the order in which they take effect."""
     for source in maps_at(container, "envFrom"):

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
 from engine.analyzers.common.callees import Callees
+from engine.analyzers.common.selectors import selects
 from engine.analyzers.common.settings import references
 from engine.analyzers.common.view import ClusterView
 from engine.cluster.kinds import RESOURCE_OF_KIND
@@ -91,6 +92,11 @@ def related(view: ClusterView, named: Sequence[ObjectRef]) -> dict[ObjectRef, fl
     return near
 
 
+def _guarded(view: ClusterView, budget: Obj) -> Iterable[Obj]:
+    """The pods that a disruption budget protects."""
+    return (p for p in view.within("pods", budget.namespace) if selects(budget.map("spec", "selector"), p.labels))
+
+
 def _around(view: ClusterView, callees: Callees | None, ref: ObjectRef) -> Iterable[tuple[ObjectRef, float]]:
     yield ref, 1.0
     obj = view.find_ref(ref)
@@ -113,6 +119,10 @@ def _around(view: ClusterView, callees: Callees | None, ref: ObjectRef) -> Itera
     if ref.kind == "HorizontalPodAutoscaler":
         yield ObjectRef(obj.text("spec", "scaleTargetRef", "kind"), obj.namespace, obj.text("spec", "scaleTargetRef", "name")), 0.8
         return
+    if ref.kind == "Node":
+        for budget in view.all("poddisruptionbudgets.policy"):
+            if any(p.text("spec", "nodeName") == ref.name for p in _guarded(view, budget)):
+                yield budget.ref, 0.6
     if ref.kind in ("PersistentVolumeClaim", "ConfigMap", "Secret", "NetworkPolicy", "Node"):
         return
     spec = (

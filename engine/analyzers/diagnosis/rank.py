@@ -23,6 +23,8 @@ _COMPLAINS = re.compile(
     r"\b(?:why|but|although|though|since|never|no longer|cannot|not|no \w+ (?:are|is|have|has|were|was|come|comes|came|arrive|run|runs))\b|n't\b",
     re.IGNORECASE,
 )
+_DRAINS = re.compile(r"\bdrain\w*|\bevict\w*|\bcordon(?:ed)? .{0,40}\b(?:but|and|still)\b|\bmaintenance\b", re.IGNORECASE)
+"""Questions about emptying a node: a cordon is what they start with, not what they ask for."""
 _QUIET = frozenset({"CannotSee", "RestartedBefore"})
 _OF_CLUSTER = frozenset({"CsrPending", "CsrDenied", "CsrNotIssued", "VersionSkew", "NodeSilent", "NodeNotReady"})
 """Faults of the cluster that touch no pod here, and are told when the query speaks of nodes or certificates."""
@@ -95,6 +97,8 @@ def diagnose(view: ClusterView, query: str, *, pod: str = "", focus: Sequence[Ob
     scored = [(_score(f, effects.get(f.id, []), named, near, query_text, view), f) for f in roots]
     if not asks_health:
         scored += _intended(candidates, named, near, query_text, view, effects)
+    if _DRAINS.search(query_text):
+        scored = [pair for pair in scored if pair[1].code != "NodeCordoned"]  # a drain begins with it
     own = [pair for pair in scored if _concerns(pair[1], effects.get(pair[1].id, []), view, near)]
     own = _without_bystanders(own, effects, view, near)
     ranked = [f for _, f in sorted(own, key=lambda pair: (-pair[0], pair[1].id))]

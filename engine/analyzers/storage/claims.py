@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from engine.analyzers.common.citations import event, field, fields, latest_event, listed, nearest, weights
@@ -17,6 +18,10 @@ _OLD_DEFAULT_CLASS = "storageclass.beta.kubernetes.io/is-default-class"
 _OLD_CLASS = "volume.beta.kubernetes.io/storage-class"
 NO_PROVISIONER = "kubernetes.io/no-provisioner"
 _YOUNG_SECONDS = 20.0
+_REFUSED = r"(?:not supported|does not support|unsupported|invalid)"
+_CAPABLE = r"(?:access ?mode|volume ?mode|capabilit(?:y|ies)|multi.?node)"
+_CAPABILITY = re.compile(rf"{_CAPABLE}.{{0,60}}{_REFUSED}|{_REFUSED}.{{0,60}}{_CAPABLE}", re.IGNORECASE)
+"""A driver's words for a way of use that it cannot offer."""
 
 
 def default_classes(view: ClusterView) -> list[Obj]:
@@ -153,7 +158,7 @@ def _with_class(view: ClusterView, claim: Obj, storage_class: Obj, failed: Obj |
             view,
             claim,
             "ProvisioningFailed",
-            f"provisioner {provisioner} of StorageClass {storage_class.name} fails: {_reason(failed)}",
+            f"provisioner {provisioner} of StorageClass {storage_class.name} fails: {_reason(failed)}{_asked_in_vain(view, claim, failed)}",
             RELATION,
             (event(failed), field(storage_class, "provisioner"), *fields(storage_class, ("parameters",))),
             (Remedy("see the parameters of the StorageClass", f"kubectl get storageclass {storage_class.name} -o yaml", "read"),),
@@ -191,6 +196,18 @@ def _with_class(view: ClusterView, claim: Obj, storage_class: Obj, failed: Obj |
         return None
     text = f"provisioner {provisioner} of StorageClass {storage_class.name} has not answered"
     return _finding(view, claim, "ProvisionerSilent", text, HINT, (event(waiting), field(storage_class, "provisioner")))
+
+
+def _asked_in_vain(view: ClusterView, claim: Obj, failed: Obj) -> str:
+    """What the claim asks for where the driver says that it cannot do that, as a clause; "" for other failures."""
+    if not _CAPABILITY.search(failed.text("message")):
+        return ""
+    modes = claim.texts("spec", "accessModes")
+    shared = [m for m in modes if m in ("ReadWriteMany", "ReadOnlyMany")]
+    block = claim.text("spec", "volumeMode") == "Block"
+    what = f"access mode {listed(shared or modes)}" + (" as a raw block device" if block else "")
+    hint = "; block storage is for one node at a time (ReadWriteOnce): use a file system like NFS for shared volumes" if shared else ""
+    return f": the claim asks for {what}, which this driver does not support{hint}"
 
 
 def _prebound(view: ClusterView, claim: Obj, failed: Obj | None) -> Finding | None:

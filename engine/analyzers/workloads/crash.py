@@ -10,6 +10,7 @@ from datetime import timedelta
 from engine.analyzers.common import citations
 from engine.analyzers.common.confidence import EVENT, HINT, RELATION, STATE, confidence
 from engine.analyzers.common.containers import Container, containers, is_finished, is_settled, pod_template
+from engine.analyzers.common.settings import absent_sub_path
 from engine.analyzers.common.view import ClusterView
 from engine.analyzers.logs.cause import Cause, log_lines
 from engine.analyzers.logs.causes import from_story
@@ -295,6 +296,14 @@ def runtime_cause(view: ClusterView, container: Container, owner: ObjectRef, mes
             cause.says += f" (limit {limit})" if limit else ""
         if code == "BadMount":
             cause.evidence.append(container.declared("volumeMounts"))
+            absent = absent_sub_path(view, container.pod.namespace, container.pod.map("spec"), container.spec)
+            if absent is not None:
+                mount, cause.object, keys = absent
+                cause.says += (
+                    f": {cause.object.kind} {cause.object.name} has no key {mount.sub_path}, which the mount at {mount.path} takes as its "
+                    f"subPath (it has {citations.listed(keys)}), so the kubelet makes an empty folder of it"
+                )
+                cause.weights.append(RELATION)
         break
     return cause
 
