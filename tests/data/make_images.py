@@ -40,7 +40,7 @@ async def draw(folder: Path) -> None:
 
     async with app.run_test(size=SIZE) as pilot:
         await until("checkout-api")
-        await until("wrong right now")
+        await until("Problems in")
         await until("docs")
         await shot("start")
         app.controls.questions.send("why is checkout-api restarting?")

@@ -106,7 +106,7 @@ def test_a_first_session(terminal: Terminal, tmp_path: Path) -> None:
     shown = terminal.until("run once")
     assert "mutate" in shown
     assert "--replicas=3" in shown
-    terminal.until("reject because", press="n")
+    terminal.until("reason", press="n")
     terminal.type("\r")
     terminal.until("Nothing was changed")
 

@@ -93,7 +93,7 @@ def run_word(controls: Controls, text: str) -> None:
     if action is None:
         sign, near = text[0], nearest(word, bar=text.startswith(":"))
         controls.session.app.notify(
-            f"there is no {sign}{plain(word)}; did you mean {sign}{near}? /help lists all", severity="warning", markup=False
+            f"unknown command {sign}{plain(word)}; did you mean {sign}{near}? /help lists all", severity="warning", markup=False
         )
     elif action.handler is not None:
         action.handler(controls, argument.strip())

@@ -20,7 +20,7 @@ PROMPT: tuple[PaneAction, ...] = (
     ),
     Action("complete", "Complete", "Complete a /command or an @mention", keys="tab", where="prompt"),
     Action(
-        "history", "History", "Earlier and later questions, from the first and the last line", keys="up", shown="up down", where="prompt"
+        "history", "History", "Previous and next question, from the first and the last line", keys="up", shown="up down", where="prompt"
     ),
 )
 
@@ -28,22 +28,22 @@ CHAT: tuple[PaneAction, ...] = (
     Action(
         "links",
         "Next link",
-        "Go to the next and the previous citation, command or code block",
+        "Go to the next or previous citation, command or code block",
         run="stop(1)",
         keys="right_square_bracket",
         shown="] [",
         where="chat",
         footer="links",
     ),
-    Action("open-link", "Open", "Open what the marked citation stands for", run="open", keys="enter", where="chat", footer="open"),
+    Action("open-link", "Open", "Open the selected citation", run="open", keys="enter", where="chat", footer="open"),
     Action(
-        "copy-turn", "Copy answer", "Copy the answer that is read, or the newest", run="copy_turn", keys="c", where="chat", footer="copy"
+        "copy-turn", "Copy answer", "Copy the answer you are in, or the newest one", run="copy_turn", keys="c", where="chat", footer="copy"
     ),
 )
 
 BLOCK: tuple[PaneAction, ...] = (
-    Action("fix-run", "Run", "Run the command; what changes something asks first", run="run", keys="enter", where="block", footer="run"),
-    Action("fix-edit", "Edit", "Bring the command into the prompt", run="edit", keys="e", where="block", footer="edit"),
+    Action("fix-run", "Run", "Run the command; changes ask for approval first", run="run", keys="enter", where="block", footer="run"),
+    Action("fix-edit", "Edit", "Edit the command in the prompt", run="edit", keys="e", where="block", footer="edit"),
     Action("fix-copy", "Copy", "Copy the command or the code", run="copy", keys="c", where="block", footer="copy"),
 )
 
@@ -51,7 +51,7 @@ CLUSTER: tuple[PaneAction, ...] = (
     Action(
         "filter",
         "Filter",
-        "Show the rows that hold a text (a|b either); !text those that do not; -l app=x by label; up brings the last one back",
+        "Filter rows: text, a|b for either, !text to exclude, -l app=x by label; up recalls the last filter",
         run="filter",
         keys="slash",
         shown="/",
@@ -62,11 +62,11 @@ CLUSTER: tuple[PaneAction, ...] = (
     Action("describe", "Describe", "Describe the object", run="details('describe')", keys="d", where="cluster"),
     Action("yaml", "YAML", "The object's YAML", run="details('yaml')", keys="y", where="cluster"),
     Action("logs", "Logs", "The pod's last log lines", run="logs(False)", keys="l", where="cluster", footer="logs"),
-    Action("previous", "Previous logs", "The log of the pod's previous container", run="logs(True)", keys="p", where="cluster"),
+    Action("previous", "Previous logs", "Logs of the previous container instance", run="logs(True)", keys="p", where="cluster"),
     Action(
         "investigate",
         "Investigate",
-        "Ask why this object is in trouble",
+        "Ask what is wrong with this object",
         run="investigate",
         keys="i",
         where="cluster",
@@ -75,13 +75,11 @@ CLUSTER: tuple[PaneAction, ...] = (
     Action("copy-name", "Copy name", "Copy the object's name", run="copy_name", keys="c", where="cluster"),
     Action("copy-namespace", "Copy namespace", "Copy the namespace of the object", run="copy_namespace", keys="n", where="cluster"),
     Action("fold", "Fold", "Show or hide the pods of the workload", run="fold", keys="space", where="cluster", footer="fold"),
-    Action(
-        "owner", "Owner", "Go to the workload that the object belongs to", run="owner", keys="J,shift+j", shown="shift+j", where="cluster"
-    ),
+    Action("owner", "Owner", "Go to the workload that owns the object", run="owner", keys="J,shift+j", shown="shift+j", where="cluster"),
     Action(
         "tab", "Next tab", "Workloads, nodes, events, findings", run="tab(1)", keys="right_square_bracket,t", shown="] [", where="cluster"
     ),
-    Action("all-namespaces", "All namespaces", "0 shows all namespaces, 1 to 9 the recent ones", keys="0", shown="0-9", where="cluster"),
+    Action("all-namespaces", "All namespaces", "0 for all namespaces, 1 to 9 for recent ones", keys="0", shown="0-9", where="cluster"),
 )
 
 TIMELINE: tuple[PaneAction, ...] = (
@@ -96,7 +94,7 @@ TIMELINE: tuple[PaneAction, ...] = (
     Action(
         "unfold",
         "Unfold",
-        "Show the output or the evidence below the row, and hide it",
+        "Expand or collapse the output or evidence below the row",
         run="unfold",
         keys="space",
         where="timeline",
@@ -105,7 +103,7 @@ TIMELINE: tuple[PaneAction, ...] = (
     Action(
         "pin",
         "Pin",
-        "Keep the hypothesis in sight and test it first; again lets it go",
+        "Pin the hypothesis so that it is tested first; again to unpin",
         run="steer('pin')",
         keys="p,P",
         where="timeline",
@@ -116,7 +114,7 @@ TIMELINE: tuple[PaneAction, ...] = (
     Action(
         "refute",
         "Refute",
-        "Say that the hypothesis is wrong, and why",
+        "Rule the hypothesis out, with a reason",
         run="steer('refute')",
         keys="x",
         where="timeline",
@@ -127,7 +125,7 @@ TIMELINE: tuple[PaneAction, ...] = (
     Action(
         "retry",
         "Test again",
-        "Test the hypothesis once more",
+        "Test the hypothesis again",
         run="steer('retry')",
         keys="r",
         where="timeline",
@@ -138,7 +136,7 @@ TIMELINE: tuple[PaneAction, ...] = (
     Action(
         "hypothesis",
         "Add a hypothesis",
-        "Say a hypothesis of your own into the running investigation",
+        "Add a hypothesis of your own to the investigation",
         run="steer('hypothesis')",
         keys="h",
         where="timeline",
@@ -148,7 +146,7 @@ TIMELINE: tuple[PaneAction, ...] = (
     Action(
         "evidence-add",
         "Add evidence",
-        "Give the running investigation a log or another text; a long paste is folded",
+        "Add a log or any other text to the investigation as evidence",
         run="steer('evidence')",
         keys="e",
         where="timeline",
@@ -158,26 +156,28 @@ TIMELINE: tuple[PaneAction, ...] = (
 )
 
 OUTPUT: tuple[PaneAction, ...] = (
-    Action("search", "Search", "Find a text in the output", run="search", keys="slash", shown="/", where="output", footer="search"),
-    Action("match", "Next match", "The next and the previous match", keys="n", shown="n N", where="output", footer="next"),
-    Action("follow", "Follow or pause", "Stay at the end, or stand still and count new lines", keys="s", where="output", footer="follow"),
-    Action("wrap", "Wrap", "Fold long lines", keys="w", where="output", footer="wrap"),
-    Action("stamps", "Times", "Show when each line came, and hide it", keys="t", where="output"),
-    Action("only", "Matches only", "Show only the lines with a match, and all again", run="only", keys="f", where="output"),
+    Action("search", "Search", "Search the output", run="search", keys="slash", shown="/", where="output", footer="search"),
+    Action("match", "Next match", "Next or previous match", keys="n", shown="n N", where="output", footer="next"),
+    Action(
+        "follow", "Follow or pause", "Follow the end of the output, or pause and count new lines", keys="s", where="output", footer="follow"
+    ),
+    Action("wrap", "Wrap", "Wrap long lines", keys="w", where="output", footer="wrap"),
+    Action("stamps", "Times", "Show or hide the time each line arrived", keys="t", where="output"),
+    Action("only", "Matches only", "Show only matching lines, or all lines", run="only", keys="f", where="output"),
     Action(
         "ask-output",
         "Ask about it",
-        "Ask about the selected lines, or the newest ones; evidence for an investigation under way",
+        "Ask about the selected lines, or the newest ones; during an investigation they become evidence",
         run="ask",
         keys="a",
         where="output",
         footer="ask",
     ),
-    Action("save", "Save", "Write the lines to a file", run="save", keys="ctrl+s", shown="^s", where="output", footer="save"),
+    Action("save", "Save", "Save the lines to a file", run="save", keys="ctrl+s", shown="^s", where="output", footer="save"),
     Action(
         "output-tab",
         "Next output",
-        "The next and the previous command",
+        "Output of the next or previous command",
         run="tab(1)",
         keys="right_square_bracket",
         shown="] [",
@@ -187,7 +187,7 @@ OUTPUT: tuple[PaneAction, ...] = (
 )
 
 SESSIONS: tuple[PaneAction, ...] = (
-    Action("session-resume", "Resume", "Go on with the session; it is shown again", keys="enter", where="sessions", footer="resume"),
+    Action("session-resume", "Resume", "Resume the session", keys="enter", where="sessions", footer="resume"),
     Action(
         "session-search",
         "Search",
@@ -198,11 +198,11 @@ SESSIONS: tuple[PaneAction, ...] = (
         where="sessions",
         footer="search",
     ),
-    Action("session-export", "Export", "Write the session to a file", run="want('export')", keys="e", where="sessions", footer="export"),
+    Action("session-export", "Export", "Export the session to a file", run="want('export')", keys="e", where="sessions", footer="export"),
     Action(
         "session-delete",
         "Delete",
-        "Delete the session for good; asks first",
+        "Delete the session permanently; asks first",
         run="want('delete')",
         keys="d",
         where="sessions",

@@ -102,7 +102,7 @@ class K8sAgentApp(App[None]):
         """Whether the session ended in order to begin again on the recorded cluster."""
         return self.ready and self.controls.pages.wants_demo
 
-    # what stands where
+    # layout
 
     def get_default_screen(self) -> MainScreen:
         """The screen below all dialogs."""

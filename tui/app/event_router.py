@@ -169,5 +169,5 @@ class EventRouter:
         session.workspace.chat.turns[view.id].finish(now)
         session.runs.pop(view.id, None)
         session.header.show(session.agent.status)
-        self._terminal.run_ended({"answered": "answered", "failed": "could not finish"}.get(view.outcome, f"ended: {view.outcome}"))
+        self._terminal.run_ended({"answered": "answered", "failed": "failed"}.get(view.outcome, f"ended: {view.outcome}"))
         self._feed.pull()

@@ -24,7 +24,7 @@ class RightColumn(Vertical):
     """The three panes at the right; its left border is the divider, which the mouse drags."""
 
     class Dragged(Message):
-        """The divider is to stand at this column of the screen."""
+        """The divider was dragged to this column of the screen."""
 
         def __init__(self, x: int) -> None:
             super().__init__()
@@ -127,7 +127,7 @@ class Workspace(Vertical):
         self._tabs.set(tabs=PANES, active=PANES.index(self.shown))
 
     def show(self, name: Where, *, focus: bool = True) -> None:
-        """Bring a pane to the front and, unless told otherwise, the focus to it."""
+        """Bring a pane to the front and, by default, the focus to it."""
         self.shown = name
         if not self.single:
             self.hidden.discard(name)

@@ -52,12 +52,12 @@ def search(args: argparse.Namespace) -> int:
     for passage in past:
         say(f"{painted(passage.path, 'blue')}  {passage.heading[0]}")
     if not found and not past:
-        say("nothing found; try other words, or `k8sagent docs list`")
+        say("no results; try other words, or `k8sagent docs list`")
     return OK
 
 
 def _tell(passage: Passage, snippet: Snippet) -> None:
-    """Where it stands, the lines that match with their words marked, and the commands that stand there."""
+    """Where it is, the matching lines with the words marked, and the commands in it."""
     say(f"{painted(passage.citation, 'blue')}  {painted(f'{passage.score:.2f}', 'grey')}")
     text, at = "", 0
     for first, after in snippet.matched:
@@ -109,7 +109,7 @@ def draft(args: argparse.Namespace) -> int:
         complain(str(error))
         return USAGE
     if incident is None or not incident.answer.root_causes:
-        complain(f"session {args.session} found no root cause, so there is nothing to draft from")
+        complain(f"session {args.session} has no root cause to draft from")
         return FAILED
     with _desk(args) as desk:
         say(drafted(incident, desk.read))

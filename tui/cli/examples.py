@@ -1,8 +1,8 @@
-"""What `--help` shows of each command beside its flags: examples that work as they stand (most with --demo, which needs no cluster)."""
+"""What `--help` shows of each command beside its flags: examples that work as they are (most with --demo, which needs no cluster)."""
 
 EXAMPLES: dict[str, tuple[str, ...]] = {
     "interactive": (
-        "k8sagent --demo                       a recorded cluster; needs nothing",
+        "k8sagent --demo                       a recorded cluster; needs nothing else",
         "k8sagent --context prod-eu -n shop",
         "k8sagent interactive --plain          line by line, for screen readers",
     ),
@@ -58,7 +58,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "config": ("k8sagent config show", "k8sagent config init"),
     "config show": ("k8sagent config show", "K8SAGENT_MODEL_NAME=qwen2.5:7b k8sagent config show --output json"),
     "config path": ("$EDITOR $(k8sagent config path)",),
-    "config init": ("k8sagent config init", "k8sagent config init --force        the old file stays beside it as k8sagent.toml.bak"),
+    "config init": ("k8sagent config init", "k8sagent config init --force        the old file is kept as k8sagent.toml.bak"),
     "setup": ("k8sagent setup", "k8sagent setup --yes", "k8sagent setup --print-role | kubectl apply -f -"),
     "completion": (
         'eval "$(k8sagent completion bash)"              in ~/.bashrc',

@@ -58,7 +58,7 @@ def _guarded(work: Callable[[], int]) -> int:
         _close_quietly()
         sys.stderr.write(f"k8sagent: {error.strerror or error}{f': {error.filename}' if error.filename else ''}\n")
         return FAILED
-    except Exception as error:  # noqa: BLE001 — a defect is told in one line that can be reported, not as a page of code
+    except Exception as error:  # noqa: BLE001 — a defect is reported in one line that can be reported, not as a page of code
         _tell_defect(error)
         return FAILED
 
@@ -133,5 +133,5 @@ def _tell_defect(error: Exception) -> None:
     frames = traceback.extract_tb(error.__traceback__)
     where = f" ({frames[-1].filename}:{frames[-1].lineno})" if frames else ""
     logging.getLogger("tui.cli").error("the command failed", exc_info=error)
-    said = f"this should not have happened: {type(error).__name__}: {error}{where}; please report it{where_logged()}"
+    said = f"internal error: {type(error).__name__}: {error}{where}; please report it{where_logged()}"
     sys.stderr.write(f"k8sagent: {strip_escapes(said)}\n")

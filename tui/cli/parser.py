@@ -27,8 +27,8 @@ VALUED = (
 """Flags before a command that take a value as the next word."""
 
 _EPILOG = """examples:
-  k8sagent --demo                                         look around in a recorded cluster; needs nothing
-  k8sagent                                                the full-screen session on the current context
+  k8sagent --demo                                         look around in a recorded cluster; needs nothing else
+  k8sagent                                                full-screen session on the current context
   k8sagent troubleshoot -n shop -q "why is checkout-api restarting?"
   k8sagent check -A --output json
   kubectl logs my-pod | k8sagent logs
@@ -67,7 +67,7 @@ def build() -> Parser:
 
     p = _add(commands, "interactive", "the full-screen session (the default)", "sessions.interactive:interactive", place)
     p.add_argument("--plain", action="store_true", help="line by line, for screen readers and dumb terminals")
-    p.add_argument("--resume", metavar="ID", default="", help="go on with a saved session")
+    p.add_argument("--resume", metavar="ID", default="", help="resume a saved session")
     p.set_defaults(gentle=False)
 
     p = _add(commands, "troubleshoot", "one question, any tier, to the end", "questions.troubleshoot:troubleshoot", place, output)
@@ -105,15 +105,15 @@ def build() -> Parser:
     p.add_argument("--jsonl", action="store_true", help='read {"id","command"} lines from standard input')
     p.add_argument("--explain", action="store_true", help="show the parse, the table row and the rule")
 
-    _add(commands, "redact", "standard input to standard output without secrets", "questions.text_tools:redact")
+    _add(commands, "redact", "copy standard input to standard output without secrets", "questions.text_tools:redact")
 
     p = _add(commands, "docs", "the documentation", "docs:search")
     docs = p.add_subparsers(metavar="ACTION", required=True)
     q = _add(docs, "search", "find passages", "docs:search", _config(), output)
     q.add_argument("text", nargs="+", metavar="TEXT")
-    q.add_argument("--limit", type=int, default=5, metavar="N", help="at most so many (default 5)")
+    q.add_argument("--limit", type=int, default=5, metavar="N", help="maximum number of passages (default 5)")
     _add(docs, "list", "every document", "docs:list_documents", _config(), output)
-    _add(docs, "index", "take in every change now", "docs:index", _config(), output)
+    _add(docs, "index", "index every change now", "docs:index", _config(), output)
     q = _add(docs, "show", "print a document", "docs:show", _config())
     q.add_argument("path", metavar="PATH")
     q = _add(docs, "draft", "print a runbook drafted from a saved session's diagnosis", "docs:draft", _config())
@@ -125,10 +125,10 @@ def build() -> Parser:
     q.add_argument("path", metavar="PATH", type=Path, help="a new folder, or an archive (.tar.gz, .tgz, .tar)")
     q.add_argument("-A", "--all-namespaces", action="store_true", help="all namespaces (the default; -n a,b takes only these)")
     q.add_argument("--no-logs", action="store_true", help="no container logs")
-    q.add_argument("--tail", type=int, default=5000, metavar="N", help="at most so many lines of each log (default 5000; 0: all)")
+    q.add_argument("--tail", type=int, default=5000, metavar="N", help="maximum lines of each log (default 5000; 0: all)")
     q.add_argument("--since", type=_span, default=None, metavar="TIME", help="only log lines of the last 30m, 6h, 2d")
-    q.add_argument("--log-megabytes", type=int, default=256, metavar="N", help="at most so much of all logs together (default 256)")
-    q = _add(snapshots, "info", "what a recording holds and lacks", "snapshot:info", output)
+    q.add_argument("--log-megabytes", type=int, default=256, metavar="N", help="maximum size of all logs together (default 256)")
+    q = _add(snapshots, "info", "what a recording contains and what is missing", "snapshot:info", output)
     q.add_argument("path", metavar="PATH", type=Path)
     q = _add(snapshots, "serve", "serve a recording to kubectl until interrupted; prints a kubeconfig path", "snapshot:serve")
     q.add_argument("path", metavar="PATH", type=Path, nargs="?", help="the recording (nothing: the bundled demo)")
@@ -141,10 +141,10 @@ def build() -> Parser:
     q.add_argument("--nodes", action="store_true", help="every node of the cluster")
 
     p = _add(commands, "serve", "the REST API, on this machine alone (extra: api)", "serve:serve", place)
-    p.add_argument("--host", metavar="ADDRESS", help="listen on another address: others reach it, without encryption")
+    p.add_argument("--host", metavar="ADDRESS", help="listen on another address: other machines can reach it, without encryption")
     p.add_argument("--port", type=int, metavar="N", help="port (0: any free one)")
 
-    _add(commands, "health", "what works, and how to mend what does not", "checks.health:health", place, output)
+    _add(commands, "health", "check what works and how to fix what does not", "checks.health:health", place, output)
 
     p = _add(commands, "sessions", "saved sessions", "sessions.sessions:list_sessions")
     sessions = p.add_subparsers(metavar="ACTION", required=True)
@@ -154,10 +154,10 @@ def build() -> Parser:
     q = _add(sessions, "export", "as a Markdown post-mortem, JSON events or text", "sessions.sessions:export")
     q.add_argument("id", metavar="ID")
     q.add_argument("--format", choices=("markdown", "json", "text"), default="markdown", help="markdown (default), json (events) or text")
-    q = _add(sessions, "undo", "take the latest change of a session back, asking first", "sessions.sessions:undo", place)
+    q = _add(sessions, "undo", "undo the latest change of a session, asking first", "sessions.sessions:undo", place)
     q.add_argument("id", metavar="ID")
     q.add_argument("--approve-exact", metavar="COMMAND", action="append", default=[], help="approve exactly this change; nothing else runs")
-    q = _add(sessions, "resume", "go on with a session, full-screen", "sessions.interactive:resume", place)
+    q = _add(sessions, "resume", "resume a session, full-screen", "sessions.interactive:resume", place)
     q.add_argument("id", metavar="ID")
     q.add_argument("--plain", action="store_true", help="line by line, for screen readers and dumb terminals")
     q.set_defaults(gentle=False)
@@ -169,14 +169,14 @@ def build() -> Parser:
     p = _add(commands, "config", "settings in force and where each came from", "settings.config:show")
     config = p.add_subparsers(metavar="ACTION", required=True)
     _add(config, "show", "every setting with its origin", "settings.config:show", place, output)
-    _add(config, "path", "where your own settings stand", "settings.config:path")
+    _add(config, "path", "where your own settings file is", "settings.config:path")
     q = _add(config, "init", "write the commented file", "settings.config:init")
-    q.add_argument("--force", action="store_true", help="write it anew; the old file stays beside it as k8sagent.toml.bak")
+    q.add_argument("--force", action="store_true", help="overwrite it; the old file is kept as k8sagent.toml.bak")
 
     p = _add(commands, "schema", "the JSON Schema of what other commands print", "settings.schema:show")
     p.add_argument("name", nargs="?", default="", metavar="NAME", help="answer, check, events… (nothing: list them)")
 
-    p = _add(commands, "setup", "do what a new user needs, and say what is left", "settings.setup:setup", _config())
+    p = _add(commands, "setup", "set up what a new user needs", "settings.setup:setup", _config())
     p.add_argument("-y", "--yes", action="store_true", help="download the model and install completion without asking")
     p.add_argument("--model", metavar="NAME", help="the model to download")
     p.add_argument("--print-role", action="store_true", help="print a read-only ClusterRole with its binding, and nothing else")
@@ -189,7 +189,7 @@ def build() -> Parser:
 
 
 def in_order(words: list[str]) -> list[str]:
-    """The words as the parser takes them: flags that stand before the command go behind it, and no command means the session."""
+    """The words as the parser takes them: flags before the command are moved behind it, and no command means the session."""
     at = 0
     while at < len(words) and words[at].startswith("-"):
         if words[at] in ("-h", "--help", "-V", "--version"):

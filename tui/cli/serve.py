@@ -79,5 +79,5 @@ def _announce(settings: Settings, port: int, *, writable: bool) -> None:
     say(f"http://{host}:{port}")
     sys.stdout.flush()
     mode = "changes ask for approval" if writable else "read-only; start it with --writable to let it ask for changes"
-    complain(f"REST API at http://{host}:{port} ({mode}); /docs in a browser, ctrl+c ends it")
+    complain(f"REST API at http://{host}:{port} ({mode}); /docs in a browser, press ctrl+c to stop")
     complain(f"the token is in {token_path()}")

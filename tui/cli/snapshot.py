@@ -52,7 +52,7 @@ def record(args: argparse.Namespace) -> int:
         passing("", 0, 0)
         connection.close()
     say(str(made.path))
-    complain(f"{made.objects} objects of {made.lists} resources and {made.logs} logs; {made.redactions} secrets were taken out")
+    complain(f"{made.objects} objects of {made.lists} resources and {made.logs} logs; {made.redactions} secrets were removed")
     for sentence in made.refused:
         complain(f"not recorded: {sentence}")
     return OK
@@ -97,7 +97,7 @@ def serve(args: argparse.Namespace) -> int:
         path = connection.kubeconfig()
         say(str(path))
         sys.stdout.flush()
-        complain(f"serving {connection.source.title}; try: KUBECONFIG={path} kubectl get pods -A   (ctrl+c ends it)")
+        complain(f"serving {connection.source.title}; try: KUBECONFIG={path} kubectl get pods -A   (press ctrl+c to stop)")
         stop.wait()
     finally:
         connection.close()

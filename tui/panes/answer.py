@@ -1,4 +1,4 @@
-"""An answer as the chat shows it: the root cause first, how it reaches the user, how sure, the fix, where it came from."""
+"""An answer as the chat shows it: the root cause first, Impact, how sure, the fix, where it came from."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ OTHER_WIDTH = 150
 LIMITS_SHOWN = 4
 OUTCOME_WORDS = {
     "refused": "refused",
-    "rejected": "rejected: nothing was run",
+    "rejected": "rejected, nothing was run",
     "nothing_to_do": "nothing to do",
     "cancelled": "stopped",
-    "failed": "could not finish",
+    "failed": "failed",
 }
 
 
@@ -59,11 +59,11 @@ def progress(view: RunView) -> list[Para]:
     if view.waiting:
         return [Para(Content(view.waits_for).stylize("$wait"), Content.assemble(("… ", "$wait")))]
     step = view.step
-    return [Para(Content(one_line(step.title) if step else "begins").stylize("$quiet"), Content.assemble(("… ", "$quiet")))]
+    return [Para(Content(one_line(step.title) if step else "starting").stylize("$quiet"), Content.assemble(("… ", "$quiet")))]
 
 
 def before_fix(view: RunView, answer: Answer) -> list[Piece]:
-    """All of an answer that stands above the fix: paragraphs, and the code blocks between them."""
+    """All of an answer above the fix: paragraphs, and the code blocks between them."""
     link = link_of(view)
     if not answer.root_causes:
         return pieces(answer.text, link)
@@ -100,7 +100,7 @@ def others(view: RunView, answer: Answer) -> list[Para]:
     if len(more) > OTHERS_SHOWN:
         paras.append(
             Para(
-                Content(f"and {len(more) - OTHERS_SHOWN} more: the findings tab of the cluster pane lists all").stylize("$quiet"),
+                Content(f"and {len(more) - OTHERS_SHOWN} more; the findings tab of the cluster pane lists all").stylize("$quiet"),
                 Content("      "),
             )
         )
@@ -117,7 +117,7 @@ def _cause(cause: RootCause, view: RunView) -> list[Para]:
         chain = chain[1:]
     if chain:
         paras.append(blank())
-        paras.append(Para(Content("how it reaches the user").stylize("$quiet")))
+        paras.append(Para(Content("Impact").stylize("$quiet")))
         for depth, sentence in enumerate(chain):
             lead = Content("") if not depth else Content.assemble("  " * depth, ("└ ", "$quiet"))
             paras.append(Para(cited(sentence, link_of(view)), lead))
@@ -160,7 +160,7 @@ def _confidence(cause: RootCause, refuted: list[str]) -> Para:
 def fix_title(answer: Answer) -> list[Para]:
     """The heading over the fix."""
     changes = any(remedy.risk in ("mutate", "destructive") for remedy in answer.fix)
-    return [blank(), Para(Content.assemble(("Fix", "bold $strong"), ("  changes ask first" if changes else "", "$quiet")))]
+    return [blank(), Para(Content.assemble(("Fix", "bold $strong"), ("  changes ask for approval" if changes else "", "$quiet")))]
 
 
 def fix_text(number: int, remedy: Remedy, view: RunView) -> Para:
@@ -226,7 +226,7 @@ def notices(view: RunView) -> list[Para]:
     elif view.outcome == "cancelled":
         paras.append(
             Para(
-                Content(f"{one_line(view.ending)}; what was found so far stays").stylize("$quiet"),
+                Content(f"{one_line(view.ending)}; results so far are kept").stylize("$quiet"),
                 Content.assemble(("✗ stopped: ", "$wait")),
             )
         )

@@ -152,7 +152,7 @@ class Turn(Vertical):
             self._kept.extend(widgets)
 
     def stops(self) -> list[Stop]:
-        """Where the keyboard can stand, from the top: links of the text, and commands and code blocks."""
+        """Where the keyboard can go, from the top: links of the text, and commands and code blocks."""
         found: list[Stop] = []
         for child in self.children:
             if isinstance(child, Block):
@@ -188,7 +188,7 @@ class ChatPane(VerticalScroll):
     """
 
     class Left(Message):
-        """Tab went past the last thing to stand on, or shift+tab past the first."""
+        """Tab went past the last stop, or shift+tab past the first."""
 
         def __init__(self, step: int) -> None:
             super().__init__()
@@ -261,7 +261,7 @@ class ChatPane(VerticalScroll):
 
     @property
     def marked(self) -> Spot | None:
-        """The link that the keyboard stands on."""
+        """The selected link."""
         return next((c.marked for t in self.turns.values() for c in t.children if isinstance(c, Flow) and c.marked), None)
 
     def action_open(self) -> None:
@@ -282,7 +282,7 @@ class ChatPane(VerticalScroll):
             self._stand(None)
 
     def hold(self) -> None:
-        """Stay at the end until the person scrolls up; what fits whole stands at the top."""
+        """Stay at the end until the person scrolls up; what fits as a whole starts at the top."""
         newest = next(reversed(self.turns.values()), None)
         if newest is not None and newest.answered:
             return
@@ -344,28 +344,28 @@ class ChatPane(VerticalScroll):
     def welcome(self, place: str, findings: Sequence[Finding] | None, note: str = "") -> None:
         """Fill the welcome page: what is wrong right now (None: not known yet), with a key for each question."""
         paras = [
-            Para(Content.assemble(("Ask in plain words why something misbehaves.", "bold $strong"))),
-            Para(Content("It looks, reads the runbooks and answers with evidence. Nothing changes without your yes.").stylize("$quiet")),
+            Para(Content.assemble(("Ask in plain words what is wrong.", "bold $strong"))),
+            Para(Content("Answers come with evidence. Nothing is changed without your approval.").stylize("$quiet")),
             blank(),
         ]
         self.starts = []
         if note:
             paras.append(Para(Content(one_line(note)), Content.assemble(("✗ ", "$bad"))))
         elif findings is None:
-            paras.append(Para(Content(f"looking at {place} …").stylize("$quiet")))
+            paras.append(Para(Content(f"checking {place} …").stylize("$quiet")))
         else:
             chosen = distinct(findings)
             self.starts = [start_of(finding) for finding in chosen]
             if not chosen:
                 paras.append(
                     Para(
-                        Content.assemble("nothing is wrong in ", (plain(place), "bold $strong"), " as far as the analyzers see"),
+                        Content.assemble("No problems found in ", (plain(place), "bold $strong")),
                         Content.assemble(("✓ ", "$good")),
                     )
                 )
             else:
                 paras.append(
-                    Para(Content.assemble("wrong right now in ", (plain(place), "bold $strong"), ("   a digit asks why", "$quiet")))
+                    Para(Content.assemble("Problems in ", (plain(place), "bold $strong"), ("   press a number to ask why", "$quiet")))
                 )
                 for number, finding in enumerate(chosen, 1):
                     about = finding.owner or finding.object

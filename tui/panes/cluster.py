@@ -1,4 +1,4 @@
-"""The cluster pane: workloads with their pods folded under them, nodes, events and findings; what is in trouble stands first."""
+"""The cluster pane: workloads with their pods folded under them, nodes, events and findings; what fails comes first."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class ClusterPane(Vertical):
         self.tab = 0
         self.rows: ClusterRows | None = None
         self.trouble = ""
-        self._sieve = RowFilter()
+        self._row_filter = RowFilter()
         self._lost = "unreachable"
         self._folds: dict[str, bool] = {}
         self._title_bar = TitleBar("cluster")
@@ -82,36 +82,34 @@ class ClusterPane(Vertical):
         self._fill()
 
     def _fill(self) -> None:
-        shown = rows_of(self.tab, self.rows, self._sieve, self._folds) if self.rows is not None else []
-        if self._sieve and self.rows is not None:
+        shown = rows_of(self.tab, self.rows, self._row_filter, self._folds) if self.rows is not None else []
+        if self._row_filter and self.rows is not None:
             every = rows_of(self.tab, self.rows, RowFilter(), self._folds)
             self._filter.show_count(f"{sum(r.selectable for r in shown)} of {sum(r.selectable for r in every)}")
         self.list.set_rows(shown, self._empty(), COLUMNS[self.tab])
         self._title()
 
     def _empty(self) -> str:
-        """What an empty list says: what would stand here, and the key that brings it."""
+        """What an empty list says: what would be here, and the key to get it."""
         if self.trouble:
-            return f"{self.trouble}\n\n/health says how to mend it, ^k picks another context"
+            return f"{self.trouble}\n\n/health shows how to fix it, ^k switches context"
         if self.rows is None:
             return "connecting to the cluster …"
-        if self._sieve:
-            only = "; nodes and workloads have labels" if self._sieve.by_label and self.tab > 1 else ""
-            return f"nothing here holds “{plain(self._sieve.text)}”{only}; esc clears the filter"
+        if self._row_filter:
+            only = "; nodes and workloads have labels" if self._row_filter.by_label and self.tab > 1 else ""
+            return f"nothing matches “{plain(self._row_filter.text)}”{only}; esc clears the filter"
         state, note = self._watched(RESOURCES[self.tab])
         if state == "starting":
             return f"reading {TABS[self.tab]} …"
         if state == "forbidden":
             what = RESOURCES[self.tab][0]
-            return (
-                f"may not list {what}: {note or 'the server refuses'}\n\n/health names the missing permission, ^n picks another namespace"
-            )
+            return f"not allowed to list {what}: {note or 'forbidden'}\n\n/health names the missing permission, ^n switches namespace"
         place = f"in {plain(self.rows.namespace)}" if self.rows.namespace else "in any namespace"
         return (
-            f"no workloads {place}; ^n picks another namespace, 0 shows all",
-            "no nodes can be seen",
-            f"no events {place}: nothing happened within the last hour or so; ^n picks another namespace, 0 shows all",
-            f"nothing is wrong {place}, as far as the analyzers see; 0 looks at all namespaces",
+            f"No workloads found {place}; ^n switches namespace, 0 shows all",
+            "no nodes found",
+            f"no events {place} (they expire after an hour); ^n switches namespace, 0 shows all",
+            f"No problems found {place}; 0 shows all namespaces",
         )[self.tab]
 
     def _watched(self, resources: tuple[str, ...]) -> tuple[str, str]:
@@ -144,7 +142,7 @@ class ClusterPane(Vertical):
 
     @property
     def spot(self) -> Spot | None:
-        """What stands under the cursor."""
+        """What is under the cursor."""
         row = self.list.current
         return row.data if row is not None and isinstance(row.data, Spot) else None
 
@@ -155,7 +153,7 @@ class ClusterPane(Vertical):
         """Show a tab by name, and what a filter keeps of it."""
         self.tab = TABS.index(name)
         if needle is not None:
-            self._sieve = RowFilter(needle)
+            self._row_filter = RowFilter(needle)
             self._filter.put(needle)
         self._fill()
 
@@ -202,11 +200,11 @@ class ClusterPane(Vertical):
             (ref_of(w) for w in self.rows.workloads for p in w.pods if ObjectRef("Pod", p.namespace, p.name) == spot.ref), spot.ref
         )
         if not any(ref_of(workload) == owner for workload in self.rows.workloads):
-            self.notify(f"no workload is known above {plain(spot.ref.name)}", markup=False)
+            self.notify(f"no owner known for {plain(spot.ref.name)}", markup=False)
             return
-        if self._sieve:
+        if self._row_filter:
             self._filter.close()
-            self._sieve = RowFilter()
+            self._row_filter = RowFilter()
         self.turn_to("workloads")
         self._move_to(owner)
 
@@ -244,7 +242,7 @@ class ClusterPane(Vertical):
     @on(FilterBar.Changed)
     def _filtered(self, event: FilterBar.Changed) -> None:
         event.stop()
-        self._sieve = RowFilter(event.text)
+        self._row_filter = RowFilter(event.text)
         self._fill()
 
     @on(FilterBar.Closed)

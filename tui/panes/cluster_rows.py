@@ -45,25 +45,25 @@ class ClusterRows:
 
 @dataclass(frozen=True, slots=True)
 class Spot:
-    """What a row stands for; `owner` is the workload above a pod, `pod` the one of a workload that is in most trouble."""
+    """What a row represents; `owner` is the workload above a pod, `pod` the one of a workload that is in most trouble."""
 
     ref: ObjectRef
     owner: ObjectRef | None = None
     pod: ObjectRef | None = None
 
 
-def rows_of(tab: int, rows: ClusterRows, sieve: RowFilter, folds: Mapping[str, bool]) -> list[Row]:
-    """The rows of a tab that the sieve keeps; `folds` says which workloads a person folded (True) or unfolded."""
+def rows_of(tab: int, rows: ClusterRows, row_filter: RowFilter, folds: Mapping[str, bool]) -> list[Row]:
+    """The rows of a tab that the filter keeps; `folds` says which workloads a person folded (True) or unfolded."""
     wide = not rows.namespace
     match tab:
         case 0:
-            return [row for workload in rows.workloads for row in _group(workload, wide, sieve, folds)]
+            return [row for workload in rows.workloads for row in _group(workload, wide, row_filter, folds)]
         case 1:
-            return [_node(node) for node in rows.nodes if sieve.keeps(_node_text(node), node.labels)]
+            return [_node(node) for node in rows.nodes if row_filter.keeps(_node_text(node), node.labels)]
         case 2:
-            return [_event(event, number, wide) for number, event in enumerate(rows.events) if sieve.keeps(_event_text(event))]
+            return [_event(event, number, wide) for number, event in enumerate(rows.events) if row_filter.keeps(_event_text(event))]
         case _:
-            return [_finding(finding, wide) for finding in rows.findings if sieve.keeps(_finding_text(finding))]
+            return [_finding(finding, wide) for finding in rows.findings if row_filter.keeps(_finding_text(finding))]
 
 
 def key_of(ref: ObjectRef) -> str:
@@ -85,25 +85,23 @@ def folded(workload: WorkloadRow, folds: Mapping[str, bool]) -> bool:
     return is_bare(workload) or folds.get(key_of(ref_of(workload)), workload.trouble == "ok")
 
 
-def _group(workload: WorkloadRow, wide: bool, sieve: RowFilter, folds: Mapping[str, bool]) -> Iterable[Row]:
-    head = not sieve or sieve.keeps(_workload_text(workload), workload.labels)
+def _group(workload: WorkloadRow, wide: bool, row_filter: RowFilter, folds: Mapping[str, bool]) -> Iterable[Row]:
+    head = not row_filter or row_filter.keeps(_workload_text(workload), workload.labels)
     pods = list(workload.pods) if not is_bare(workload) else []
-    kept = [pod for pod in pods if sieve.keeps(_pod_text(pod), pod.labels)] if sieve else pods
-    if not head and (sieve.inverse or not kept):
+    kept = [pod for pod in pods if row_filter.keeps(_pod_text(pod), pod.labels)] if row_filter else pods
+    if not head and (row_filter.inverse or not kept):
         return
     key = key_of(ref_of(workload))
     shown = kept
     if head:
-        shown = [] if folded(workload, folds) else kept if sieve.by_label or sieve.inverse else pods
+        shown = [] if folded(workload, folds) else kept if row_filter.by_label or row_filter.inverse else pods
         if key not in folds and workload.trouble != "ok":
             shown = [pod for pod in shown if pod.trouble != "ok"] or shown
     yield _workload(workload, wide)
     for number, pod in enumerate(shown, 1):
-        yield _pod(pod, workload, last=number == len(shown) and (len(shown) == len(pods) or bool(sieve)))
-    if shown and len(shown) < len(pods) and not sieve:
-        yield Row(
-            f"{key}/more", ((" └ ", "$quiet"), (f"and {count(len(pods) - len(shown), 'pod')} without trouble", "$quiet")), selectable=False
-        )
+        yield _pod(pod, workload, last=number == len(shown) and (len(shown) == len(pods) or bool(row_filter)))
+    if shown and len(shown) < len(pods) and not row_filter:
+        yield Row(f"{key}/more", ((" └ ", "$quiet"), (f"and {count(len(pods) - len(shown), 'pod')} healthy", "$quiet")), selectable=False)
 
 
 def _workload(workload: WorkloadRow, wide: bool) -> Row:
@@ -148,7 +146,7 @@ def _numbers(restarts: int, cpu: float | None, cpu_limit: float | None, used: fl
 
 
 def _usage(value: float | None, limit: float | None, words: Callable[[float], str]) -> Cell:
-    """What is used, with a small bar where a limit is known; near the limit it stands out."""
+    """What is used, with a small bar where a limit is known; near the limit it is highlighted."""
     if value is None:
         return "", "$quiet", ">"
     if not limit:

@@ -26,7 +26,7 @@ from tui.widgets.log_view import LogView
 TABS_KEPT = 12
 LINES_ASKED = 200
 """The newest lines that `a` takes where none are selected."""
-EMPTY = "the output of commands stands here; !kubectl get pods runs one"
+EMPTY = "command output appears here; try !kubectl get pods"
 
 
 class OutputPane(Vertical):
@@ -63,7 +63,7 @@ class OutputPane(Vertical):
         self.log_view = LogView(id="log", empty=EMPTY)
         self._filter = FilterBar()
         self._gone = Static("", id="output-gone", markup=False)
-        self._told_gone = ""
+        self._shown_gone = ""
         self._ending = Static("", id="output-state", markup=False)
 
     def compose(self) -> list[Widget]:
@@ -170,7 +170,7 @@ class OutputPane(Vertical):
         titles = [f"{number} {cut(_short(self.buffers[key].title), 18)}" for number, key in enumerate(keys, 1)]
         self._title_bar.set(tabs=titles, active=keys.index(self.shown) if self.shown in keys else 0)
 
-    def _say_gone(self) -> None:
+    def _show_dropped(self) -> None:
         """A row above the lines says which are not among them."""
         buffer = self.buffers.get(self.shown)
         words = ""
@@ -178,13 +178,13 @@ class OutputPane(Vertical):
             parts = [f"{buffer.first:,} old"] if buffer.first else []
             parts += [f"{buffer.lost:,} too fast"] if buffer.lost else []
             words = f" ⋮ {buffer.dropped:,} lines dropped: {', '.join(parts)}"
-        if words != self._told_gone:
-            self._told_gone = words
+        if words != self._shown_gone:
+            self._shown_gone = words
             self._gone.display = bool(words)
             self._gone.update(words, layout=False)
 
     def _state(self) -> None:
-        self._say_gone()
+        self._show_dropped()
         state = self._ending
         if not self.shown:
             state.update("", layout=False)
@@ -200,7 +200,7 @@ class OutputPane(Vertical):
         if ending is not None:
             parts.append((f" · {seconds(ending.seconds)} s · {size(ending.bytes)}", "$quiet"))
             if ending.truncated:
-                parts.append((" · cut short", "$wait"))
+                parts.append((" · truncated", "$wait"))
         if self._only is not None:
             parts.append((f" · only {len(self._only):,} of {len(self.buffers[self.shown]):,} lines", "$wait"))
         state.update(Content.assemble(" ", *parts, ("   " + self.log_view.state, "$quiet")), layout=False)
@@ -227,7 +227,7 @@ class OutputPane(Vertical):
     def action_only(self) -> None:
         """Show the lines with a match alone, or all lines again."""
         if self._only is None and not self.log_view.needle:
-            self.notify("search with / first; f then shows the lines with a match alone")
+            self.notify("search with / first, then f shows only matching lines")
             return
         self._only = LogBuffer() if self._only is None else None
         if self.shown:
@@ -240,7 +240,7 @@ class OutputPane(Vertical):
         if self.shown and lines.strip():
             self.post_message(self.Offered(lines, _short(self.buffers[self.shown].title)))
         else:
-            self.notify("there is no output to ask about yet")
+            self.notify("no output to ask about yet")
 
     def action_save(self) -> None:
         """Write the lines held to a file that only the user can read."""
@@ -250,7 +250,7 @@ class OutputPane(Vertical):
         try:
             path = save_lines(self.folder, self.buffers[self.shown])
         except OSError as error:
-            self.notify(f"not saved: {error}; choose another state folder with XDG_STATE_HOME", severity="error", markup=False)
+            self.notify(f"cannot save: {error}; set XDG_STATE_HOME to use another folder", severity="error", markup=False)
             return
         self.notify(f"saved to {path}", markup=False)
 

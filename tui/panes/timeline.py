@@ -29,14 +29,14 @@ HYPOTHESIS_GLYPHS: dict[str, Part] = {
     "supported": ("✓", "$good"),
     "refuted": ("✗", "$bad"),
 }
-EMPTY = "nothing asked yet; the steps of an answer, its hypotheses and their evidence stand here"
+EMPTY = "steps, hypotheses and evidence of the current question appear here"
 
 
 SAID: dict[SteeringKind, str] = {
     "pin": "pinned",
     "unpin": "unpinned",
     "refute": "refuted",
-    "retry": "asked to test again",
+    "retry": "asked for another test of",
     "hypothesis": "added a hypothesis",
     "evidence": "added evidence",
 }
@@ -59,7 +59,7 @@ class TimelinePane(Vertical):
             self.passage = passage
 
     class Steered(Message):
-        """A key on a hypothesis: what the person wants of the Run; `hypothesis` is its id ("" = none stands under the cursor)."""
+        """A key on a hypothesis: what the person wants of the Run; `hypothesis` is its id ("" = none is under the cursor)."""
 
         def __init__(self, run: str, what: SteeringKind, hypothesis: str) -> None:
             super().__init__()
@@ -80,7 +80,7 @@ class TimelinePane(Vertical):
         return [self._title_bar, self.list, KeyBar(footer(TIMELINE), classes="-quiet keys")]
 
     def show(self, view: RunView | None, now: float) -> None:
-        """Show a Run as it stands."""
+        """Show a Run as it is now."""
         fresh = view is not self.view
         if fresh:
             self._unfolded.clear()
@@ -91,7 +91,7 @@ class TimelinePane(Vertical):
             self._title_bar.set()
             return
         at_end = fresh or rows.cursor >= len(rows.rows) - 1 or not rows.has_focus
-        rows.set_rows(self._rows(view, now), "begins …" if view.running else EMPTY)
+        rows.set_rows(self._rows(view, now), "starting …" if view.running else EMPTY)
         if at_end and rows.rows:
             rows.scroll_to(y=rows.max_scroll_y, animate=False, force=True)
         self._title_bar.set(self._facts(view, now))
@@ -197,7 +197,7 @@ class TimelinePane(Vertical):
 
 
 def _past(passage: Passage) -> Row:
-    """A past incident that is alike."""
+    """A similar past incident."""
     left: tuple[Part, ...] = (("  ↩ ", "$place"), (f"{plain(passage.id)} ", "$place"), (one_line(passage.heading[0]), ""))
     return Row(f"passage/{passage.id}", (*left, (f"  {plain(passage.path)}", "$quiet")), data=("passage", passage.id))
 
@@ -263,6 +263,6 @@ def _printed(key: str, command: CommandView) -> list[Row]:
     lines = [plain(line) for line in command.first]
     left_out = command.lines - len(command.first) - len(command.last)
     if left_out > 0:
-        lines.append(f"… {count(left_out, 'line')} between; enter opens all")
+        lines.append(f"… {count(left_out, 'more line')}; press enter to see all")
     lines.extend(plain(line) for line in command.last)
-    return [Row(f"{key}/{number}", ((f"    {line}", "$quiet"),)) for number, line in enumerate(lines or ["nothing was printed"])]
+    return [Row(f"{key}/{number}", ((f"    {line}", "$quiet"),)) for number, line in enumerate(lines or ["no output"])]

@@ -37,28 +37,28 @@ if TYPE_CHECKING:
     from engine.agent.agent import Agent
     from engine.core.run import Run
 
-HELP = """ask in plain words, or:
+HELP = """Ask in plain words, or use a command:
   /namespace NAME   work in a namespace ("all" = all of them)
   /context NAME     work in another context
   /mode WORD        ask, read-only or suggest-only: what may be changed
   /clear            start a new session
-  /health           what works, and how to mend what does not
-  /model            which models the server has; /model NAME takes one, /model pull NAME downloads one,
-                    /model allow HOST allows a server on another machine
-  /host [NAME]      what is wrong with this machine or a host ("nodes" = all nodes)
-  /tokens           what stands in the model's window and what it cost
+  /health           check what works and how to fix what does not
+  /model            list models; /model NAME switches to one, /model pull NAME downloads one,
+                    /model allow HOST allows a remote server
+  /host [NAME]      check this machine or a host ("nodes" for all nodes)
+  /tokens           what is in the model's context window and what it cost
   /docs WORDS       search the documentation
-  /undo             take the latest change back (asks first)
+  /undo             undo the latest change (asks first)
   /runbook          draft a runbook from the last diagnosis (asks first)
-  /pin H2           test a hypothesis first and keep it in sight
-  /unpin H2         let it go again
+  /pin H2           pin a hypothesis so that it is tested first
+  /unpin H2         unpin it
   /refute H1 [WHY]  rule a hypothesis out
   /retry H1         test it again
-  /hypothesis TEXT  a cause of your own, which gets a test
-  /evidence X       a file, or the words of a log, as evidence
-  /help             this page
+  /hypothesis TEXT  add a hypothesis of your own and test it
+  /evidence X       add a file or log text as evidence
+  /help             this list
   !COMMAND          run a command (changes ask first)
-  exit, quit        leave"""
+  exit, quit        quit"""
 
 
 COMMANDS = tuple(line.split()[0] for line in HELP.splitlines() if line.startswith("  /"))
@@ -84,7 +84,7 @@ def run_plain(agent: Agent) -> int:
         status = agent.wait_for_cluster(20)
         tell(f"k8sagent: {status.context or 'no cluster'}, {status.cluster_note or status.cluster_version}. /help lists the commands.")
         if status.cluster_state != "ok":
-            tell("To look around in a recorded cluster: k8sagent --demo. To be helped with the rest: k8sagent setup.")
+            tell("To look around in a recorded cluster: k8sagent --demo. To set up the rest: k8sagent setup.")
         while True:
             line = session.next_line()
             if line is None or line.lower() in ("exit", "quit", "/quit", "/exit"):
@@ -117,7 +117,7 @@ class PlainSession:
         return line.strip() if line else None
 
     def handle(self, line: str) -> None:
-        """Do what a line says; what has to wait for a question that is still ending is told."""
+        """Do what a line says; what has to wait for a question that is still ending is announced."""
         try:
             self._do(line)
         except Busy as error:
@@ -142,7 +142,7 @@ class PlainSession:
                 for check in self.agent.health():
                     tell(f"{'ok' if check.ok else 'bad'}: {check.name}: {check.detail}")
                     if check.fix and not check.ok:
-                        tell(f"  to mend it: {check.fix}")
+                        tell(f"  to fix it: {check.fix}")
             case "/model":
                 _model(self, rest)
             case "/host":
@@ -237,11 +237,11 @@ class PlainSession:
                     case ChoiceRequested():
                         run.pick(event.request.id, choose_line(event.request, sys.stdout) if self.person else "", by="terminal")
                     case HypothesisUpdated() if event.hypothesis.status != "testing":
-                        told = event.hypothesis
-                        words = f"{told.status}, pinned" if told.pinned else told.status
-                        if hypotheses.get(told.id) != (words, told.confidence):
-                            tell(f"  {told.id}, {words}, {told.confidence:.2f}: {told.statement}")
-                        hypotheses[told.id] = (words, told.confidence)
+                        known = event.hypothesis
+                        words = f"{known.status}, pinned" if known.pinned else known.status
+                        if hypotheses.get(known.id) != (words, known.confidence):
+                            tell(f"  {known.id}, {words}, {known.confidence:.2f}: {known.statement}")
+                        hypotheses[known.id] = (words, known.confidence)
                     case Notice():
                         tell(f"  {event.level}: {event.text}")
                     case AnswerFinished():
@@ -269,7 +269,7 @@ def _model(session: PlainSession, words: str) -> None:
         tell(agent.status.model_note)
     elif words:
         switched = agent.use_model(words)
-        tell(f"{switched.name} answers from the next question on: {switched.note}" if switched.ok else switched.note)
+        tell(f"{switched.name} will answer from the next question on: {switched.note}" if switched.ok else switched.note)
     else:
         tell(f"{agent.status.model or 'no model'}: {agent.status.model_note or agent.status.model_state}")
         try:

@@ -35,7 +35,7 @@ class Background:
             outcome: Callable[[], None]
             try:
                 result = work()
-            except Exception as error:  # noqa: BLE001 — whatever a read raises is told to the person, never lost
+            except Exception as error:  # noqa: BLE001 — whatever a read raises is shown to the person, never lost
                 caught = error
                 outcome = lambda: failed(caught)  # noqa: E731
             else:

@@ -28,7 +28,7 @@ class Bridge:
 
     `deliver` gets the events of a frame in order and may take only so many of them (None: all); the rest comes with the next frame.
     Command output that outruns the screen is dropped oldest first; what was dropped is
-    counted per command and told to `dropped` before the next frame. Everything else always arrives. After `close` nothing is delivered.
+    counted per command and reported to `dropped` before the next frame. Everything else always arrives. After `close` nothing is delivered.
     """
 
     def __init__(

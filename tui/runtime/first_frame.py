@@ -1,4 +1,4 @@
-"""`FirstFrame`: where the panes will stand, drawn by one widget before anything that fills them is imported."""
+"""`FirstFrame`: where the panes will be, drawn by one widget before anything that fills them is imported."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What must not reach the screen while it stands: words of libraries on standard error, and mouse reports that are none."""
+"""What must not reach the screen: what libraries print on standard error, and broken mouse reports."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ NOT_A_NUMBER = re.compile(r"\x1b\[<(?=[^Mm\x1b]{0,40}NaN)[0-9;NaN-]*[Mm]")
 
 @contextmanager
 def standard_error_kept() -> Iterator[list[str]]:
-    """Take standard error (the descriptor, so that libraries and child processes are in it) into a file while the screen stands.
+    """Take standard error (the descriptor, so that libraries and child processes are in it) into a file while the screen is open.
 
     Textual draws on a descriptor of its own meanwhile. The list that is handed out holds the last lines once the block has ended.
     """
-    told: list[str] = []
+    printed: list[str] = []
     own = os.dup(2 if os.isatty(2) else 1)
     before = sys.__stderr__
     with tempfile.TemporaryFile() as kept:
@@ -27,7 +27,7 @@ def standard_error_kept() -> Iterator[list[str]]:
         sys.__stderr__ = os.fdopen(own, "w", encoding="utf-8", errors="replace")  # type: ignore[misc]
         try:
             os.dup2(kept.fileno(), 2)
-            yield told
+            yield printed
         finally:
             os.dup2(backup, 2)
             os.close(backup)
@@ -36,7 +36,7 @@ def standard_error_kept() -> Iterator[list[str]]:
                 screen.close()
             kept.seek(0)
             lines = kept.read().decode("utf-8", "replace").splitlines()
-            told.extend(lines[-SHOWN:])
+            printed.extend(lines[-SHOWN:])
 
 
 def drop_broken_mouse_reports() -> None:

@@ -44,7 +44,7 @@ def few_colours(env: Mapping[str, str] | None = None) -> bool:
 
 
 def _clipboard(env: Mapping[str, str]) -> str:
-    """Copying goes through the terminal (OSC 52), which some refuse until they are told."""
+    """Copying goes through the terminal (OSC 52), which some refuse until configured."""
     if env.get("TMUX"):
         return "copying needs `set -g set-clipboard on` in tmux"
     if env.get("STY"):

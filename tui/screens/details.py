@@ -79,7 +79,7 @@ class Details(Dialog[str | None]):
                 ("esc", "close"),
                 ("n N", "next"),
                 ("w", "wrap"),
-                ("r", "read again"),
+                ("r", "reload"),
             ]
         )
         return [Vertical(self._title_bar, self._log_view, self._filter, keys, classes="box")]
@@ -92,7 +92,7 @@ class Details(Dialog[str | None]):
     def action_tab(self, tab: str) -> None:
         """Turn to a tab; what was read stays."""
         if tab not in self._tabs:
-            self.notify(f"{plain(str(self.ref))} has no pod whose logs could be read", severity="warning", markup=False)
+            self.notify(f"{plain(str(self.ref))} has no pod to read logs of", severity="warning", markup=False)
             return
         self._tab = tab
         place = [(plain(self.ref.namespace), "$quiet")] if self.ref.namespace else []

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 RESULTS = 12
 PAST = 3
-SEARCH_KEYS = [("enter", "open"), ("up down", "choose"), ("esc", "close")]
+SEARCH_KEYS = [("enter", "open"), ("up down", "move"), ("esc", "close")]
 PAGE_KEYS = [
     ("n N", "next command"),
     ("r", "run"),
@@ -295,7 +295,7 @@ class DocsScreen(Dialog[Wanted | None]):
         if chosen is not None:
             self.dismiss(Wanted(what, chosen.command))
         elif self.reading:
-            self.notify("no command stands here; n goes to the next one")
+            self.notify("no command here; press n for the next one")
 
     def action_copy_command(self) -> None:
         chosen = self._chosen_command if self.reading else None
@@ -305,7 +305,7 @@ class DocsScreen(Dialog[Wanted | None]):
 
     def action_step(self, step: int) -> None:
         if self.reading and not self.trail.step(step):
-            self.notify("there is nothing further back" if step < 0 else "there is nothing further on")
+            self.notify("already at the first page" if step < 0 else "already at the last page")
         elif self.reading:
             self._show_spot()
 
@@ -324,7 +324,7 @@ class DocsScreen(Dialog[Wanted | None]):
 
 
 def _result(passage: Passage, snippet: Snippet) -> list[Row]:
-    """One result: where it stands, then its lines with the matched words in bold, then its first command."""
+    """One result: where it is, then its lines with the matched words in bold, then its first command."""
     first = (plain(passage.path), "$strong"), (f" › {one_line(passage.heading[-1])}:{passage.lines[0]}", "$quiet")
     key = f"{passage.path}:{passage.lines[0]}"
     rows = [Row(key, first, data=Spot(passage.path, passage.lines[0]))]

@@ -1,4 +1,4 @@
-"""Health as a page: one check a paragraph, each with the way to mend it."""
+"""Health as a page: one check a paragraph, each with its fix."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def health_screen() -> Reader:
     """A page that waits for its checks."""
-    return Reader(Content.assemble(("health", "bold $strong")), [Para(Content("looking …").stylize("$quiet"))])
+    return Reader(Content.assemble(("health", "bold $strong")), [Para(Content("checking …").stylize("$quiet"))])
 
 
 def health_paras(checks: Sequence[Check]) -> list[Para]:

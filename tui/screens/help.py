@@ -14,9 +14,9 @@ from tui.widgets.text.flow import Para, blank
 
 TITLES: dict[str, str] = {
     "everywhere": "everywhere",
-    "prompt": "while typing",
-    "chat": "in the chat",
-    "block": "on a command or a code block",
+    "prompt": "prompt",
+    "chat": "chat",
+    "block": "command or code block",
     "cluster": "cluster pane",
     "timeline": "timeline",
     "output": "output",
@@ -35,16 +35,16 @@ def help_paras(actions: Sequence[Action[Any]], focused: Where) -> list[Para]:
         paras.append(Para(Content(TITLES[where]).stylize("bold $place")))
         paras.extend(_key(action) for action in here)
         paras.append(blank())
-    paras.append(Para(Content("in the prompt").stylize("bold $place")))
+    paras.append(Para(Content("commands").stylize("bold $place")))
     paras.extend(_word(action) for action in actions if action.slash)
     paras.append(_line("!kubectl …", "run a command yourself; changes ask first"))
-    paras.append(_line("@name", "mention an object; tab completes"))
+    paras.append(_line("@name", "mention an object; tab completes it"))
     return paras
 
 
 def help_screen(actions: Sequence[Action[Any]], focused: Where) -> Reader:
     """The help for a focused place."""
-    title = Content.assemble(("help", "bold $strong"), ("  ^p searches everything that can be done", "$quiet"))
+    title = Content.assemble(("help", "bold $strong"), ("  ^p searches all commands", "$quiet"))
     return Reader(title, help_paras(actions, focused))
 
 

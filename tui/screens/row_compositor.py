@@ -16,7 +16,7 @@ class RowCompositor(Compositor):
     """
 
     def _get_renders(self, crop: Region | None = None) -> Iterable[tuple[Region, Region, list[Strip]]]:
-        """(region, clip, strips) of the widgets that stand in the crop, front first."""
+        """(region, clip, strips) of the widgets in the crop, front first."""
         for widget, (region, clip) in self.visible_widgets.items():
             near = clip if crop is None else clip.intersection(Region(clip.x, crop.y, clip.width, crop.height))
             seen = region.intersection(near)

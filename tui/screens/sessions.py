@@ -28,7 +28,7 @@ from tui.widgets.text.flow import Flow, Para, blank
 if TYPE_CHECKING:
     from engine.session.transcript import SessionRow
 
-EMPTY = "no saved sessions yet; each session with a question is kept here"
+EMPTY = "No saved sessions yet. Every session with a question is saved here."
 QUESTION_SHOWN = 300
 
 
@@ -39,7 +39,7 @@ class Wanted:
     what: Literal["resume", "export", "delete"]
     id: str
     neighbour: str = ""
-    """The session that stands where this one is gone."""
+    """The session next to it, which is selected once this one is gone."""
 
 
 class SessionsScreen(Dialog[Wanted | None]):

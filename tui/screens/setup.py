@@ -22,12 +22,8 @@ if TYPE_CHECKING:
 
 Wish = Literal["demo", "pull", "context", "again"]
 HEAD = (
-    Para(Content("K8sAgent finds out why a cluster misbehaves.").stylize("bold $strong")),
-    Para(
-        Content(
-            "It needs a cluster, or a recording of one. kubectl and a local model make it better; without them it still works."
-        ).stylize("$quiet")
-    ),
+    Para(Content("K8sAgent finds out why a Kubernetes cluster misbehaves.").stylize("bold $strong")),
+    Para(Content("It needs a cluster or a recording of one. kubectl and a local model are optional.").stylize("$quiet")),
     blank(),
 )
 
@@ -52,11 +48,11 @@ class SetupScreen(Dialog[Wish | None]):
     def __init__(self, model: str) -> None:
         super().__init__()
         self._model = model
-        self._text = Flow([*HEAD, Para(Content("looking …").stylize("$quiet"))])
+        self._text = Flow([*HEAD, Para(Content("checking …").stylize("$quiet"))])
         self.offers: list[Wish] = ["demo", "again"]
 
     def compose(self) -> list[Widget]:
-        keys = KeyBar([("d", "demo"), ("p", "download the model"), ("k", "contexts"), ("r", "look again"), ("esc", "begin")])
+        keys = KeyBar([("d", "demo"), ("p", "download the model"), ("k", "contexts"), ("r", "check again"), ("esc", "begin")])
         return [Vertical(VerticalScroll(self._text, id="setup"), keys, classes="box")]
 
     def on_resize(self, event: Resize) -> None:
@@ -66,17 +62,17 @@ class SetupScreen(Dialog[Wish | None]):
     def show(self, checks: Sequence[Check]) -> None:
         """The checks are done."""
         bad = {check.name for check in checks if not check.ok}
-        told = [check for check in checks if check.name != "permissions" or "cluster" not in bad]
-        ways = [("d", "open the demo: a recorded cluster with real faults, nothing else is needed")]
+        shown = [check for check in checks if check.name != "permissions" or "cluster" not in bad]
+        ways = [("d", "open the demo, a recorded cluster with real faults; needs nothing else")]
         if "model" in bad and self._model:
             self.offers.append("pull")
             ways.append(("p", f"download the model {plain(self._model)} (several gigabytes; Ollama must run)"))
         if "cluster" in bad:
             self.offers.append("context")
-            ways.append(("k", "pick a context of your kubeconfig"))
-        ways.append(("r", "look again, when you mended something"))
+            ways.append(("k", "pick a context from your kubeconfig"))
+        ways.append(("r", "check again after a fix"))
         lines = [Para(Content(words), Content.assemble((f" {key}  ", "bold $place"))) for key, words in ways]
-        self._text.set([*HEAD, *lines, blank(), *health_paras(told)])
+        self._text.set([*HEAD, *lines, blank(), *health_paras(shown)])
 
     def action_wish(self, what: Wish) -> None:
         if what in self.offers:

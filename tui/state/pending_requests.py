@@ -37,7 +37,7 @@ class PendingRequests:
         self._waiting.append(Pending(run, request))
 
     def settled(self, run: str, id: str) -> bool:
-        """The request was answered by other means (stopped, expired); True when its dialog stands open."""
+        """The request was answered by other means (stopped, expired); True when its dialog is open."""
         self._waiting = deque(p for p in self._waiting if not (p.run == run and p.request.id == id))
         return self.open is not None and self.open.run == run and self.open.request.id == id
 

@@ -155,7 +155,7 @@ class RunView:
         """What the Run waits for, in words; "" when for nothing."""
         if not self.waiting:
             return ""
-        return "waits for your choice" if self.waiting in self.choices else "waits for your approval"
+        return "waiting for your choice" if self.waiting in self.choices else "waiting for your approval"
 
     def spent(self, kind: str) -> float:
         """Seconds in finished steps of a kind (`model`, `kubectl`, `search`…)."""

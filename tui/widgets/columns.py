@@ -1,4 +1,4 @@
-"""Which columns of a row list stand in a pane of a given width: what is worth least goes first, so that names stay readable."""
+"""Which columns of a row list fit a pane of a given width: the least important go first, so that names stay readable."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Column:
 
 
 def plan(columns: Sequence[Column], widths: Sequence[int], wanted: int, room: int) -> list[tuple[int, int]]:
-    """The columns that stand, as (index, cells), from left to right.
+    """The columns that fit, as (index, cells), from left to right.
 
     `widths` are what the columns hold at most, `wanted` what the names at the left need, `room` the cells for both. Empty columns take
     none.

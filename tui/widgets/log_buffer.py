@@ -34,7 +34,7 @@ class LogBuffer:
         self._marks = bytearray()
         self._times = array("d")
         self.stamps = False
-        """Whether the time at which each line came stands before it."""
+        """Whether each line is shown with the time it arrived."""
         self.width = 0
 
     def __len__(self) -> int:
@@ -58,7 +58,7 @@ class LogBuffer:
         return self._marks[index]
 
     def time(self, index: int) -> float:
-        """When a held line came, in seconds since the epoch; 0 where nobody said."""
+        """When a held line came, in seconds since the epoch; 0 when unknown."""
         return self._times[index]
 
     def extend(self, lines: Iterable[str], mark: int = STDOUT, at: float = 0.0) -> None:

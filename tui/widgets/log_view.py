@@ -190,7 +190,7 @@ class LogView(ScrollView, can_focus=True):
     def _row(self, y: int, base: Style, left: int, width: int, *, alone: bool) -> Strip:
         """A row with its padding.
 
-        A row asked for `alone` is where the mouse stands: it alone carries the places of its text.
+        A row asked for `alone` is the one under the mouse: it alone carries the places of its text.
         """
         plain = not (alone or self.needle or self.buffer.wrap or self.buffer.stamps or self.scroll_offset.x) and self.text_selection is None
         index = self.scroll_offset.y + y
@@ -237,7 +237,7 @@ class LogView(ScrollView, can_focus=True):
         return Strip([self._stamp(index, offset, base), *strip], width) if self.buffer.stamps and width > STAMP else strip
 
     def _text_of(self, index: int, offset: int, width: int, base: Style) -> Strip:
-        """The part of a line that stands on one row."""
+        """The part of a line on one row."""
         if self.buffer.wrap and self._rows:
             start = self._rows_width * offset
             strip = self._line(index).crop(start, start + self._rows_width)
@@ -260,7 +260,7 @@ class LogView(ScrollView, can_focus=True):
         return cells if line.isascii() else len(take(line, cells))
 
     def _looks(self, index: int, line: str) -> tuple[Style, list[tuple[int, int, Style]]]:
-        """A line's style, and the words in it that stand out."""
+        """A line's style, and its highlighted words."""
         mark, paint = self.buffer.mark(index), self._paint
         base = paint[""]
         style = base + paint["head"] if mark == HEAD else base + paint["stderr"] if mark == STDERR else base
@@ -421,7 +421,7 @@ class LogView(ScrollView, can_focus=True):
 
     @property
     def state(self) -> str:
-        """`following`, `paused` or `12 new ↓` first, then the match count and what was dropped: what is cut off stands elsewhere, too."""
+        """`following`, `paused` or `12 new ↓` first, then the match count and what was dropped: what is cut off is shown elsewhere, too."""
         parts = ["following" if self.buffer.follow else f"{self.new_lines:,} new ↓" if self.new_lines else "paused"]
         if self.buffer.wrap:
             parts.append("wrapped")

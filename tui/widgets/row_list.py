@@ -38,7 +38,7 @@ class Row:
     """One row: `left` takes the room that `right` leaves; `cut` names the part of `left` that gives way in its middle (-1: cut at the end).
 
     Cells of `right` are aligned in columns over all rows; a cell is `(text, style)`, `(text, style, ">")` for numbers, or
-    `(text, style, "", short)` with what stands there instead where the text does not fit.
+    `(text, style, "", short)` with what is shown instead where the text does not fit.
     """
 
     key: str
@@ -88,7 +88,7 @@ class RowList(ScrollView, can_focus=True):
             return self.rows
 
     class Moved(Message):
-        """The cursor stands on another row."""
+        """The cursor moved to another row."""
 
         def __init__(self, rows: RowList, row: Row | None) -> None:
             super().__init__()
@@ -148,7 +148,7 @@ class RowList(ScrollView, can_focus=True):
         self.refresh()
 
     def _repaint(self, changed: list[int]) -> None:
-        """Paint some rows anew; the others stand."""
+        """Repaint some rows only."""
         for index in changed:
             self._strips.pop((index, self.scrollable_content_region.width, index == self.cursor), None)
             if 0 <= index - self.scroll_offset.y < self.size.height:
@@ -233,7 +233,7 @@ class RowList(ScrollView, can_focus=True):
         room = width - 2
         columns = plan(self._columns, self._widths, self._wanted, room) if self._columns else self._first_two_last(room, len(row.right))
         while columns and (columns[0][0] >= len(row.right) or not row.right[columns[0][0]][0]):
-            columns = columns[1:]  # what stands empty is room for the name
+            columns = columns[1:]  # an empty column is room for the name
         taken = sum(cells + GAP for _, cells in columns)
         left = _fit(row, room - taken)
         parts: list[Part] = [(" ", ""), *left, (" " * (room - taken - sum(cell_len(t) for t, _ in left)), "")]

@@ -86,7 +86,7 @@ def test_help_names_every_key_and_word() -> None:
 @pytest.mark.parametrize("where", ["chat", "cluster", "timeline", "output", "prompt"])
 def test_help_begins_with_the_focused_place(where: Where) -> None:
     first = help_paras(ACTIONS, where)[0].body.plain
-    assert first in ("in the chat", "cluster pane", "timeline", "output", "while typing")
+    assert first in ("chat", "cluster pane", "timeline", "output", "prompt")
     assert where in first or where == "prompt"
 
 

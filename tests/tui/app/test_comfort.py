@@ -39,7 +39,7 @@ def test_a_slash_offers_words_with_their_help_and_tab_takes_the_marked_one() -> 
     async def story(d: Driver) -> None:
         await d.type("/mo")
         assert "/mode " in d.text
-        assert "Asks before changes, read-only, or suggests only" in d.text
+        assert "Ask before changes, read-only, or suggest only" in d.text
         await d.press("down", "tab")
         assert d.session.prompt.text == "/model "
         assert not d.app.query_one(Completions).display
@@ -149,7 +149,7 @@ def test_hostile_names_are_offered_literally() -> None:
         await d.settle()
         assert not MOVING & set(d.text.replace("\n", ""))
         assert sum("pod/" in line for line in d.lines) >= len(HOSTILE), "each of them stands there"
-        assert "more; type on" in d.text
+        assert "more; keep typing" in d.text
         assert d.lines[-1].startswith(" enter send")
 
     drive(story, agent, size=(80, 24))

@@ -102,7 +102,7 @@ def test_the_welcome_page_says_what_is_wrong_now_and_a_digit_asks_why() -> None:
     agent = shop()
 
     async def story(d: Driver) -> None:
-        assert "wrong right now in shop" in d.text
+        assert "Problems in shop" in d.text
         assert "STRIPE_API_KEY" in d.text
         await d.press("1")
         await d.until(lambda: bool(agent.asked))
@@ -128,7 +128,7 @@ def test_a_cluster_that_cannot_be_reached_is_told_with_what_to_do() -> None:
 
     async def story(d: Driver) -> None:
         assert "connection refused" in d.text
-        assert "/health says how to mend it" in d.text
+        assert "/health shows how to fix it" in d.text
 
     drive(story, agent)
 
@@ -146,7 +146,7 @@ def test_an_answer_begins_with_the_root_cause_and_ends_with_its_sources() -> Non
         text = d.flows("#chat")
         order = [
             "Root cause  Persistent",
-            "how it reaches the user",
+            "Impact",
             "confidence 0.94",
             "Fix",
             "kubectl -n shop delete pvc",
@@ -728,7 +728,7 @@ def test_the_filter_narrows_inverts_counts_and_peels_off() -> None:
         assert not any("cart" in row for row in d.rows("#cluster-rows"))
         d.app.query_one("#cluster Input", Input).value = "nowhere"
         await d.settle()
-        assert "nothing here holds “nowhere”" in d.text
+        assert "nothing matches “nowhere”" in d.text
         await d.press("escape")
         assert len(d.rows("#cluster-rows")) == 7
         assert d.app.query_one("#cluster-rows", RowList).has_focus
@@ -898,7 +898,7 @@ def test_panes_are_hidden_one_by_one_by_key_and_palette_and_come_back() -> None:
 def test_help_is_about_the_focused_pane_first() -> None:
     async def story(d: Driver) -> None:
         await d.press("f1")
-        assert d.flows().split("\n")[2] == "while typing"
+        assert d.flows().split("\n")[2] == "prompt"
         await d.press("escape")
         d.app.query_one("#cluster-rows", RowList).focus()
         await d.press("question_mark")

@@ -79,4 +79,4 @@ def test_draft_says_why_there_is_none(capsys: pytest.CaptureFixture[str]) -> Non
     assert docs("draft", "nosuch") == 2
     assert "no session 'nosuch'" in capsys.readouterr().err
     assert docs("draft", a_session(Answer("troubleshooting", "Healthy."))) == 5
-    assert "nothing to draft from" in capsys.readouterr().err
+    assert "no root cause to draft from" in capsys.readouterr().err

@@ -64,7 +64,7 @@ def test_of_a_workload_in_trouble_only_the_pods_in_trouble_lie_open_and_the_othe
     agent.cluster.workload_rows[0] = dataclasses.replace(first, pods=(*first.pods, *well))
 
     async def story(d: Driver) -> None:
-        assert "and 3 pods without trouble" in d.rows(ROWS)[3]
+        assert "and 3 pods healthy" in d.rows(ROWS)[3]
         focus(d)
         await d.press("space", "space")
         assert sum("checkout-api-ok" in row for row in d.rows(ROWS)) == 3, "unfolded by hand, all are shown"
@@ -118,7 +118,7 @@ def test_a_filter_finds_a_pod_of_a_folded_workload_and_labels_choose() -> None:
         assert [row.split()[1] for row in d.rows(ROWS)] == ["orders-db", "cart-api", "order-events"]
         await d.press("enter", "t")
         assert d.rows(ROWS) == []
-        assert "nothing here holds “-l tier=web”" in d.text
+        assert "nothing matches “-l tier=web”" in d.text
         field.value = "-l pool=node-a"
         await d.settle()
         assert len(d.rows(ROWS)) == 1
@@ -158,7 +158,7 @@ def test_details_have_logs_and_events_and_a_workloads_logs_are_those_of_its_wors
         await d.press("escape")
         rows.focus()
         await d.press("end", "enter", "l")
-        await d.until(lambda: any("has no pod whose logs" in note.message for note in d.app._notifications), "order-events has none")
+        await d.until(lambda: any("has no pod to read logs of" in note.message for note in d.app._notifications), "order-events has none")
 
     drive(story)
 
@@ -185,7 +185,7 @@ def test_the_namespace_is_copied_and_shift_j_goes_to_the_owner() -> None:
         assert rows.current is not None
         assert rows.current.data.ref == ObjectRef("Deployment", "shop", "checkout-api"), "from an event to the workload of its pod"
         await d.press("t", "J")
-        await d.until(lambda: any("no workload is known above node-b" in note.message for note in d.app._notifications))
+        await d.until(lambda: any("no owner known for node-b" in note.message for note in d.app._notifications))
 
     drive(story)
 
@@ -195,7 +195,7 @@ def test_empty_and_forbidden_lists_say_what_would_be_there() -> None:
     agent.cluster.workload_rows, agent.cluster.node_rows, agent.cluster.event_rows, agent.cluster.finding_list = [], [], [], []
 
     async def story(d: Driver) -> None:
-        assert "no workloads in shop; ^n picks another" in d.text
+        assert "No workloads found in shop; ^n switches" in d.text
         agent.cluster.watching_list = [Watching("pods", "starting"), Watching("nodes", "forbidden", note="nodes is forbidden")]
         agent.changed()
         await d.until(lambda: "reading workloads …" in d.text)
@@ -205,7 +205,7 @@ def test_empty_and_forbidden_lists_say_what_would_be_there() -> None:
         await d.press("t")
         assert "no events in shop" in d.text
         await d.press("t")
-        assert "nothing is wrong in shop" in d.text
+        assert "No problems found in shop" in d.text
 
     drive(story, agent)
 

@@ -99,7 +99,7 @@ def test_a_asks_about_the_newest_lines_with_the_log_attached() -> None:
         await d.ended()
 
     drive(story, agent)
-    assert agent.asked[-1] == "what is wrong in this output?"
+    assert agent.asked[-1] == "What is wrong in this output?"
     assert agent.attached[-1] == "\n".join(LINES)
 
 
@@ -128,7 +128,7 @@ def test_a_gives_the_lines_to_the_investigation_under_way_as_evidence() -> None:
         d.app.query_one("#log", LogView).focus()
         await d.press("a")
         assert not isinstance(d.app.screen, Line)
-        await d.until(lambda: any("are evidence now" in note.message for note in d.app._notifications))
+        await d.until(lambda: any("added as evidence" in note.message for note in d.app._notifications))
         heard.extend((s.kind, s.source, s.text) for s in agent.runs[0].steering())
         gate.open()
         await d.ended()

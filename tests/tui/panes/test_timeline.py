@@ -56,7 +56,7 @@ def test_pin_refute_with_a_reason_and_retry_by_key() -> None:
         await d.press("enter")
         await d.press("x", "enter")
         await d.press("x", "escape", "r")
-        await d.until(lambda: any("you asked to test again H2" in row for row in d.rows("#timeline-rows")))
+        await d.until(lambda: any("you asked for another test of H2" in row for row in d.rows("#timeline-rows")))
         assert any("you pinned H1" in row for row in d.rows("#timeline-rows"))
         assert any("you refuted H2  memory is fine" in row for row in d.rows("#timeline-rows"))
         gate.open()
@@ -139,7 +139,7 @@ def test_steering_says_why_it_cannot() -> None:
 
     async def story(d: Driver) -> None:
         await d.ask("/pin H1")
-        assert "there is no hypothesis H1" in told(d)
+        assert "no hypothesis H1" in told(d)
         await d.ask("why?")
         await d.until(gate.reached.is_set)
         await d.settle()
@@ -149,7 +149,7 @@ def test_steering_says_why_it_cannot() -> None:
         rows.focus()
         rows.move_to(0)
         await d.press("r")
-        assert "there is no hypothesis here" in told(d)
+        assert "no hypothesis selected" in told(d)
         gate.open()
         await d.ended()
         on(d, "hypothesis/H1")
@@ -220,6 +220,6 @@ def test_of_a_long_output_the_first_and_the_last_lines_are_kept(lines: int, show
         before = len(d.rows("#timeline-rows"))
         await d.press("space")
         assert len(d.rows("#timeline-rows")) == before + shown
-        assert any("24 lines between" in row for row in d.rows("#timeline-rows")) == (lines == 40)
+        assert any("24 more lines" in row for row in d.rows("#timeline-rows")) == (lines == 40)
 
     drive(story, agent)

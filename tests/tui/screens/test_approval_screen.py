@@ -124,7 +124,7 @@ def test_n_rejects_with_a_reason() -> None:
         await d.type("too early")
         await d.press("enter")
         await d.ended()
-        assert "rejected: nothing was run" in d.flows("#chat")
+        assert "rejected, nothing was run" in d.flows("#chat")
         assert not d.session.views["run-1"].commands
 
     drive(story, agent, clock=clock)
@@ -213,7 +213,7 @@ def test_a_dialog_waits_until_typing_pauses() -> None:
         d.controls.requests.open_next()
         await d.settle()
         assert not isinstance(d.app.screen, ApprovalScreen)
-        assert "waits for your approval" in d.flows("#chat")
+        assert "waiting for your approval" in d.flows("#chat")
         clock.advance(0.2)
         d.controls.requests.open_next()
         await d.settle()
@@ -386,7 +386,7 @@ def test_what_decides_is_in_sight_at_80x24_without_scrolling(request_of: Callabl
         text = d.text
         assert request.dry_run is not None
         order = [request.verdict.risk, "kubectl", request.touches[0].name, "where", request.context, "touches", "dry run"]
-        places = [text.index(words) for words in (*order[:1], "rule: ", "where", "touches", "dry run", "why", "undo", "reject, say why")]
+        places = [text.index(words) for words in (*order[:1], "rule: ", "where", "touches", "dry run", "why", "undo", "reject with reason")]
         assert places == sorted(places)
         for words in (*order, *request.argv[1:3], request.dry_run.text, "run once"):
             assert words in text, words
@@ -405,7 +405,7 @@ def test_yes_and_no_are_in_sight_at_every_size(size: tuple[int, int]) -> None:
     async def story(d: Driver) -> None:
         await opened(d, clock)
         text = d.text
-        for words in ("destructive", "reject, say why", "run once", "type the name"):
+        for words in ("destructive", "reject with reason", "run once", "type the name"):
             assert words in text, words
 
     drive(story, agent, clock=clock, size=size)
@@ -430,7 +430,7 @@ def test_hostile_words_in_a_request_are_shown_literally() -> None:
         assert "[bold red]x[/]" in text
         assert "\x1b" not in text
         assert "\u202e" not in text
-        assert "reject, say why" in d.text
+        assert "reject with reason" in d.text
 
     drive(story, agent, clock=clock, size=(80, 24))
 

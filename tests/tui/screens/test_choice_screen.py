@@ -100,7 +100,7 @@ def test_what_was_chosen_stands_in_the_timeline_and_waiting_is_said() -> None:
 
     async def story(d: Driver) -> None:
         await asked(d, clock)
-        assert any("waits for your choice" in row for row in (para.plain for para in d.session.workspace.chat.turns["run-1"]._body.paras))
+        assert any("waiting for your choice" in row for row in (para.plain for para in d.session.workspace.chat.turns["run-1"]._body.paras))
         clock.advance(0.6)
         await d.press("2")
         await d.until(lambda: any("StatefulSet api" in row for row in d.rows("#timeline-rows")))

@@ -147,7 +147,7 @@ def test_the_session_that_one_is_in_is_not_deleted(tmp_path: Path) -> None:
         await opened(d)
         assert any(row.lstrip().startswith("●") and "why 502?" in row for row in d.rows("#sessions"))
         await d.press("down", "d")
-        assert "/clear begins a new one" in told(d)
+        assert "start a new one with /clear" in told(d)
 
     drive(story, agent, folder=tmp_path)
     assert (tmp_path / "20261120-100000-aaaaaa.jsonl").exists()
@@ -192,7 +192,7 @@ def test_an_export_overwrites_nothing_and_names_what_is_wrong(tmp_path: Path) ->
 def test_without_a_folder_the_reason_is_told() -> None:
     async def story(d: Driver) -> None:
         await opened(d)
-        assert "no saved sessions yet" in d.text
+        assert "No saved sessions yet" in d.text
         await d.press("enter", "d", "e", "escape")
         await d.ask("/export")
         await d.until(lambda: "--no-save" in told(d))

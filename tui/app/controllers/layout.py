@@ -89,7 +89,7 @@ class Layout:
         """Take a theme by its name; without one, the next."""
         app, names = self._session.app, list(THEMES)
         if name and name not in THEMES:
-            self._session.notify(f"there is no theme {name}; known are {', '.join(names)}", warning=True)
+            self._session.notify(f"no theme “{name}”; use one of {', '.join(names)}", warning=True)
             return
         now = next((name for name in names if THEMES[name].name == app.theme), names[0])
         app.theme = THEMES[name or names[(names.index(now) + 1) % len(names)]].name

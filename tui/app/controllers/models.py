@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 STATE_WORDS = {
     "ok": "answers",
-    "absent": "is not there",
-    "unknown": "has not been looked for yet",
-    "off": "is switched off",
-    "asks": "is on another machine and waits for your yes",
+    "absent": "is not installed",
+    "unknown": "has not been checked yet",
+    "off": "is disabled",
+    "asks": "runs on another machine and needs your permission",
 }
 
 
@@ -47,7 +47,7 @@ class Models:
         from tui.screens.dialogs.picker import Picker
 
         status = self._session.agent.status
-        words = f"{one_line(status.model) or 'none'} {STATE_WORDS[status.model_state]}; /model pull NAME downloads one"
+        words = f"{one_line(status.model) or 'none'} {STATE_WORDS[status.model_state]}; /model pull NAME downloads another"
         picker = Picker("model", words)
 
         def picked(name: str | None) -> None:
@@ -63,14 +63,14 @@ class Models:
         )
 
     def token_report(self) -> None:
-        """Say what stands in the model's window and what it cost."""
+        """Say what is in the model's context window and what it cost."""
         from engine.session.token_report import context_lines
         from tui.screens.dialogs.base import Reader
         from tui.widgets.text.flow import Para
 
         lines = context_lines(self._session.agent.context_report())
         paras = [Para(Content(plain(lines[0])).stylize("$strong")), *(Para(Content(plain(line))) for line in lines[1:])]
-        self._session.open(Reader(Content("window and tokens").stylize("bold $strong"), paras))
+        self._session.open(Reader(Content("context window").stylize("bold $strong"), paras))
 
     def pull(self, name: str) -> None:
         """Download a model."""
@@ -88,7 +88,7 @@ class Models:
             return
 
         def done(switched: Switched) -> None:
-            said = f"{switched.name} answers from the next question on: {switched.note}" if switched.ok else switched.note
+            said = f"{switched.name} will answer from the next question on: {switched.note}" if switched.ok else switched.note
             self._session.notify(one_line(said), warning=not switched.ok, timeout=10)
 
         self._session.background.run("model", lambda: self._session.agent.use_model(words), done, self._session.show_error)
@@ -102,16 +102,16 @@ class Models:
         self._asked_hosts |= {host}
         question = (
             f"The model {plain(name)} is on another machine: {plain(host)}. Your questions, and parts of logs, events and manifests "
-            "(secrets taken out), would be sent there. Allow this host, now and later?"
+            "(with secrets removed), would be sent there. Allow this host permanently?"
         )
 
         def answered(yes: bool | None) -> None:
             if yes:
                 self._allow_host(host)
             else:
-                self._session.notify(f"no model is used; /model allow {plain(host)} allows it later")
+                self._session.notify(f"not allowed; continuing without a model. /model allow {plain(host)} allows it later")
 
-        self._session.open(Confirm(question, "allow", "no"), answered)
+        self._session.open(Confirm(question, "allow", "do not allow"), answered)
 
     def _allow_host(self, host: str) -> None:
         self._session.background.run("allow", lambda: self._session.agent.allow_model_host(host), lambda _: None, self._session.show_error)

@@ -116,7 +116,7 @@ class Pages:
             if number is not None:
                 self._session.prompt.put(entries[int(number)])
 
-        self._session.open(Picker("asked before", "the newest first", choices), picked)
+        self._session.open(Picker("history", "newest first", choices), picked)
 
     def docs(self, question: str | None = None) -> None:
         """Open the documentation at a question, or where it was left."""
@@ -158,7 +158,7 @@ class Pages:
         elif view is not None and id in view.evidence:
             self.open_evidence(run, (id,), "")
         else:
-            self._session.notify(f"{plain(id)} is not known any more", warning=True)
+            self._session.notify(f"{plain(id)} is no longer available", warning=True)
 
     def timeline_row(self, event: TimelinePane.Opened) -> None:
         """Enter on a row of the timeline: a command's output, a passage, or evidence."""
@@ -209,7 +209,7 @@ class Pages:
                 self._session.open(page, lambda asked: self._questions.send(asked) if asked else None)
             case "logs" | "previous":
                 if pod is None:
-                    self._session.notify("logs belong to a pod, and there is none here", warning=True)
+                    self._session.notify("this object has no pod to show logs of", warning=True)
                     return
                 place = f" -n {pod.namespace}" if pod.namespace else ""
                 self._questions.send(f"!kubectl logs {pod.name}{place} --tail=200" + (" --previous" if what == "previous" else ""))

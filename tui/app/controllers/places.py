@@ -42,7 +42,7 @@ class Places:
         elif number <= len(recent):
             self.use_namespace(recent[number - 1])
         else:
-            self._session.notify(f"there is no recent namespace {number}; ^n picks one")
+            self._session.notify(f"no recent namespace {number}; press ^n to pick one")
 
     def context(self, name: str = "") -> None:
         """Open a context, or pick one."""
@@ -54,7 +54,7 @@ class Places:
     def mode(self, word: str = "") -> None:
         """Change the mode by its word; without one, to the next mode."""
         if word and word not in MODE_WORDS:
-            self._session.notify(f"there is no mode {plain(word)}; known are {', '.join(MODE_WORDS)}", warning=True)
+            self._session.notify(f"no mode “{plain(word)}”; use one of {', '.join(MODE_WORDS)}", warning=True)
             return
         now = self._session.agent.status.mode
         self.use_mode(MODE_WORDS[word] if word else MODES[(MODES.index(now) + 1) % len(MODES)])
@@ -117,7 +117,7 @@ class Places:
 
         def done(_: None) -> None:
             now = self._session.agent.status.mode
-            self._session.notify(f"now {now}" if now == mode else f"stays {now}: this cluster cannot be written to")
+            self._session.notify(f"mode: {now}" if now == mode else f"mode stays {now}: this cluster cannot be changed")
 
         self._session.background.run("mode", lambda: self._session.agent.set_mode(mode), done, self._session.show_error)
 

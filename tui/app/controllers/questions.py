@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from tui.panes.timeline import TimelinePane
     from tui.state.run_view import RunView
 
-ABOUT_LINES = "what is wrong in this output?"
-"""Asked about lines of an output where nothing else is said."""
+ABOUT_LINES = "What is wrong in this output?"
+"""Asked about lines of an output when nothing else is asked."""
 TITLE_SHOWN = 200
 """Cells of a command where lines of its output are spoken of."""
 
@@ -76,11 +76,11 @@ class Questions:
         """Say which exact commands run without asking; `clear` takes them all back."""
         if word == "clear":
             self._session.agent.grants.clear()
-            self._session.notify("nothing is allowed for this session any more")
+            self._session.notify("all commands allowed for this session were revoked")
             return
         allowed = [f"{plain(context)}: {plain_lines(command)}" for context, command in self._session.agent.grants.list()]
         words = "\n".join(
-            [*allowed, "/grants clear takes them back"] if allowed else ["nothing is allowed for this session: every change asks"]
+            [*allowed, "/grants clear revokes them"] if allowed else ["nothing is allowed for this session; every change asks for approval"]
         )
         self._session.notify(words, title="allowed for this session" if allowed else "", timeout=15)
 
@@ -127,7 +127,7 @@ class Questions:
             typed = [view for view in running if view.query.startswith("!") or not view.tier]
             self.stop("stopped with ctrl+c", typed or running)
         else:
-            self._session.notify("nothing is selected and nothing runs; ^q quits")
+            self._session.notify("nothing selected and nothing running; ^q quits")
 
     def stop(self, why: str, views: list[RunView] | None = None) -> None:
         """Stop Runs (None: all of them); what they found stays."""
@@ -144,7 +144,7 @@ class Questions:
         lines, title = count(event.lines.count("\n") + 1, "line"), cut(event.title, TITLE_SHOWN)
         if self._session.current is not None and self._session.current.running and self._session.current.tier == "troubleshooting":
             self.steer(Steering("evidence", text=event.lines, source=event.title))
-            self._session.notify(f"{lines} of {title} are evidence now")
+            self._session.notify(f"{lines} of {title} added as evidence")
             return
         from tui.screens.dialogs.base import Line
 
@@ -163,7 +163,7 @@ class Questions:
         known = view.hypotheses if view is not None else {}
         if steering.kind in ("pin", "unpin", "refute", "retry") and steering.hypothesis not in known:
             names = ", ".join(known) or "none yet"
-            self._session.notify(f"there is no hypothesis {plain(steering.hypothesis) or 'here'}; known are: {names}", warning=True)
+            self._session.notify(f"no hypothesis {plain(steering.hypothesis) or 'selected'}; known: {names}", warning=True)
         else:
             self._session.background.run(
                 f"steer {steering}", lambda: self._session.agent.steer(steering), self._begun, self._session.show_error
@@ -214,6 +214,6 @@ class Questions:
                 if reason is not None:
                     self.steer(dataclasses.replace(steering, text=reason), event.run)
 
-            self._session.open(Line(f"Refute {plain(event.hypothesis)}: why?", "refute", hint="a reason, or nothing"), said)
+            self._session.open(Line(f"Refute {plain(event.hypothesis)}: why?", "refute", hint="reason (optional)"), said)
         else:
             self.steer(steering, event.run)

@@ -60,7 +60,7 @@ class Requests:
 
     def reject_all(self, by: str) -> None:
         """No to everything that is asked, and none of what may be chosen."""
-        no = Decision("reject", reason="the session was left", by=by)
+        no = Decision("reject", reason="the session was closed", by=by)
         for pending in self._session.pending.drain():
             self._answer(pending.run, pending.request.id, "" if isinstance(pending.request, ChoiceRequest) else no)
 

@@ -36,7 +36,7 @@ class Terminal:
         if answer:
             self.copy(answer)
         else:
-            self._session.notify("there is no answer yet")
+            self._session.notify("no answer yet")
 
     def copy_last_command(self) -> None:
         """Copy the newest command that ran."""
@@ -44,7 +44,7 @@ class Terminal:
         if commands:
             self.copy(commands[-1].command)
         else:
-            self._session.notify("no command ran yet")
+            self._session.notify("no command has run yet")
 
     def call_attention(self, words: str) -> None:
         """Ring and say in the terminal's title what is waited for; a terminal without the focus is asked to notify."""
@@ -75,4 +75,4 @@ class Terminal:
         """Let the terminal have the mouse, or take it back."""
         self.mouse_taken = not self.mouse_taken
         self.write("".join(f"\x1b[?{mode}{'h' if self.mouse_taken else 'l'}" for mode in (1000, 1003, 1015, 1006)))
-        self._session.notify("the mouse is K8sAgent's" if self.mouse_taken else "the mouse is the terminal's: select as everywhere")
+        self._session.notify("mouse captured" if self.mouse_taken else "mouse released: select text with the terminal")

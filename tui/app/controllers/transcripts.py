@@ -27,7 +27,7 @@ class Transcripts:
     def new(self) -> None:
         """Clear the screen and begin a new transcript."""
         if self._session.running:
-            self._session.notify("something is still running; esc esc stops it", warning=True)
+            self._session.notify("a question is still running; press esc twice to stop it", warning=True)
             return
         self._session.agent.new_session()
         self._clear_panes()
@@ -58,13 +58,13 @@ class Transcripts:
     def resume(self, id: str) -> None:
         """Go on with a saved session; what is shown becomes its transcript."""
         if self._session.running:
-            self._session.notify("something is still running; esc esc stops it", warning=True)
+            self._session.notify("a question is still running; press esc twice to stop it", warning=True)
             return
 
         def resumed(_: None) -> None:
             self._clear_panes()
             self.show_replayed()
-            self._session.notify(f"you go on with session {plain(self._session.agent.session_id)}")
+            self._session.notify(f"resumed session {plain(self._session.agent.session_id)}")
 
         self._session.background.run("resume", lambda: self._session.agent.resume_session(id), resumed, self._session.show_error)
 
@@ -86,7 +86,7 @@ class Transcripts:
         from tui.screens.dialogs.base import Confirm
 
         if id == self._session.agent.session_id:
-            self._session.notify("this is the session that you are in: /clear begins a new one first", warning=True)
+            self._session.notify("cannot delete the current session; start a new one with /clear first", warning=True)
             return
 
         def answered(yes: bool | None) -> None:
@@ -99,7 +99,7 @@ class Transcripts:
                 )
             self._session.app.call_later(self.browse, neighbour if yes else id)
 
-        self._session.open(Confirm(f"Delete session {plain(id)} for good?", "delete", "keep"), answered)
+        self._session.open(Confirm(f"Delete session {plain(id)} permanently?", "delete", "keep"), answered)
 
     def export(self, path: str = "") -> None:
         """Write this session to a file, or ask for one."""
@@ -113,20 +113,20 @@ class Transcripts:
         from tui.screens.dialogs.base import Line
 
         if self._session.agent.sessions.folder is None:
-            self._session.notify("sessions are not kept: [session] save is off, or --no-save was given", warning=True)
+            self._session.notify("this session is not saved: [session] save is off, or --no-save was given", warning=True)
             return
 
         def named(path: str | None) -> None:
             if path:
                 self._export_to(id, path)
 
-        question = "Export to: .md is a post-mortem with its timeline, .json the events, .txt the answers"
-        self._session.open(Line(question, "write", value=f"~/k8sagent-{id}.md"), named)
+        question = "Export to: .md for a post-mortem, .json for the events, .txt for the answers"
+        self._session.open(Line(question, "export", value=f"~/k8sagent-{id}.md"), named)
 
     def _export_to(self, id: str, path: str) -> None:
         self._session.background.run(
             "export",
             lambda: self._session.agent.sessions.export_to(id, Path(path)),
-            lambda written: self._session.notify(f"written to {plain(str(written))}", timeout=10),
+            lambda written: self._session.notify(f"exported to {plain(str(written))}", timeout=10),
             self._session.show_error,
         )

@@ -80,7 +80,7 @@ def logs(args: argparse.Namespace) -> int:
         for finding in findings:
             _print_one(finding)
         if not findings:
-            say("nothing in this log looks like a failure")
+            say("no failures found in this log")
     return FINDINGS if findings else OK
 
 
@@ -101,7 +101,7 @@ def print_findings(findings: Sequence[Finding], found: FindingsFound, what: str 
         say(painted(f"? {error}", "amber"))
     broken = sum(f.severity == "critical" for f in findings)
     warned = sum(f.severity == "warning" for f in findings)
-    words = f"{broken} critical, {warned} warning, {hints} info" if findings else "no findings: everything that was looked at is healthy"
+    words = f"{broken} critical, {warned} warning, {hints} info" if findings else "No problems found."
     say(painted(f"{words}; {count} {what}", "grey"))
 
 

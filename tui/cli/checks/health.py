@@ -1,4 +1,4 @@
-"""`health`: what works, and how to mend what does not."""
+"""`health`: check what works and how to fix what does not."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def health(args: argparse.Namespace) -> int:
     try:
         settings = settings_of(args)
     except ConfigError as error:  # the rest is looked at with the defaults, so that one typing error does not hide the others
-        broken = Check("config", False, str(error), "correct the line, or write the file anew: k8sagent config init --force")
+        broken = Check("config", False, str(error), "correct the line, or overwrite the file: k8sagent config init --force")
         env = {name: value for name, value in os.environ.items() if not name.startswith("K8SAGENT_")}
         settings = load(env={**env, "XDG_CONFIG_HOME": os.devnull}, flags=flags_of(args), flag_names=FLAGS)
     with agent_with(settings, args, save=False) as agent:

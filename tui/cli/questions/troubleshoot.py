@@ -128,7 +128,7 @@ def choose_line(request: ChoiceRequest, out: TextIO) -> str:
     out.write(f"\n  {request.question}\n")
     for number, choice in enumerate(request.choices, 1):
         out.write(f"  {number}  {choice.label}" + (f"  ({choice.detail})" if choice.detail else "") + "\n")
-    out.write("  number, or enter to go on without: ")
+    out.write("  number, or enter for none of them: ")
     out.flush()
     said = sys.stdin.readline().strip()
     return request.choices[int(said) - 1].id if said.isdecimal() and 1 <= int(said) <= len(request.choices) else ""
@@ -160,7 +160,7 @@ def ask_person(request: ApprovalRequest, out: TextIO) -> Decision:
 
 
 def _forget_typed() -> None:
-    """What was typed before the question stood there is no answer to it."""
+    """What was typed before the question was shown is no answer to it."""
     import termios
 
     try:

@@ -43,10 +43,10 @@ def interactive(args: argparse.Namespace) -> int:
     while True:
         app = K8sAgentApp(agent, settings, few_colours=few_colours())
         killed = _leave_when_killed(app)
-        with standard_error_kept() as told:
+        with standard_error_kept() as printed:
             app.run(mouse=settings.ui.mouse)
-        if told:
-            complain("while the screen stood, this was printed:\n  " + "\n  ".join(told))
+        if printed:
+            complain("printed while the screen was open:\n  " + "\n  ".join(printed))
         if killed:
             raise Terminated(killed[0])
         if app.problem:

@@ -23,7 +23,7 @@ def show(args: argparse.Namespace) -> int:
 
 
 def path(args: argparse.Namespace) -> int:
-    """Where the user's own settings stand."""
+    """Where the user's own settings are."""
     say(str(user_config_path()))
     return OK
 
@@ -32,7 +32,7 @@ def init(args: argparse.Namespace) -> int:
     """Write the commented file where none is; with --force also where one is, which stays beside it."""
     target = user_config_path()
     if target.exists() and not args.force:
-        complain(f"{target} is already there; edit it, or write it anew with --force (the old one stays as {target.name}.bak)")
+        complain(f"{target} already exists; edit it, or overwrite it with --force (the old one is kept as {target.name}.bak)")
         return FAILED
     from engine.agent.first_run import write_commented
 

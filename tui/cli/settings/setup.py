@@ -25,7 +25,7 @@ def setup(args: argparse.Namespace) -> int:
     try:
         settings = settings_of(args)
     except ConfigError as error:
-        complain(f"{error}; going on with the defaults")
+        complain(f"{error}; using the defaults")
         settings = Settings()
     hands = Hands(ask=lambda text: args.yes or _yes(text), progress=_progress, token=CancelToken())
     failed = False
@@ -38,7 +38,7 @@ def setup(args: argparse.Namespace) -> int:
     say("")
     say("Look around in a recorded cluster:  k8sagent --demo")
     say("See what works:                     k8sagent health")
-    say("Begin:                              k8sagent")
+    say("Start:                              k8sagent")
     return FAILED if failed else OK
 
 

@@ -1,6 +1,6 @@
 """The approval dialog: the exact command, its class and rule, where it would run, what it touches, and one key each for yes and no.
 
-The safe choice has the focus. Keys of the first half second do not count, since they were meant for what stood there before.
+The safe choice has the focus. Keys of the first half second do not count, since they were meant for what was there before.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ class Choices(Widget, can_focus=True):
         self.refresh()
 
     def on_key(self, event: events.Key) -> None:
-        """Keys count once the dialog has stood there for a moment; all others go on to the scroll area."""
+        """Keys count once the dialog has been open for a moment; all others go on to the scroll area."""
         keys = [key for key, _ in self.choices]
         if event.key in ("left", "right"):
             self.marked = (self.marked + (1 if event.key == "right" else -1)) % len(keys)
@@ -156,9 +156,9 @@ class ApprovalScreen(Dialog[Decision | None]):
 
     def compose(self) -> list[Widget]:
         request = self.request
-        choices = [("n", "reject, say why"), ("y", "run once")]
+        choices = [("n", "reject with reason"), ("y", "run once")]
         if request.verdict.risk == "mutate" and not request.protected:
-            choices.append(("s", "allow it this session"))
+            choices.append(("s", "allow for this session"))
         choices.extend([("e", "edit"), ("esc", "reject")])
         fields: list[Widget] = []
         if self.needs_name:
@@ -167,8 +167,8 @@ class ApprovalScreen(Dialog[Decision | None]):
             )
         fields.append(
             Horizontal(
-                Static("reject because", markup=False),
-                Field(id="reason", compact=True, placeholder="enter rejects, with or without a reason"),
+                Static("reason", markup=False),
+                Field(id="reason", compact=True, placeholder="optional; enter rejects"),
                 classes="field",
             )
         )
@@ -227,11 +227,7 @@ class ApprovalScreen(Dialog[Decision | None]):
         if request.why:
             ids = " ".join(f"[{id}]" for id in request.evidence)
             paras.append(self._fact("why", cited(one_line(f"{request.why}  {ids}"), self._link)))
-        paras.append(
-            self._fact("undo", one_line(request.undo))
-            if request.undo
-            else self._fact("undo", ("there is no way back that is known", "$wait"))
-        )
+        paras.append(self._fact("undo", one_line(request.undo)) if request.undo else self._fact("undo", ("not possible", "$wait")))
         paras.extend(self._diff())
         if request.manifest:
             paras.append(blank())
@@ -272,12 +268,12 @@ class ApprovalScreen(Dialog[Decision | None]):
     def _dry_run(self) -> Para:
         dry = self.request.dry_run
         if dry is None:
-            return self._fact("dry run", ("not possible for this command", "$wait"))
+            return self._fact("dry run", ("not available for this command", "$wait"))
         words = one_line(dry.text) or ("accepted by the server" if dry.ok else "refused by the server")
         return self._fact("dry run", (words, "$good" if dry.ok else "$bad"))
 
     def _diff(self) -> list[Para]:
-        """What the dry run would change, last: it may be long, and what decides stands above it."""
+        """What the dry run would change, last: it may be long, and what decides comes first."""
         dry = self.request.dry_run
         if dry is None:
             return []

@@ -1,6 +1,6 @@
 """The chooser: a question in the middle of a Run, its choices numbered; one key takes one, esc takes none.
 
-As with approvals, keys of the first half second do not count, since they were meant for what stood there before.
+As with approvals, keys of the first half second do not count, since they were meant for what was there before.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class ChoiceScreen(Dialog[str | None]):
     def compose(self) -> list[Widget]:
         question = Para(Content(cut(one_line(self.request.question), QUESTION_SHOWN)).stylize("bold $strong"))
         last = KEYS[min(len(self.request.choices), len(KEYS)) - 1]
-        keys = KeyBar([("1" if last == "1" else f"1-{last}", "take"), ("enter", "take the marked one"), ("esc", "none of them")])
+        keys = KeyBar([("1" if last == "1" else f"1-{last}", "take"), ("enter", "take the selected one"), ("esc", "none of them")])
         return [Vertical(Flow([question]), self._list, keys, classes="box")]
 
     def on_mount(self) -> None:

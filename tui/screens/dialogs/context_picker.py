@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from engine.cluster.source import ContextInfo
 
 PROTECTED = "protected"
-"""The word stands in the first column, which gives way to nothing; its glyph stands at the row's beginning."""
+"""The word is in the first column, which is never dropped; its glyph is at the start of the row."""
 WIDEST = 22
 """Cells of a cluster's, a user's and a server's name at most, so that names of contexts stay readable."""
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from engine.cluster.rows.build import NamespaceRow
 
 ALL = "*"
-"""The value that stands for all namespaces in the picker."""
+"""The value for all namespaces in the picker."""
 
 
 def namespace_picker(current: str) -> Picker:

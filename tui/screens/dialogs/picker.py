@@ -69,7 +69,7 @@ class Picker(Dialog[str | None]):
                 Flow([title, Para()]),
                 self._field,
                 self._list,
-                KeyBar([("enter", "take"), ("up down", "choose"), ("esc", "leave")]),
+                KeyBar([("enter", "select"), ("up down", "move"), ("esc", "leave")]),
                 classes="box",
             )
         ]

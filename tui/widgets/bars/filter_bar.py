@@ -56,7 +56,7 @@ class FilterBar(Horizontal):
         self.query_one(Input).focus()
 
     def put(self, text: str) -> None:
-        """Show a text as the filter without taking the focus; "" hides the field. Whoever calls this knows it: nothing is told."""
+        """Show a text as the filter without taking the focus; "" hides the field. No message is posted."""
         with self.prevent(Input.Changed):
             self.query_one(Input).value = text
         self.set_class(bool(text), "-open")

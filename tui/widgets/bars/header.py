@@ -34,7 +34,7 @@ class Header(Widget):
         self._status: Status | None = None
 
     def show(self, status: Status) -> None:
-        """Show where the session stands."""
+        """Show context, namespace and mode."""
         if status != self._status:
             self._status = status
             self.refresh()
@@ -74,7 +74,7 @@ def _left(status: Status, width: int) -> list[Part]:
         parts.append(("  protected", "$bad"))
     words: str = status.mode
     if status.recording:
-        words += " · recorded, changes are kept in memory" if status.writable and width >= 130 else " · recorded" if width >= 100 else ""
+        words += " · recording, changes stay in memory" if status.writable and width >= 130 else " · recording" if width >= 100 else ""
     used = _cells(parts)
     if width - used > 30:
         parts.append((f"  {cut(words, width - used - 24)}", "$good" if status.mode == "read-only" else "$quiet"))

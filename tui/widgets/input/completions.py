@@ -16,7 +16,7 @@ ROWS = 8
 
 
 class Completions(Widget):
-    """Rows of a choice and a word of help; the marked one is taken with tab. It stands over the panes and moves nothing."""
+    """Rows of a choice and a word of help; tab takes the marked one. It lies over the panes and moves nothing."""
 
     DEFAULT_CSS = """
     Completions { display: none; layer: above; dock: bottom; height: auto; width: 100%; max-width: 100; margin: 0 2; background: $code; }
@@ -62,7 +62,7 @@ class Completions(Widget):
             rows.append(row.stylize_before("on $cursor-row") if number == self._marked else row)
         more = len(self._choices) - len(shown)
         if more > 0:
-            rows.append(Content(f" {more} more; type on, tab takes the next").stylize("$quiet"))
+            rows.append(Content(f" {more} more; keep typing, tab takes the next").stylize("$quiet"))
         return Content("\n").join(rows)
 
     def on_click(self, event: Click) -> None:

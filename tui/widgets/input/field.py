@@ -6,7 +6,7 @@ from textual.widgets import Input
 
 
 class Field(Input):
-    """An input line whose cursor stands still where nothing on the screen moves by itself."""
+    """An input line whose cursor does not blink where nothing on the screen moves by itself."""
 
     def on_mount(self) -> None:
         self.cursor_blink = bool(getattr(self.app, "moving", True))

@@ -181,7 +181,7 @@ class Prompt(TextArea):
         self.insert(chip)
 
     def unfolded(self, text: str) -> str:
-        """A text with what was pasted in place of the chips that stand for it."""
+        """A text with what was pasted in place of the chips."""
         if not self._folded:
             return text
         return re.sub("|".join(map(re.escape, self._folded)), lambda match: self._folded[match.group()], text)
@@ -200,7 +200,7 @@ class Prompt(TextArea):
         self.insert("\n")
 
     def put(self, text: str) -> None:
-        """Replace what stands here and put the cursor at its end."""
+        """Replace the text and put the cursor at its end."""
         self.text = text
         self.move_cursor(self.document.end)
         self.focus()
@@ -235,7 +235,7 @@ class Prompt(TextArea):
 
     @property
     def word_here(self) -> str:
-        """What stands before the cursor and can be completed: a /command at the very beginning, with its place, or an @mention."""
+        """The text before the cursor that can be completed: a /command at the very beginning, with its place, or an @mention."""
         row, column = self.cursor_location
         before = self.document[row][:column]
         start = max(before.rfind(" "), before.rfind("\n")) + 1
@@ -262,7 +262,7 @@ class Prompt(TextArea):
             self.choices_for("", [])
 
     def choices_for(self, word: str, choices: list[tuple[str, str]]) -> None:
-        """Take choices for a word, if it still stands before the cursor."""
+        """Take choices for a word, if it is still before the cursor."""
         if word != self.word_here:
             return
         row, column = self.cursor_location

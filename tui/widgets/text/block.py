@@ -54,7 +54,7 @@ class Block(Flow, can_focus=True):
 
 
 def keys_of(text: str, *, runs: bool) -> list[str | Content | tuple[str, str]]:
-    """The words behind a block that its keys stand for; a click on one does the same."""
+    """The keys of a block, written behind it; a click on one does the same."""
     words: list[str | Content | tuple[str, str]] = ["  "]
     if runs:
         words.extend([Content("⏎ run").stylize("$place").stylize(link_to("block", "run", text)), "  "])

@@ -1,4 +1,4 @@
-"""Code of an answer: coloured by its language, and told apart into commands that can be run and text that can be copied."""
+"""Code of an answer: coloured by its language, and split into commands that can be run and text that can be copied."""
 
 from __future__ import annotations
 

@@ -16,9 +16,9 @@ EMPTY = Content("")
 
 @dataclass(frozen=True, slots=True)
 class Para:
-    """One paragraph: `lead` stands before its first line, and the lines after that are indented as far. An empty body is a blank line.
+    """One paragraph: `lead` comes before its first line, and the lines after that are indented as far. An empty body is a blank line.
 
-    `ground` is a style (`on $code`) that fills every line to the paragraph's width. `tail` stands behind the last line
+    `ground` is a style (`on $code`) that fills every line to the paragraph's width. `tail` follows the last line
     where there is room, and on a line of its own otherwise.
     """
 
@@ -82,7 +82,7 @@ class Flow(Widget):
         self.step = 1
         """Heights are multiples of this: a growing text lays out the screen once in so many rows, since a layout costs several frames."""
         self.marked: Spot | None = None
-        """The link that the keyboard stands on."""
+        """The selected link."""
 
     @property
     def paras(self) -> list[Para]:
@@ -148,7 +148,7 @@ class Flow(Widget):
         return sorted(dict.fromkeys(found), key=lambda spot: (spot.line, spot.start))
 
     def mark(self, spot: Spot | None) -> None:
-        """Show a link as the one the keyboard stands on."""
+        """Show a link as the selected one."""
         if spot != self.marked:
             self.marked = spot
             self.refresh()
