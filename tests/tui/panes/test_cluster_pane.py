@@ -201,7 +201,7 @@ def test_empty_and_forbidden_lists_say_what_would_be_there() -> None:
         await d.until(lambda: "reading workloads …" in d.text)
         focus(d)
         await d.press("t")
-        assert "may not list nodes: nodes is forbidden" in d.text
+        assert "not allowed to list nodes: nodes is forbidden" in d.text
         await d.press("t")
         assert "no events in shop" in d.text
         await d.press("t")

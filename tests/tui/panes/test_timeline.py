@@ -144,7 +144,7 @@ def test_steering_says_why_it_cannot() -> None:
         await d.until(gate.reached.is_set)
         await d.settle()
         await d.ask("/pin H9")
-        assert "known are: H1, H2, H4" in told(d)
+        assert "known: H1, H2, H4" in told(d)
         rows = d.app.query_one("#timeline-rows", RowList)
         rows.focus()
         rows.move_to(0)
