@@ -1,0 +1,1 @@
+"""How objects hang together: who may do what, who uses what, whether one reaches another."""
