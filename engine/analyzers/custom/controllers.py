@@ -9,7 +9,7 @@ from engine.analyzers.common.citations import event, flat, log_line
 from engine.analyzers.common.containers import containers
 from engine.analyzers.common.links import mentions
 from engine.analyzers.common.view import ClusterView
-from engine.analyzers.logs.reader import unstamped
+from engine.analyzers.logs.entries import unstamped
 from engine.cluster.objects import Obj, text_at
 from engine.core.types import Evidence
 

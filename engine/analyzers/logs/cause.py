@@ -9,23 +9,9 @@ from engine.analyzers.common import citations
 from engine.analyzers.common.containers import Container
 from engine.analyzers.common.settings import Setting, settings
 from engine.analyzers.common.view import ClusterView
-from engine.analyzers.logs.reader import unstamped
+from engine.analyzers.log_patterns import known_patterns
+from engine.analyzers.logs.entries import unstamped
 from engine.core.types import Evidence, ObjectRef, Remedy
-
-CONNECTION_CODES = frozenset(
-    {
-        "ConnectionRefused",
-        "ConnectionTimeout",
-        "ConnectionReset",
-        "NoRoute",
-        "NameNotResolved",
-        "DnsFailing",
-        "BrokerUnavailable",
-        "UpstreamError",
-        "Waiting",
-    }
-)
-"""Codes of log lines that speak of another object: they may be explained by what is wrong there."""
 
 
 @dataclass(slots=True)
@@ -44,7 +30,7 @@ class Cause:
 
 def waits_on_others(code: str) -> bool:
     """Whether findings of a code may be explained by what is wrong with another object that is called."""
-    return code in CONNECTION_CODES or code == "InitContainerHangs"
+    return code in known_patterns().peer_codes or code == "InitContainerHangs"
 
 
 def all_settings(view: ClusterView, container: Container) -> list[Setting]:

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable
 from engine.analyzers.common.containers import Container
 from engine.analyzers.common.view import ClusterView
 from engine.analyzers.logs import causes_calls, causes_files, causes_settings
-from engine.analyzers.logs.cause import CONNECTION_CODES, Cause
+from engine.analyzers.logs.cause import Cause
 from engine.analyzers.logs.reader import Story
-from engine.core.types import Evidence, ObjectRef
+from engine.core.types import Evidence, ObjectRef, Remedy
 
 _URL = re.compile(r"https?://[^\s\"'/]+")
 _Refine = Callable[[ClusterView, Container, Story, Cause], None]
@@ -29,7 +29,10 @@ _REFINE: dict[str, _Refine] = {
     **_rows(causes_files.path_is_directory, ["PathIsDirectory"]),
     **_rows(causes_files.disk_full, ["DiskFull"]),
     **_rows(causes_calls.name_not_resolved, ["NameNotResolved"]),
-    **_rows(causes_calls.connection, CONNECTION_CODES - {"NameNotResolved", "DnsFailing", "Waiting"}),
+    **_rows(
+        causes_calls.connection,
+        ["ConnectionRefused", "ConnectionTimeout", "ConnectionReset", "NoRoute", "BrokerUnavailable", "UpstreamError"],
+    ),
     **_rows(causes_calls.credentials, ["AuthenticationFailed"]),
     **_rows(causes_calls.advertised_listener, ["AdvertisedListener"]),
     **_rows(causes_calls.port_in_use, ["PortInUse"]),
@@ -47,6 +50,8 @@ def from_story(view: ClusterView, container: Container, owner: ObjectRef, story:
         object=container.pod.ref,
     )
     cause = Cause(story.code, story.says, owner, [line], [story.weight], docs=story.pattern.docs if story.pattern else ())
+    if story.pattern is not None and story.pattern.fix:
+        cause.remedies.append(Remedy(story.pattern.fix, "", ""))
     refine = _REFINE.get(story.code)
     if refine is not None:
         refine(view, container, story, cause)

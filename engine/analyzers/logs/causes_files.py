@@ -98,7 +98,7 @@ def disk_full(view: ClusterView, container: Container, story: Story, cause: Caus
     """Find the volume that is full."""
     path = story.groups.get("path", "")
     mount = mount_of(container.pod.map("spec"), container.spec, path) if path else None
-    if mount is None and not path:
+    if mount is None and not path.startswith("/"):
         writable = ("persistentVolumeClaim", "emptyDir")
         written = [m for m in mounts(container.pod.map("spec"), container.spec) if m.kind in writable and not m.read_only]
         mount = written[0] if len(written) == 1 else None

@@ -9,7 +9,8 @@ from engine.analyzers.common.callees import WORKLOADS, Callee, Callees
 from engine.analyzers.common.citations import log_line
 from engine.analyzers.common.containers import containers, is_finished, pod_template
 from engine.analyzers.common.view import ClusterView
-from engine.analyzers.logs.reader import entries, grouped, match, short
+from engine.analyzers.logs.entries import entries, grouped
+from engine.analyzers.logs.reader import match, short
 from engine.cluster.objects import Obj, labels_at
 from engine.core.types import Evidence
 

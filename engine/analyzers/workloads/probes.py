@@ -13,7 +13,8 @@ from engine.analyzers.common.containers import Container, containers, is_ready
 from engine.analyzers.common.view import ClusterView, Objects, event_time
 from engine.analyzers.logs.cause import Cause, log_lines
 from engine.analyzers.logs.causes import from_story
-from engine.analyzers.logs.reader import explain, unstamped
+from engine.analyzers.logs.entries import unstamped
+from engine.analyzers.logs.reader import explain
 from engine.analyzers.registry import analyzer
 from engine.cluster.objects import Obj, int_at, map_at, maps_at, text_at
 from engine.core.types import Finding, ObjectRef, Remedy

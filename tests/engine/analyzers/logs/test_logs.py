@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import pytest
 
-from engine.analyzers.logs.reader import analyze_text, entries, explain, grouped, template
+from engine.analyzers.logs.entries import entries, grouped, template
+from engine.analyzers.logs.reader import analyze_text, explain
 
 SAYINGS = [
     # Go
@@ -156,7 +157,7 @@ def test_a_stack_trace_is_one_entry_with_its_last_cause() -> None:
 def test_a_python_trace_ends_with_its_exception() -> None:
     text = 'Traceback (most recent call last):\n  File "a.py", line 1, in <module>\n    x()\nRuntimeError: no luck\n2031-05-04 10:00:01,000 INFO [a] bye'
     found = entries(text.split("\n"))
-    assert [e.text for e in found] == ["RuntimeError: no luck", "[a] bye"]
+    assert [e.text for e in found] == ["RuntimeError: no luck", "bye"]
     assert len(found[0].lines) == 4
 
 
