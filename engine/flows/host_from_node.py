@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from engine.analyzers.diagnosis.certainty import Certainty
 from engine.analyzers.diagnosis.rank import Diagnosis, Root
 from engine.cluster.objects import Obj
 from engine.cluster.source import ClusterError
@@ -156,7 +157,8 @@ def _led(root: Root, by_node: Mapping[str, HostReport]) -> Root:
         chain.insert(0, deeper)
     node = dataclasses.replace(first, causes=tuple(dict.fromkeys([*first.causes, near.id])))
     sentences = tuple(f.summary for f in chain)
-    return Root(chain[0], (*sentences, *(root.chain or (first.summary,))), root.symptom, (*chain, node, *root.findings[1:]))
+    found_on_host = Certainty(chain[0].confidence)
+    return Root(chain[0], (*sentences, *(root.chain or (first.summary,))), root.symptom, (*chain, node, *root.findings[1:]), found_on_host)
 
 
 def _weighs(finding: Finding, code: str) -> bool:

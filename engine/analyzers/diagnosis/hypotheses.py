@@ -22,6 +22,8 @@ class Tested:
     hypothesis: Hypothesis
     speaks_for: tuple[Evidence, ...] = ()
     speaks_against: tuple[Evidence, ...] = ()
+    ceiling: float = 1.0
+    """What no further look at the same things raises its confidence above."""
 
 
 def of_diagnosis(diagnosis: Diagnosis, view: ClusterView | None = None, *, most: int = 6) -> tuple[Tested, ...]:
@@ -42,7 +44,7 @@ def of_diagnosis(diagnosis: Diagnosis, view: ClusterView | None = None, *, most:
             origin="analyzer",
             object=first.object,
         )
-        found.append(Tested(told, root.evidence))
+        found.append(Tested(told, root.evidence, ceiling=root.certainty.confidence))
     for finding in _near_misses(diagnosis):
         told = Hypothesis(
             id=f"H{len(found) + 1}",

@@ -3,6 +3,7 @@
 # ruff: noqa: E501 - word lists stand on one line each
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from engine.analyzers.check import Report, check
 from engine.analyzers.common.containers import is_finished, is_ready
 from engine.analyzers.common.view import ClusterView
+from engine.analyzers.diagnosis.certainty import Certainty, certainty
 from engine.analyzers.diagnosis.correlate import INTENDED, SHORTAGES
 from engine.analyzers.diagnosis.focus import named_objects, related
 from engine.core.types import Evidence, Finding, ObjectRef
@@ -59,6 +61,8 @@ class Root:
     symptom: Finding
     findings: tuple[Finding, ...]
     """The findings along the chain, root first."""
+    certainty: Certainty
+    """How sure it is that this is the root, as opposed to a real fault on the way; no repeated look raises it."""
 
     @property
     def evidence(self) -> tuple[Evidence, ...]:
@@ -104,7 +108,7 @@ def diagnose(view: ClusterView, query: str, *, pod: str = "", focus: Sequence[Ob
     ranked = [f for _, f in sorted(own, key=lambda pair: (-pair[0], pair[1].id))]
     ranked = _without_weak(ranked, {f.id: s for s, f in own}, everywhere=view.namespace is None)
     ranked = _about_the_named(ranked, effects, named, near)
-    causes = tuple(_root(f, effects, named, near, by_id) for f in ranked)
+    causes = tuple(_root(f, effects, named, near, by_id, view, ranked) for f in ranked)
     return Diagnosis(
         root_causes=causes,
         findings=seen.findings,
@@ -266,7 +270,13 @@ def _about_the_named(
 
 
 def _root(
-    finding: Finding, effects: dict[str, list[Finding]], named: Sequence[ObjectRef], near: dict[ObjectRef, float], by_id: dict[str, Finding]
+    finding: Finding,
+    effects: dict[str, list[Finding]],
+    named: Sequence[ObjectRef],
+    near: dict[ObjectRef, float],
+    by_id: dict[str, Finding],
+    view: ClusterView,
+    ranked: Sequence[Finding],
 ) -> Root:
     reached = effects.get(finding.id, [])
     symptom = finding
@@ -279,7 +289,11 @@ def _root(
     path = [by_id[i] for i in _path(finding.id, symptom.id, by_id)] or [finding]
     path = [f for i, f in enumerate(path) if i == 0 or f.code not in SHORTAGES] if len(path) > 2 else path
     chain = tuple(_sentence(f) for f in path) if len(path) > 1 else ()
-    return Root(finding, chain, symptom, tuple(path))
+    shared = {f.id for f in reached}
+    rivals = [f for f in ranked if f.id != finding.id and shared & {e.id for e in effects.get(f.id, ())}]
+    touched = any(_touch(f, named, near) >= 0.5 for f in (finding, *reached))
+    sure = certainty(view, finding, reached, rivals, asked=named, touched=touched)
+    return Root(dataclasses.replace(finding, confidence=sure.confidence), chain, symptom, tuple(path), sure)
 
 
 def _path(start: str, end: str, by_id: dict[str, Finding]) -> list[str]:

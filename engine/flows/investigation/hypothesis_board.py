@@ -62,6 +62,7 @@ class Investigation:
         self._redact = redact
         self._ids: dict[tuple[str, str], str] = {}
         self._dismissed: set[str] = set()
+        self._ceilings: dict[str, float] = {}
         self.evidence: list[Evidence] = []
         self.hypotheses: dict[str, Hypothesis] = {}
         for piece in evidence:
@@ -113,6 +114,10 @@ class Investigation:
         self._emit(HypothesisUpdated(hypothesis=hypothesis))
         return hypothesis
 
+    def cap(self, id: str, ceiling: float) -> None:
+        """Let no look raise a hypothesis above a confidence; what a person says still does."""
+        self._ceilings[id] = ceiling
+
     def testing(self, id: str) -> None:
         """Its test is under way."""
         self.propose(dataclasses.replace(self.hypotheses[id], status="testing"))
@@ -122,7 +127,8 @@ class Investigation:
         before = self.hypotheses[id]
         if evidence in (*before.evidence_for, *before.evidence_against):
             return self.settle(id)
-        confidence = round(updated(before.confidence, strength, supports=supports), 3)
+        raised = updated(before.confidence, strength, supports=supports)
+        confidence = round(raised if strength >= PERSON else min(raised, max(before.confidence, self._ceilings.get(id, 1.0))), 3)
         after = dataclasses.replace(
             before,
             confidence=confidence,

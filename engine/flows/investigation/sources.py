@@ -38,6 +38,7 @@ def from_analyzers(diagnosis: Diagnosis, view: ClusterView, inquiry: HypothesisT
                     evidence_against=investigation.add_all(one.speaks_against),
                 )
             )
+        investigation.cap(known.id, one.ceiling)
         if any(root.finding.summary == told.statement and root.finding.object == told.object for root in diagnosis.root_causes):
             inquiry.leading.append(known.id)
 

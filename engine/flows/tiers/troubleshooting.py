@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
+from collections.abc import Sequence
 
 from engine.analyzers.common.view import ClusterView
 from engine.analyzers.diagnosis.fault_kinds import WORKLOADS
@@ -27,6 +28,9 @@ from engine.flows.tools import Emit, Tools, step
 from engine.language.request import Linked, Request
 from engine.language.understand import with_objects
 from engine.session.cases import Case
+
+NOT_SURE = 0.6
+"""A first cause below this is given as a supposition, with what would decide."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -172,7 +176,7 @@ def _frame(seen: _Seen, known: Knowledge, inquiry: HypothesisTests, started: flo
         elsewhere=seen.scope.elsewhere,
         unknown=diagnosis.unknown,
         quote=known.quote if first is not None and diagnosis.root_causes and first is diagnosis.root_causes[0].finding else (),
-        notes=_notes(inquiry, tools),
+        notes=[*_doubts(diagnosis, causes), *_notes(inquiry, tools)],
         metrics={
             "seconds": round(time.monotonic() - started, 3),
             "objects": sum(diagnosis.scanned.values()),
@@ -213,6 +217,14 @@ def _root_causes(diagnosis: Diagnosis, inquiry: HypothesisTests) -> tuple[tuple[
         causes.insert(at, cause)
         findings.insert(at, None)
     return tuple(causes), findings[0] if findings else None
+
+
+def _doubts(diagnosis: Diagnosis, causes: Sequence[RootCause]) -> list[str]:
+    """What would decide, where the first cause is not sure to be the root."""
+    if not causes or causes[0].confidence >= NOT_SURE:
+        return []
+    told = next((root for root in diagnosis.root_causes if root.finding.summary == causes[0].summary), None)
+    return ["Not sure that this is the root: " + "; ".join(told.certainty.doubts)] if told is not None and told.certainty.doubts else []
 
 
 def _notes(inquiry: HypothesisTests, tools: Tools) -> list[str]:
