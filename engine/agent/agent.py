@@ -1,7 +1,7 @@
-"""`Agent`: the one door to the engine. `ask(query)` gives a `Run`; the rest is where the session stands and what can be browsed.
+"""`Agent`: the facade of the engine. `ask(query)` returns a `Run`; the rest is the session's state and what can be browsed.
 
 `start()` returns at once: the cluster, the documentation and the model are opened on the engine's own daemon threads, after the
-screen's first paint. `close()` stops whatever was started.
+screen's first paint. `close()` stops everything that was started.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from engine.agent.browsing.browser import ClusterBrowser
 from engine.agent.current_target import MODES, CurrentTarget, Status
 from engine.agent.documentation import Documentation
-from engine.agent.model_connection import ModelConnection, Switched
+from engine.agent.model_connection import ModelConnection, SwitchResult
 from engine.core.broadcast import Broadcast, Listener
 from engine.core.config import Settings
 from engine.core.events import ClusterChanged, ContextChanged, Event, ModelChanged
@@ -42,11 +42,11 @@ __all__ = ["MODES", "Agent", "Busy", "Listener", "NothingToSteer", "Status"]
 
 
 class Busy(Exception):
-    """A question is already being worked on; stop it first or wait for its end."""
+    """Another question is running; stop it first or wait for it to finish."""
 
 
 class NothingToSteer(Exception):
-    """There is no investigation that could be steered."""
+    """There is no investigation to steer."""
 
 
 class Agent:
@@ -59,35 +59,35 @@ class Agent:
         self.opening = opening or Opening()
         self.redactor = Redactor()
         self._lock = threading.RLock()
-        self._heard = Broadcast()
+        self._broadcast = Broadcast()
         self._threads = ThreadGroup()
         self._runs: dict[str, Run] = {}
         self._current: Run | None = None
         self._closed = False
-        self._kept = SessionStore(settings.session, save=save, session_id=session_id)
-        self.sessions, self.incidents = self._kept.sessions, self._kept.incidents
-        self.cases, self.memory = self._kept.cases, self._kept.memory
-        self._standing = CurrentTarget(settings, self.opening, self.redactor.text, self._tell_place, self.cluster_changed)
-        self._cluster = self._standing.door
+        self._store = SessionStore(settings.session, save=save, session_id=session_id)
+        self.sessions, self.incidents = self._store.sessions, self._store.incidents
+        self.cases, self.conversation = self._store.cases, self._store.conversation
+        self._target = CurrentTarget(settings, self.opening, self.redactor.text, self._publish_target, self.cluster_changed)
+        self._cluster = self._target.cluster
         self.cluster = ClusterBrowser(
-            self._cluster.for_browsing, self.opening, settings.cluster.kubeconfig, self.redactor.text, self._rows_moved
+            self._cluster.for_browsing, self.opening, settings.cluster.kubeconfig, self.redactor.text, self._rows_changed
         )
-        consent = HostConsent(settings.model.allow_remote, state_folder() / "model-hosts.json" if self._kept.saves else None)
-        self._model = ModelConnection(settings.model, consent, self._tell_model)
+        consent = HostConsent(settings.model.allow_remote, state_folder() / "model-hosts.json" if self._store.saves else None)
+        self._model = ModelConnection(settings.model, consent, self._publish_model)
         self._embedding = OllamaEmbedding(settings, consent)
         self.docs = Documentation(
-            settings.index.docs, on_change=self._tell_place, incidents=self.incidents.folder, embedder=self._embedding.embedder
+            settings.index.docs, on_change=self._publish_target, incidents=self.incidents.folder, embedder=self._embedding.embedder
         )
 
-    # -- life ---------------------------------------------------------------------------------------------------------
+    # -- life cycle ---------------------------------------------------------------------------------------------------------
 
     def start(self) -> None:
         """Begin to open cluster, documentation and model; returns at once."""
-        self._standing.open()
+        self._target.open()
         self._threads.start("engine-docs", self.docs.open)
         self._model.open()
-        if self._kept.saves:
-            self._threads.start("engine-prune", self._kept.prune)
+        if self._store.saves:
+            self._threads.start("engine-prune", self._store.prune)
 
     def close(self) -> None:
         """Stop what runs, then let go of model, documentation and cluster; at most about a second."""
@@ -104,27 +104,27 @@ class Agent:
         self._model.close()
         self._embedding.close()
         self.docs.close()
-        self.cluster.leave()
+        self.cluster.disconnect()
         self._cluster.close()
         self._threads.join(max(0.0, end - time.monotonic()))
-        self._kept.close()
+        self._store.close()
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
-        """Hear every event of all Runs and those outside of Runs; returns a function that unsubscribes."""
-        return self._heard.subscribe(listener)
+        """Get every event, of all Runs and outside them; returns a function that unsubscribes."""
+        return self._broadcast.subscribe(listener)
 
-    # -- where the session stands ---------------------------------------------------------------------------------------
+    # -- state ---------------------------------------------------------------------------------------
 
     @property
     def status(self) -> Status:
-        """Where the session stands; never blocks."""
-        place = self._standing.place
+        """The state of the session; never blocks."""
+        place = self._target.place
         return Status(
             context=place.context,
             namespace=place.namespace,
             mode=place.mode,
             protected=place.protected,
-            writable=self._standing.writable,
+            writable=self._target.writable,
             recording=place.recording,
             cluster_state=self._cluster.state,
             cluster_version=self._cluster.version,
@@ -141,110 +141,112 @@ class Agent:
     @property
     def place(self) -> Place:
         """The place that the next Run is pinned to."""
-        return self._standing.place
+        return self._target.place
 
     @property
     def grants(self) -> Grants:
         """The exact commands allowed for this session."""
-        return self._kept.grants
+        return self._store.grants
 
     @property
     def records(self) -> Records:
         """Audit, saved objects and copied manifests of this session."""
-        return self._kept.records
+        return self._store.records
 
     @property
     def session_id(self) -> str:
         """The id of the transcript being written."""
-        return self._kept.id
+        return self._store.id
 
     @property
     def replayed(self) -> tuple[Event, ...]:
-        """The events of the session that is gone on with, as they were when it was taken up."""
-        return self._kept.replayed
+        """The events of a resumed session, as they were when it was resumed."""
+        return self._store.replayed
 
     def switch_namespace(self, namespace: str) -> None:
         """Work in another namespace from the next question on; "" = all."""
-        self._standing.in_namespace(namespace)
+        self._target.switch_namespace(namespace)
 
     def switch_context(self, context: str) -> None:
-        """Open another context; the old cluster is let go, the Run in progress (if any) is stopped."""
+        """Open another context; the old cluster is closed and a running question is stopped."""
         if context == self.place.context and self._cluster.connection is not None:
             return
         if self._current is not None and not self._current.finished:
             self._current.cancel(f"switched to context {context}")
             self._current.wait(1.0)
-        self.cases.leave(self.place.context)
-        self._standing.in_context(context)
-        self.cluster.leave()
-        self._standing.open()
+        self.cases.leave_context(self.place.context)
+        self._target.switch_context(context)
+        self.cluster.disconnect()
+        self._target.open()
 
     def set_mode(self, mode: Mode) -> None:
-        """Change what may be changed, for this session and context; a read-only recording stays read-only."""
-        self._standing.in_mode(mode)
+        """Set what may be changed in this session and context; a read-only recording stays read-only."""
+        self._target.switch_mode(mode)
 
     def new_session(self) -> None:
-        """Start a new transcript and forget what was allowed for the old one."""
-        self._kept.turn_to("")
+        """Start a new transcript; what was allowed for the old session is forgotten."""
+        self._store.switch_to("")
 
     def resume_session(self, id: str) -> None:
-        """Go on with a saved session: its events stand in `replayed`, and further ones are appended to it. Raises Busy, SessionError.
+        """Resume a saved session: its events are in `replayed`, and new ones are appended to it. Raises Busy, SessionError.
 
-        The namespace becomes the one that was last worked in there, when the context is the same.
+        The namespace becomes the one last used there, if the context is the same.
         """
         with self._lock:
             if any(not run.finished for run in self._runs.values()):
-                raise Busy("something is still running: stop it with esc esc, or wait for its end")
-        latest = self._kept.resume(id)
+                raise Busy("something is still running: press Esc twice to stop it, or wait for it to finish")
+        latest = self._store.resume(id)
         if latest is not None and latest.context == self.place.context:
             self.switch_namespace(latest.namespace)
 
     # -- questions ------------------------------------------------------------------------------------------------------
 
-    def ask(self, query: str, *, pod: str = "", attachment: str = "", namespace: str = "", model: bool = True, beside: bool = False) -> Run:
-        """Work on a question; raises Busy while another one is under way, unless it may run `beside` others and follows none of them.
+    def ask(
+        self, query: str, *, pod: str = "", attachment: str = "", namespace: str = "", model: bool = True, concurrent: bool = False
+    ) -> Run:
+        """Work on a question; raises Busy while another one is running, unless it is `concurrent`: then it is no follow-up to any of them.
 
         `attachment` is text that came with it (a log), `namespace` is looked at instead of the session's own, `model=False` uses none.
         """
         from engine.flows.dispatch import answer_query
 
         with self._lock:
-            if not beside and self._current is not None and not self._current.finished:
-                raise Busy("a question is still being worked on: stop it with esc esc, or wait for its end")
+            if not concurrent and self._current is not None and not self._current.finished:
+                raise Busy("a question is still running: press Esc twice to stop it, or wait for it to finish")
             if all(run.finished for run in self._runs.values()):
-                self._kept.begin_anew_after_a_pause()
-            place, notes = self.place, self._kept.take_notes()
+                self._store.start_new_after_timeout()
+            place, notes = self.place, self._store.pop_notes()
             if namespace:
                 place = dataclasses.replace(place, namespace=namespace)
 
             def work(run: Run) -> str:
                 return answer_query(
-                    self, run, place, query, pod=pod, attachment=attachment, notes=notes, use_model=model, follows=not beside
+                    self, run, place, query, pod=pod, attachment=attachment, notes=notes, use_model=model, follows=not concurrent
                 )
 
             run = self._begin(work)
-            if not beside:
+            if not concurrent:
                 self._current = run
         return run.start()
 
     def steer(self, steering: Steering) -> Run:
-        """Say something into the investigation under way, or go on with the latest one in a Run of its own; the Run that heard it.
+        """Steer the running investigation, or continue the latest one in a new Run; returns the Run that was steered.
 
-        Raises NothingToSteer when there is none, or it was made in another context; Busy while another kind of question is worked on.
+        Raises NothingToSteer when there is none, or when it was made in another context; Busy while another kind of question is running.
         """
         from engine.flows.dispatch import go_on
 
         with self._lock:
             current, case, place = self._current, self.cases.latest, self.place
             if current is not None and not current.finished:
-                if self.cases.investigating != current.id:
-                    raise Busy("the question being worked on is no investigation: wait for its end, or stop it with esc esc")
+                if self.cases.latest_run != current.id:
+                    raise Busy("the running question is not an investigation: wait for it to finish, or press Esc twice to stop it")
                 if current.steer(steering):
                     return current
             if case is None:
-                raise NothingToSteer("nothing was investigated in this session: ask what is wrong first")
+                raise NothingToSteer("nothing was investigated in this session yet: ask what is wrong first")
             if case.context and case.context != place.context:
-                raise NothingToSteer(f"the latest diagnosis was made in context {case.context}: switch back, or ask anew")
+                raise NothingToSteer(f"the latest diagnosis was made in context {case.context}: switch back, or ask again")
             place = dataclasses.replace(place, namespace=case.namespace)
             run = self._begin(lambda run: go_on(self, run, place, case, steering))
             self._current = run
@@ -253,7 +255,7 @@ class Agent:
     def check(self, *, namespace: str | None = None, only: tuple[str, ...] = (), about: tuple[str, str] | None = None) -> Run:
         """Run the analyzers alone; the Run emits one FindingsFound. `namespace=None` is the session's own, "" all.
 
-        `about` is a kind and a name: only what concerns that object and what explains it is told.
+        `about` is a kind and a name: only findings on that object and what explains them are reported.
         """
         from engine.flows.dispatch import check_cluster
 
@@ -293,10 +295,10 @@ class Agent:
         with self._lock:
             if self._closed:
                 raise Busy("the session is closed")
-            run = Run(self._kept.next_run(), work, scrub=lambda event: scrub(event, self.redactor.text))
+            run = Run(self._store.next_run(), work, scrub=lambda event: scrub(event, self.redactor.text))
             self._runs = {id: r for id, r in self._runs.items() if not r.finished} | {run.id: run}
-            self._kept.follow(run)
-        run.subscribe(self._heard.tell)
+            self._store.follow(run)
+        run.subscribe(self._broadcast.publish)
         return run
 
     # -- what the flows need ----------------------------------------------------------------------------------------------
@@ -316,8 +318,8 @@ class Agent:
         return find_kubectl(self.settings.kubectl.path)
 
     def cluster_changed(self) -> None:
-        """Tell the screen that rows are to be pulled again."""
-        self._heard.tell(ClusterChanged(revision=self.cluster.changed()))
+        """Publish that rows may have changed."""
+        self._broadcast.publish(ClusterChanged(revision=self.cluster.changed()))
 
     # -- health -----------------------------------------------------------------------------------------------------------
 
@@ -338,25 +340,25 @@ class Agent:
         return self.docs.count, [*self.docs.problems, *([self.incidents.problem] if self.incidents.problem else [])]
 
     def model_health(self) -> ModelHealth:
-        """A fresh look at the model's server."""
-        return self._model.look()
+        """Check the model's server again."""
+        return self._model.check()
 
     def models(self) -> list[ModelInfo]:
         """What the model's server has; blocks for a few seconds at most, raises ModelError."""
         return self._model.models()
 
-    def use_model(self, name: str) -> Switched:
-        """Take another model of the server from the next question on; blocks for a few seconds at most."""
+    def use_model(self, name: str) -> SwitchResult:
+        """Switch to another model of the server from the next question on; blocks for a few seconds at most."""
         return self._model.use(name)
 
     def context_report(self) -> ContextReport:
         """What stands in the model's window and what each request of this session cost; never blocks."""
         from engine.session.token_report import context_report
 
-        return context_report(self.memory, self._model.name, self._model.window, self.settings.budget.prompt_tokens)
+        return context_report(self.conversation, self._model.name, self._model.window, self.settings.budget.prompt_tokens)
 
     def pull_model(self, name: str) -> Run:
-        """Download a model and take it; the Run tells its progress, and cancelling it stops the download."""
+        """Download a model and switch to it; the Run reports progress, and cancelling it stops the download."""
         return self._begin(lambda run: self._model.pull(run, name)).start()
 
     def allow_model_host(self, host: str) -> None:
@@ -368,14 +370,14 @@ class Agent:
         kept = [folder for folder in (self.sessions.folder, self.incidents.folder) if folder is not None]
         return [*kept, self.docs.cache]
 
-    # -- inside -----------------------------------------------------------------------------------------------------------
+    # -- events of our own -----------------------------------------------------------------------------------------------------------
 
-    def _tell_model(self) -> None:
+    def _publish_model(self) -> None:
         model = self._model
-        self._heard.tell(ModelChanged(name=model.name, state=model.state, note=model.note, host=model.host))
+        self._broadcast.publish(ModelChanged(name=model.name, state=model.state, note=model.note, host=model.host))
 
-    def _tell_place(self) -> None:
-        self._heard.tell(ContextChanged(context=self.place.context, namespace=self.place.namespace, mode=self.place.mode))
+    def _publish_target(self) -> None:
+        self._broadcast.publish(ContextChanged(context=self.place.context, namespace=self.place.namespace, mode=self.place.mode))
 
-    def _rows_moved(self) -> None:
-        self._heard.tell(ClusterChanged(revision=self.cluster.moved()))
+    def _rows_changed(self) -> None:
+        self._broadcast.publish(ClusterChanged(revision=self.cluster.moved()))

@@ -30,7 +30,7 @@ class ClusterConnection:
         self._lock = threading.Lock()
         self._threads = ThreadGroup()
         self._ready = threading.Event()
-        self._turn = 0
+        self._generation = 0
         self.connection: Connection | None = None
         self.version = ""
         self.problem = ""
@@ -43,16 +43,16 @@ class ClusterConnection:
     def open(self, opening: Opening, context: str) -> None:
         """Let go of what is open and begin to open another cluster; returns at once."""
         with self._lock:
-            self._turn += 1
-            turn = self._turn
+            self._generation += 1
+            generation = self._generation
             old, self.connection = self.connection, None
             self.version = self.problem = ""
             self._ready.clear()
         if old is not None:
             old.close()
-        self._threads.start("engine-cluster", lambda: self._work(opening, context, turn))
+        self._threads.start("engine-cluster", lambda: self._open(opening, context, generation))
 
-    def _work(self, opening: Opening, context: str, turn: int) -> None:
+    def _open(self, opening: Opening, context: str, generation: int) -> None:
         connection, version, problem = None, "", ""
         try:
             connection = connect(
@@ -68,17 +68,17 @@ class ClusterConnection:
         except Exception as error:  # noqa: BLE001 — whatever a credential plugin or a broken file raises must be told, not kill the thread
             problem = f"the cluster could not be opened: {type(error).__name__}: {error}"
         with self._lock:
-            if turn == self._turn and not problem:
+            if generation == self._generation and not problem:
                 self.connection, self.version = connection, version
-            elif turn == self._turn:
+            elif generation == self._generation:
                 self.problem = self._clean(problem)
-            mine = turn == self._turn
-        if connection is not None and (problem or not mine):
+            is_latest = generation == self._generation
+        if connection is not None and (problem or not is_latest):
             connection.close()
-        if mine:
+        if is_latest:
             self._on_open(connection if not problem else None)
             with self._lock:  # another cluster may be wanted by now, and then this one's end says nothing about it
-                if turn == self._turn:
+                if generation == self._generation:
                     self._ready.set()
 
     def wait(self, seconds: float) -> bool:
@@ -104,7 +104,7 @@ class ClusterConnection:
     def close(self) -> None:
         """Close what is open, and whatever opens later; waits a little for what is being opened."""
         with self._lock:
-            self._turn += 1
+            self._generation += 1
             old, self.connection = self.connection, None
         if old is not None:
             old.close()

@@ -43,63 +43,63 @@ class Status:
 
 
 class CurrentTarget:
-    """Where a session is. `moved` is called when the place has changed, `opened` once a cluster is open or has failed."""
+    """Where a session is. `on_move` is called when the place has changed, `on_open` once a cluster is open or has failed."""
 
     def __init__(
-        self, settings: Settings, opening: Opening, clean: Callable[[str], str], moved: Callable[[], None], opened: Callable[[], None]
+        self, settings: Settings, opening: Opening, clean: Callable[[str], str], on_move: Callable[[], None], on_open: Callable[[], None]
     ) -> None:
         self._settings = settings
         self._opening = opening
-        self._moved = moved
-        self._opened = opened
+        self._on_move = on_move
+        self._on_open = on_open
         self._lock = threading.Lock()
-        self.door = ClusterConnection(settings, self._cluster_opened, clean)
+        self.cluster = ClusterConnection(settings, self._cluster_opened, clean)
         context = settings.cluster.context
         if opening.recorded and not context:
             context = recording_title(opening)
         self.place = Place(
             context=context,
             namespace=settings.cluster.namespace,
-            mode=self._first_mode(context, opening.recorded),
+            mode=self._initial_mode(context, opening.recorded),
             recording=opening.recorded,
         )
 
     @property
     def writable(self) -> bool:
         """Whether the cluster takes changes at all: a recording that is not opened as writable does not."""
-        connection = self.door.connection
+        connection = self.cluster.connection
         return connection.writable if connection else self._opening.demo or self._opening.writable
 
     def open(self) -> None:
         """Begin to open the cluster of the place; returns at once."""
         place = self.place
-        self.door.open(self._opening if place.recording else Opening(), "" if place.recording else place.context)
+        self.cluster.open(self._opening if place.recording else Opening(), "" if place.recording else place.context)
 
-    def in_namespace(self, namespace: str) -> None:
+    def switch_namespace(self, namespace: str) -> None:
         """Work in another namespace; "" = all."""
-        self._become(namespace=namespace)
+        self._replace(namespace=namespace)
 
-    def in_context(self, context: str) -> None:
+    def switch_context(self, context: str) -> None:
         """Be in another context, whose cluster is not opened yet."""
-        stays = self._opening.recorded and context == recording_title(self._opening)
-        namespace = self._settings.cluster.namespace if stays else ""
+        is_recording = self._opening.recorded and context == recording_title(self._opening)
+        namespace = self._settings.cluster.namespace if is_recording else ""
         with self._lock:
-            self.place = Place(context=context, namespace=namespace, mode=self._first_mode(context, stays), recording=stays)
-        self._moved()
+            self.place = Place(context=context, namespace=namespace, mode=self._initial_mode(context, is_recording), recording=is_recording)
+        self._on_move()
 
-    def in_mode(self, mode: Mode) -> None:
+    def switch_mode(self, mode: Mode) -> None:
         """Change what may be changed; a read-only recording stays read-only."""
         if mode == "asks before changes" and self.place.recording and not self.writable:
             mode = "read-only"
-        self._become(mode=mode)
+        self._replace(mode=mode)
 
-    def _become(self, *, namespace: str | None = None, mode: Mode | None = None) -> None:
+    def _replace(self, *, namespace: str | None = None, mode: Mode | None = None) -> None:
         with self._lock:
             place = self.place
             self.place = dataclasses.replace(place, namespace=place.namespace if namespace is None else namespace, mode=mode or place.mode)
-        self._moved()
+        self._on_move()
 
-    def _first_mode(self, context: str, recorded: bool) -> Mode:
+    def _initial_mode(self, context: str, recorded: bool) -> Mode:
         policy = self._settings.policy
         if recorded:
             return MODES[policy.mode] if self._opening.demo or self._opening.writable else "read-only"
@@ -119,8 +119,8 @@ class CurrentTarget:
                     namespace=place.namespace or ("" if connection.recorded else info.namespace or "default"),
                     server=info.server,
                     user=info.user,
-                    mode=place.mode if place.context else self._first_mode(name, self._opening.recorded),
+                    mode=place.mode if place.context else self._initial_mode(name, self._opening.recorded),
                     protected=not connection.recorded and is_protected(name, self._settings.policy.protected_contexts),
                 )
-        self._moved()
-        self._opened()
+        self._on_move()
+        self._on_open()

@@ -53,7 +53,7 @@ class Documentation:
         """`incidents` is the folder of past incidents, indexed apart; None where none are kept. `embedder` adds the search by meaning."""
         self._embedder = embedder
         self._threads = ThreadGroup()
-        self._user = tuple(folders)
+        self._user_folders = tuple(folders)
         self._incidents_folder = incidents
         self._incidents: Library | None = None
         self._on_change = on_change
@@ -68,7 +68,7 @@ class Documentation:
     def open(self) -> None:
         """Open the index, building it first where needed; blocks. What goes wrong ends in `problems`, never in an exception."""
         try:
-            self._library = self._make()
+            self._library = self._create()
             self._library.open(progress=self._progress)
         except Exception as error:  # noqa: BLE001 — without documentation everything else goes on, and health says why
             self._problems.append(f"the documentation could not be opened: {error}")
@@ -76,11 +76,11 @@ class Documentation:
             self._ready.set()
             if self._on_change:
                 self._on_change()
-        past = self._past()
+        past = self._incident_library()
         if past is not None:
             past.open()
         if self._embedder is not None:
-            self._embed_behind()
+            self._embed_in_background()
 
     def wait(self, seconds: float) -> bool:
         """Wait until the index is open (or has failed)."""
@@ -108,10 +108,10 @@ class Documentation:
             return []
         found = self._library.search(text, limit=limit, codes=tuple(codes), kinds=tuple(kinds), cancel=cancel)
         if self._library.lacking:
-            self._embed_behind()
+            self._embed_in_background()
         return found
 
-    def _embed_behind(self) -> None:
+    def _embed_in_background(self) -> None:
         """Make the vectors that are lacking on a thread of its own; searches go on by words, and by the vectors that are there."""
         with self._lock:
             if self._library is not None and not self._threads.running("engine-embed"):
@@ -119,7 +119,7 @@ class Documentation:
 
     def past(self, text: str, *, codes: Sequence[str] = (), limit: int = 3, cancel: CancelToken | None = None) -> list[Passage]:
         """Past incidents like a text, best first, each as one passage with the whole document; with codes, only those of one of them."""
-        library = self._past()
+        library = self._incident_library()
         if library is None:
             return []
         found: list[Passage] = []
@@ -146,7 +146,7 @@ class Documentation:
         text = snippet(passage.text, analysis, question, lines)
         return Snippet(text, tuple(matches(text, analysis, question)), tuple(commands(passage)))
 
-    def _past(self) -> Library | None:
+    def _incident_library(self) -> Library | None:
         """The library of incidents, opened once there are any."""
         folder = self._incidents_folder
         if folder is None or (self._incidents is None and not any(folder.glob("*.md"))):
@@ -159,9 +159,9 @@ class Documentation:
                 self._incidents = Library([Folder(folder, "incidents")], self.cache)
         return self._incidents
 
-    def _holder(self, path: str) -> Library:
+    def _library_of(self, path: str) -> Library:
         """The library that holds a path; the runbooks' own where neither does, for its error names the nearest."""
-        library, past = self._opened(), self._past()
+        library, past = self._opened(), self._incident_library()
         if past is not None and path.startswith(f"{past.folders[0].path.name}/"):
             try:
                 library.document(path)
@@ -171,7 +171,7 @@ class Documentation:
 
     def read(self, path: str) -> list[Passage]:
         """A document's sections in order, as they are on disk now; raises LookupError with the nearest path, or OSError."""
-        return self._holder(path).sections(path)
+        return self._library_of(path).sections(path)
 
     def document(self, path: str) -> list[Passage]:
         """A document's sections as `read` gives them; none where it cannot be read."""
@@ -188,7 +188,7 @@ class Documentation:
             if section.heading != heading:
                 heading = section.heading
                 parts.append(PagePart("heading", heading[-1], section.lines[0], len(heading)))
-            parts.extend(_pieces(section))
+            parts.extend(_page_parts(section))
         return parts
 
     def advise(self, passages: Sequence[Passage], code: str, about: str) -> Advice | None:
@@ -210,14 +210,14 @@ class Documentation:
 
     def list(self) -> list[Row]:
         """Every document, past incidents last."""
-        past = self._past()
+        past = self._incident_library()
         if past is not None:
             past.open()
         return [*self._opened().list(), *(past.list() if past is not None else ())]
 
     def show(self, path: str) -> str:
         """A document's text; raises LookupError with the nearest path where there is none."""
-        return self._holder(path).show(path)
+        return self._library_of(path).show(path)
 
     def rebuild(self, progress: Callable[[int, int], None] | None = None) -> int:
         """Build the index anew; the number of documents."""
@@ -236,7 +236,7 @@ class Documentation:
                 library.close()
         self._threads.join(0.5)
 
-    def _make(self) -> Library:
+    def _create(self) -> Library:
         from engine.core.paths import resource_path
         from index.store import Library
         from index.watch import Folder
@@ -246,7 +246,7 @@ class Documentation:
             folders.append(Folder(resource_path("guide"), "built-in"))
         except FileNotFoundError:
             pass
-        for name in self._user:
+        for name in self._user_folders:
             path = Path(name).expanduser()
             if path.is_dir():
                 folders.append(Folder(path, "user"))
@@ -264,7 +264,7 @@ class Documentation:
         self.progress = (done, total)
 
 
-def _pieces(section: Passage) -> Iterator[PagePart]:
+def _page_parts(section: Passage) -> Iterator[PagePart]:
     """A section's Markdown with the commands of its shell blocks taken out, each a piece of its own."""
     from index.markdown import SHELL_LANGUAGES
     from index.search import commands

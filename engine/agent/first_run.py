@@ -30,7 +30,7 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Hands:
+class Interaction:
     """What a step may do: `ask` puts a yes-or-no question, `progress` shows how far a download is (bytes, 0 = unknown)."""
 
     ask: Callable[[str], bool]
@@ -43,7 +43,7 @@ def write_config(target: Path) -> Step:
     if target.exists():
         return Step("config", "there", str(target))
     try:
-        write_commented(target)
+        write_defaults(target)
     except OSError as error:
         return Step(
             "config", "failed", f"{target} cannot be written: {error.strerror or error}", "set XDG_CONFIG_HOME to a folder of yours"
@@ -51,7 +51,7 @@ def write_config(target: Path) -> Step:
     return Step("config", "done", f"wrote {target}; every setting stands there with what it does")
 
 
-def write_commented(target: Path) -> None:
+def write_defaults(target: Path) -> None:
     """Every setting with its default, commented out, so that a later version's better default still counts. Raises OSError.
 
     A file that is there already stays beside it, as `….bak`.
@@ -65,14 +65,14 @@ def write_commented(target: Path) -> None:
     target.write_text(text, encoding="utf-8")
 
 
-def look_for_kubectl(path: Path | str) -> Step:
+def check_kubectl(path: Path | str) -> Step:
     """Say where kubectl is, or that there is none."""
     if isinstance(path, str):
         return Step("kubectl", "left", path, "https://kubernetes.io/docs/tasks/tools/ (questions work without it; changes do not)")
     return Step("kubectl", "there", str(path))
 
 
-def look_for_contexts(settings: Settings) -> Step:
+def check_contexts(settings: Settings) -> Step:
     """Say which contexts the kubeconfig has; nothing is asked of a cluster."""
     from engine.cluster.source import ClusterError
     from engine.session.connection import Opening, contexts
@@ -85,7 +85,7 @@ def look_for_contexts(settings: Settings) -> Step:
     return Step("kubeconfig", "there", names or "no contexts")
 
 
-def fetch_model(settings: Settings, hands: Hands) -> Step:
+def fetch_model(settings: Settings, interaction: Interaction) -> Step:
     """Pull the model from a running Ollama, after a yes."""
     wanted = settings.model
     if wanted.provider == "none":
@@ -98,7 +98,7 @@ def fetch_model(settings: Settings, hands: Hands) -> Step:
         return Step("model", "left", "no model is named", "set [model] name")
     try:
         host = host_of(model.server)
-        if host and host not in wanted.allow_remote and not hands.ask(f"Talk to the model server on another machine, {host}?"):
+        if host and host not in wanted.allow_remote and not interaction.ask(f"Talk to the model server on another machine, {host}?"):
             return Step(
                 "model", "left", f"{model.server} is on another machine and was not asked", f'allow it: [model] allow_remote = ["{host}"]'
             )
@@ -107,15 +107,15 @@ def fetch_model(settings: Settings, hands: Hands) -> Step:
             return Step("model", "there", health.detail)
         pull = getattr(model, "pull", None)
         if not _answers(model) or pull is None:
-            return Step("model", "left", health.detail, _start_it() if wanted.provider == "ollama" else health.fix)
-        if not hands.ask(f"Download {wanted.name} (some gigabytes) from Ollama's library?"):
+            return Step("model", "left", health.detail, _start_hint() if wanted.provider == "ollama" else health.fix)
+        if not interaction.ask(f"Download {wanted.name} (some gigabytes) from Ollama's library?"):
             return Step(
                 "model",
                 "left",
                 f"{wanted.name} is not on {model.server}",
                 f"ollama pull {wanted.name}, or name another: k8sagent config path",
             )
-        pull(lambda step: hands.progress(step.status, step.completed, step.total), hands.token)
+        pull(lambda step: interaction.progress(step.status, step.completed, step.total), interaction.token)
         return Step("model", "done", f"{wanted.name} is on {model.server}")
     except ModelError as error:
         return Step("model", "failed", str(error), error.remedy)
@@ -132,13 +132,13 @@ def _answers(model: ChatModel) -> bool:
     return True
 
 
-def _start_it() -> str:
+def _start_hint() -> str:
     if shutil.which("ollama"):
         return "start it: ollama serve, then k8sagent setup again"
     return "install it from https://ollama.com/download and start it, then k8sagent setup again (it is optional)"
 
 
-def install_completion(shell: str, target: Path, script: str, hands: Hands) -> Step:
+def install_completion(shell: str, target: Path, script: str, interaction: Interaction) -> Step:
     """Put a shell's completion where the shell finds it, after a yes; a file of somebody else's stays."""
     if not shell:
         return Step("completion", "left", "your shell is not known", "k8sagent completion bash|zsh|fish prints it")
@@ -151,7 +151,7 @@ def install_completion(shell: str, target: Path, script: str, hands: Hands) -> S
             return Step("completion", "there", str(target))
         if "k8sagent" not in ours:
             return Step("completion", "left", f"{target} is something else", f"k8sagent completion {shell} prints it")
-    if not hands.ask(f"Install completion for {shell} as {target}?"):
+    if not interaction.ask(f"Install completion for {shell} as {target}?"):
         return Step("completion", "left", f"not installed for {shell}", f"k8sagent completion {shell} prints it")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -172,13 +172,15 @@ def role() -> str:
     return read_only_role(needs())
 
 
-def steps(settings: Settings, config: Path, kubectl: Path | str, hands: Hands, completion: Callable[[Hands], Step]) -> Iterator[Step]:
+def steps(
+    settings: Settings, config: Path, kubectl: Path | str, interaction: Interaction, completion: Callable[[Interaction], Step]
+) -> Iterator[Step]:
     """All steps in order, each when it is done."""
     yield write_config(config)
-    yield look_for_kubectl(kubectl)
-    yield look_for_contexts(settings)
-    yield fetch_model(settings, hands)
-    yield completion(hands)
+    yield check_kubectl(kubectl)
+    yield check_contexts(settings)
+    yield fetch_model(settings, interaction)
+    yield completion(interaction)
     yield Step("role", "left", "a read-only role for the cluster", "k8sagent setup --print-role, read it, then kubectl apply -f -")
 
 

@@ -19,7 +19,7 @@ from engine.session.connection import Opening, connect, recording_title
 if TYPE_CHECKING:
     from engine.analyzers.common.view import ClusterView
 
-AT_ONCE = 4
+PARALLEL_CLUSTERS = 4
 """Clusters that are checked at the same time."""
 
 
@@ -33,7 +33,7 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
-class What:
+class CheckScope:
     """What is checked in each: a namespace ("" = all; None = the context's own, or all of a recording), which analyzers, and one object
     by its kind and name."""
 
@@ -43,18 +43,18 @@ class What:
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
+class CheckedCluster:
     """A cluster's row, and whether an object that has no finding there is known to be well."""
 
     row: ClusterCheck
-    knows: Callable[[ObjectRef], bool] = lambda ref: True
+    could_see: Callable[[ObjectRef], bool] = lambda ref: True
 
 
 class NoSuchContext(ValueError):
     """A name or pattern that no context fits; the message lists those that there are."""
 
 
-def chosen(patterns: Sequence[str], contexts: Iterable[ContextInfo]) -> list[Target]:
+def select_contexts(patterns: Sequence[str], contexts: Iterable[ContextInfo]) -> list[Target]:
     """The contexts that fit names or patterns (`prod-*`), each once, in the order of the patterns. Raises NoSuchContext."""
     known = [context.name for context in contexts]
     found: dict[str, None] = {}
@@ -77,34 +77,34 @@ def recordings(openings: Sequence[Opening]) -> list[Target]:
 
 def check_all(
     targets: Sequence[Target],
-    what: What,
+    scope: CheckScope,
     *,
     kubeconfig: str = "",
     timeout: float = 15.0,
     redact: Callable[[str], str],
     cancel: CancelToken | None = None,
-    told: Callable[[ClusterCheck], None] | None = None,
+    on_cluster: Callable[[ClusterCheck], None] | None = None,
 ) -> ChecksReport:
     """Check every target, a few at a time; one that cannot be read is told in its row and the others go on.
 
-    `told` hears of each cluster when it is done, on a thread of ours. Raises Cancelled.
+    `on_cluster` hears of each cluster when it is done, on a thread of ours. Raises Cancelled.
     """
     token = cancel or CancelToken()
 
-    def one(target: Target) -> Checked:
-        found = _checked(target, what, kubeconfig, timeout, token)
+    def one(target: Target) -> CheckedCluster:
+        found = _checked(target, scope, kubeconfig, timeout, token)
         cleaned: ClusterCheck = clean(found.row, redact)
-        if told is not None:
-            told(cleaned)
-        return Checked(cleaned, found.knows)
+        if on_cluster is not None:
+            on_cluster(cleaned)
+        return CheckedCluster(cleaned, found.could_see)
 
-    with ThreadPoolExecutor(min(AT_ONCE, len(targets)) or 1, thread_name_prefix="check") as threads:
+    with ThreadPoolExecutor(min(PARALLEL_CLUSTERS, len(targets)) or 1, thread_name_prefix="check") as threads:
         found = list(threads.map(one, targets))
-    everywhere, differences = compared(found)
+    everywhere, differences = compare(found)
     return ChecksReport("k8sagent.checks/1", tuple(each.row for each in found), everywhere, differences)
 
 
-def _checked(target: Target, what: What, kubeconfig: str, timeout: float, cancel: CancelToken) -> Checked:
+def _checked(target: Target, scope: CheckScope, kubeconfig: str, timeout: float, cancel: CancelToken) -> CheckedCluster:
     from engine.analyzers.check import check
     from engine.analyzers.common.view import ClusterView
     from engine.analyzers.diagnosis.about import NoSuchObject, about
@@ -117,40 +117,40 @@ def _checked(target: Target, what: What, kubeconfig: str, timeout: float, cancel
             source = connection.source
             version = source.server_version()
             own = "" if connection.recorded else source.context.namespace or "default"
-            namespace = own if what.namespace is None else what.namespace
+            namespace = own if scope.namespace is None else scope.namespace
             view = ClusterView.of(source, namespace or None, cancel=cancel)
-            report = check(view, only=what.only)
-            if what.about is not None:
-                report = about(view, report, *what.about)
+            report = check(view, only=scope.only)
+            if scope.about is not None:
+                report = about(view, report, *scope.about)
             row = ClusterCheck(target.name, True, version, namespace, "", report.scanned, report.findings, report.errors)
-            return Checked(row, _knowledge(view))
+            return CheckedCluster(row, _visibility(view))
         finally:
             connection.close()
     except Cancelled:
         raise
     except ClusterError as error:
-        return Checked(ClusterCheck(target.name, False, version, namespace, str(error), {}, (), ()))
+        return CheckedCluster(ClusterCheck(target.name, False, version, namespace, str(error), {}, (), ()))
     except NoSuchObject as error:
-        return Checked(ClusterCheck(target.name, True, version, namespace, str(error), {}, (), ()))
+        return CheckedCluster(ClusterCheck(target.name, True, version, namespace, str(error), {}, (), ()))
     except Exception as error:  # noqa: BLE001 - a credential plugin or a broken file must not end the check of the other clusters
         text = f"the cluster could not be checked: {type(error).__name__}: {error}"
-        return Checked(ClusterCheck(target.name, False, version, namespace, text, {}, (), ()))
+        return CheckedCluster(ClusterCheck(target.name, False, version, namespace, text, {}, (), ()))
 
 
-def _knowledge(view: ClusterView) -> Callable[[ObjectRef], bool]:
+def _visibility(view: ClusterView) -> Callable[[ObjectRef], bool]:
     """Whether a view can tell that an object is well: its kind and namespace were looked at."""
     from engine.cluster.kinds import RESOURCE_OF_KIND
 
-    def knows(ref: ObjectRef) -> bool:
+    def could_see(ref: ObjectRef) -> bool:
         if view.namespace and ref.namespace not in ("", view.namespace):
             return False
         resource = RESOURCE_OF_KIND.get(ref.kind)
         return resource is None or view.can_see(resource, ref.namespace)
 
-    return knows
+    return could_see
 
 
-def compared(checked: Sequence[Checked]) -> tuple[tuple[SharedFault, ...], tuple[SharedFault, ...]]:
+def compare(checked: Sequence[CheckedCluster]) -> tuple[tuple[SharedFault, ...], tuple[SharedFault, ...]]:
     """The faults that all clusters have, and those that only some have, each in the order of importance.
 
     Only clusters that could be checked count; a single one is compared with nothing. A fault is the same in two clusters when its code and
@@ -167,7 +167,7 @@ def compared(checked: Sequence[Checked]) -> tuple[tuple[SharedFault, ...], tuple
     faults = []
     for (code, ref, _), places in held.items():
         worst = order(finding for found in places.values() for finding in found)[0]
-        unknown = [e.row.name for e in answered if e.row.name not in places and not (e.knows(ref) and e.knows(worst.object))]
+        unknown = [e.row.name for e in answered if e.row.name not in places and not (e.could_see(ref) and e.could_see(worst.object))]
         ids = {name: tuple(finding.id for finding in found) for name, found in places.items()}
         faults.append((worst, SharedFault(code, worst.severity, ref, worst.summary, tuple(places), tuple(unknown), ids)))
     rank = {"critical": 0, "warning": 1, "info": 2}

@@ -31,12 +31,12 @@ ModelState = Literal["unknown", "ok", "absent", "off", "asks"]
 LOADING = "load"
 """Id of the step that says a model is being loaded into memory."""
 _PROGRESS_SECONDS = 0.5
-LOOK_AGAIN_SECONDS = 20.0
+RECHECK_SECONDS = 20.0
 """A question looks again for a model that was absent this long ago."""
 
 
 @dataclass(frozen=True, slots=True)
-class Switched:
+class SwitchResult:
     """What came of wanting another model: its name as the server spells it, or why not and which names are near."""
 
     name: str
@@ -57,12 +57,12 @@ class ModelConnection:
         self._threads = ThreadGroup()
         self._ready = threading.Event()
         self._model: ChatModel | None = None
-        self._left: list[ChatModel] = []
+        self._retired: list[ChatModel] = []
         self._health: ModelHealth | None = None
         self._run: Run | None = None
         self._loading_since = 0.0
-        self._looked = 0.0
-        self._refused_told = False
+        self._checked_at = 0.0
+        self._refusal_reported = False
         self._closed = False
         self.activity: Activity = "idle"
         self.host = ""
@@ -106,14 +106,14 @@ class ModelConnection:
         from engine.llm.chat_model import ModelHealth
 
         try:
-            self._take(self._make(self._wanted))
+            self._adopt(self._make(self._wanted))
         except Exception as error:  # noqa: BLE001 — without a model everything goes on; the reason is shown in the header and in health
             self._health = ModelHealth(ok=False, detail=f"{type(error).__name__}: {error}", fix="check [model] in the config")
         finally:
             self._ready.set()
             self._on_change()
 
-    def _take(self, model: ChatModel | None) -> None:
+    def _adopt(self, model: ChatModel | None) -> None:
         """Use a model from now on; looking whether it answers also tells its window, before anything is sent."""
         self._model = model
         if model is not None and self._closed:
@@ -121,9 +121,9 @@ class ModelConnection:
             return
         self.host = "" if model is None else host_of(model.server)
         if model is not None:
-            self._health = self._look(model)
+            self._health = self._check(model)
 
-    def _look(self, model: ChatModel) -> ModelHealth:
+    def _check(self, model: ChatModel) -> ModelHealth:
         from engine.llm.chat_model import ModelHealth
 
         if self.host and not self._consent.allows(self.host):
@@ -132,7 +132,7 @@ class ModelConnection:
                 detail=f"{model.name} is on another machine ({self.host}) and is not asked before somebody allows that",
                 fix=f'allow it in the session with /model allow {self.host}, or set [model] allow_remote = ["{self.host}"]',
             )
-        self._looked = time.monotonic()
+        self._checked_at = time.monotonic()
         return model.health()
 
     def _make(self, wanted: ModelSection) -> ChatModel | None:
@@ -140,8 +140,8 @@ class ModelConnection:
             return None
         from engine.llm import ModelSettings, open_model
 
-        taken = {f.name for f in dataclasses.fields(ModelSettings)}
-        values = {f.name: getattr(wanted, f.name) for f in dataclasses.fields(wanted) if f.name in taken}
+        known = {f.name for f in dataclasses.fields(ModelSettings)}
+        values = {f.name: getattr(wanted, f.name) for f in dataclasses.fields(wanted) if f.name in known}
         return open_model(ModelSettings(**values), self._state_changed)
 
     # -- for questions ----------------------------------------------------------------------------------------------------
@@ -152,10 +152,10 @@ class ModelConnection:
             if self._ready.wait(0.05):
                 break
             run.token.check()
-        if self.state == "absent" and time.monotonic() - self._looked > LOOK_AGAIN_SECONDS:
-            self.look()
-        if self.state == "asks" and not self._refused_told and self._health is not None:
-            self._refused_told = True
+        if self.state == "absent" and time.monotonic() - self._checked_at > RECHECK_SECONDS:
+            self.check()
+        if self.state == "asks" and not self._refusal_reported and self._health is not None:
+            self._refusal_reported = True
             run.emit(Notice(level="warning", text=f"No model is used: {self._health.detail}; {self._health.fix}."))
         if self._health is None or not self._health.ok:
             return None
@@ -177,7 +177,7 @@ class ModelConnection:
 
     # -- looking, switching, downloading ------------------------------------------------------------------------------------
 
-    def look(self) -> ModelHealth:
+    def check(self) -> ModelHealth:
         """A fresh look at the model's server; at most a few seconds."""
         from engine.llm.chat_model import ModelHealth
 
@@ -187,7 +187,7 @@ class ModelConnection:
         if self._model is None:
             return self._health or ModelHealth(ok=False, detail="no model could be opened", fix="check [model] in the config")
         before = self.state
-        self._health = self._look(self._model)
+        self._health = self._check(self._model)
         if self.state != before:
             self._on_change()
         return self._health
@@ -203,11 +203,11 @@ class ModelConnection:
         if self._model is None:
             raise ModelError("No model is opened: [model] provider is none.", 'Set [model] provider = "ollama" or "openai".')
         if self.state == "asks":
-            health = self._look(self._model)
+            health = self._check(self._model)
             raise ModelError(f"{health.detail}.", f"{health.fix[:1].upper()}{health.fix[1:]}.")
         return self._model
 
-    def use(self, name: str) -> Switched:
+    def use(self, name: str) -> SwitchResult:
         """Take another model of the same server from the next question on; blocks for a few seconds at most."""
         from engine.llm.chat_model import ModelError
 
@@ -215,22 +215,22 @@ class ModelConnection:
         try:
             names = [m.name for m in self.models()]
         except ModelError as error:
-            return Switched(self.name, False, f"{error} {error.remedy}".strip())
+            return SwitchResult(self.name, False, f"{error} {error.remedy}".strip())
         found = next((n for n in (wanted, f"{wanted}:latest") if n in names), None)
         if found is None and names:
             pulls = self._wanted.provider == "ollama"
             near = _nearest(wanted, names)
             hint = f"; did you mean {near[0]}?" if near else f"; it has {', '.join(names[:6])}"
             pull = f" /model pull {wanted} downloads it." if pulls else ""
-            return Switched(self.name, False, f"{self._server()} has no model {wanted}{hint}{pull}", near, pulls)
+            return SwitchResult(self.name, False, f"{self._server()} has no model {wanted}{hint}{pull}", near, pulls)
         with self._lock:
             self._wanted = dataclasses.replace(self._wanted, name=found or wanted)
             if self._model is not None:
-                self._left.append(self._model)
-            self._take(self._make(self._wanted))
+                self._retired.append(self._model)
+            self._adopt(self._make(self._wanted))
         self._on_change()
         health = self._health
-        return Switched(self.name, bool(health and health.ok), health.detail if health else "")
+        return SwitchResult(self.name, bool(health and health.ok), health.detail if health else "")
 
     def pull(self, run: Run, name: str) -> str:
         """The work of a Run that downloads a model and then takes it; an outcome."""
@@ -238,13 +238,13 @@ class ModelConnection:
         from engine.llm.servers.ollama import OllamaModel
 
         run.emit(QueryReceived(query=f"/model pull {name}", context="", namespace=""))
-        started, told = time.monotonic(), 0.0
+        started, last_progress = time.monotonic(), 0.0
 
-        def heard(step: PullProgress) -> None:
-            nonlocal told
+        def on_progress(step: PullProgress) -> None:
+            nonlocal last_progress
             now = time.monotonic()
-            if now - told >= _PROGRESS_SECONDS or step.status == "success":
-                told = now
+            if now - last_progress >= _PROGRESS_SECONDS or step.status == "success":
+                last_progress = now
                 run.emit(StepProgress(id="pull", detail=step.status, done=step.completed, total=step.total))
 
         outcome: Literal["done", "failed", "cancelled"] = "cancelled"
@@ -254,7 +254,7 @@ class ModelConnection:
             if not isinstance(model, OllamaModel):
                 raise ModelError("Only an Ollama server can download models.", "Give the server the model in its own way.")
             try:
-                model.pull(heard, run.token)
+                model.pull(on_progress, run.token)
             finally:
                 model.close()
             outcome = "done"
@@ -263,22 +263,22 @@ class ModelConnection:
             raise FlowError("model", f"{error} {error.remedy}".strip()) from error
         finally:
             run.emit(StepFinished(id="pull", seconds=time.monotonic() - started, outcome=outcome))
-        taken = self.use(name)
-        text = f"{name} was downloaded. " + (f"It answers from now on: {taken.note}" if taken.ok else taken.note)
+        result = self.use(name)
+        text = f"{name} was downloaded. " + (f"It answers from now on: {result.note}" if result.ok else result.note)
         run.emit(AnswerFinished(answer=Answer(tier="informational", text=text)))
         return "answered"
 
     def allow(self, host: str) -> None:
         """Remember that a host may be used, and look at its server."""
         self._consent.allow(host)
-        self.look()
+        self.check()
         self._on_change()
 
     def close(self) -> None:
         """Let go of the models' connections, also where one is only being opened."""
         self._closed = True
         with self._lock:
-            models = [*self._left, *([self._model] if self._model is not None else [])]
+            models = [*self._retired, *([self._model] if self._model is not None else [])]
         for model in models:
             model.close()
         self._threads.join(0.5)

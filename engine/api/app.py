@@ -37,7 +37,7 @@ _PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>K8s
 _START = 'SwaggerUIBundle({url: "/openapi.json", dom_id: "#swagger-ui", deepLinking: true, validatorUrl: null});'
 
 
-class Told:
+class RunResult:
     """What one Run said so far that its HTTP answer is made of."""
 
     def __init__(self, run: Run, approve: str, *, streaming: bool) -> None:
@@ -48,7 +48,7 @@ class Told:
         self.found: FindingsFound | None = None
         self.ending: Event | None = None
 
-    async def heard(self, event: Event) -> None:
+    async def on_event(self, event: Event) -> None:
         """Take in an event; approvals and choices that no client can give are settled here."""
         match event:
             case AnswerFinished():
@@ -104,10 +104,10 @@ def make_app(agent: Agent, runs: Runs, settings: ApiSettings) -> "FastAPI":
         redirect_slashes=False,
         dependencies=[Depends(HTTPBearer(auto_error=False, description="The token of `$XDG_STATE_HOME/k8sagent/api-token`."))],
     )
-    _say_no_in_one_shape(app)
+    _install_error_handlers(app)
     describe(app)
-    asking = asyncio.Lock()
-    known: dict[str, tuple[float, bytes]] = {}
+    health_lock = asyncio.Lock()
+    cache: dict[str, tuple[float, bytes]] = {}
 
     def begin(query: Query) -> Run:
         return runs.begin(
@@ -117,7 +117,7 @@ def make_app(agent: Agent, runs: Runs, settings: ApiSettings) -> "FastAPI":
                 attachment=query.attachment,
                 namespace=query.namespace or "",
                 model=not query.no_llm,
-                beside=True,
+                concurrent=True,
             )
         )
 
@@ -133,14 +133,14 @@ def make_app(agent: Agent, runs: Runs, settings: ApiSettings) -> "FastAPI":
         run = begin(body)
         headers = {"k8sagent-run": run.id}
         streaming = "text/event-stream" in request.headers.get("accept", "").lower()
-        told = Told(run, body.approve, streaming=streaming)
+        result = RunResult(run, body.approve, streaming=streaming)
         if streaming:
-            return _Streamed(EventStream(run, told.heard, headers, settings.keepalive_seconds))
-        await follow(run, request.receive, told.heard)
-        outcome = told.outcome
-        if told.answer is None:
+            return _Streamed(EventStream(run, result.on_event, headers, settings.keepalive_seconds))
+        await follow(run, request.receive, result.on_event)
+        outcome = result.outcome
+        if result.answer is None:
             raise Problem(500, "there is no answer", f"the run ended as {outcome}", "report it")
-        return as_json(told.answer, headers | {"k8sagent-outcome": outcome})
+        return as_json(result.answer, headers | {"k8sagent-outcome": outcome})
 
     @app.post("/approvals/{id}", tags=["questions"], response_model=Settled, responses=refusals(400, 404, 409, 413, 415, 422))
     async def approve(id: str, said: Annotated[Approve | Reject | Edit, Body(discriminator="decision")]) -> Response:
@@ -169,9 +169,9 @@ def make_app(agent: Agent, runs: Runs, settings: ApiSettings) -> "FastAPI":
         """What the analyzers say, most important first, root causes before their symptoms; no model is asked."""
         namespace = "" if wanted.all else wanted.namespace
         run = runs.begin(lambda: agent.check(namespace=namespace))
-        told = Told(run, "", streaming=False)
-        await follow(run, request.receive, told.heard)
-        outcome, found = told.outcome, told.found
+        result = RunResult(run, "", streaming=False)
+        await follow(run, request.receive, result.on_event)
+        outcome, found = result.outcome, result.found
         if found is None:
             raise Problem(500, "there are no findings", f"the run ended as {outcome}", "report it")
         from engine.agent.json_documents import check_report
@@ -184,11 +184,11 @@ def make_app(agent: Agent, runs: Runs, settings: ApiSettings) -> "FastAPI":
     @app.get("/health", tags=["server"], responses=shape("health") | refusals(500))
     async def health() -> Response:
         """What works, and how to mend what does not; a report may be a few seconds old."""
-        async with asyncio.timeout(60), asking:
-            at, report = known.get("health", (0.0, b""))
+        async with asyncio.timeout(60), health_lock:
+            at, report = cache.get("health", (0.0, b""))
             if not report or time.monotonic() - at > HEALTH_SECONDS:
                 report = await on_thread(lambda: json_bytes(_health(agent)), "api-health")
-                known["health"] = time.monotonic(), report
+                cache["health"] = time.monotonic(), report
         return Response(report, media_type="application/json")
 
     @app.get("/examples", tags=["server"], response_model=Examples, responses=refusals())
@@ -236,34 +236,34 @@ def _health(agent: Agent) -> dict[str, Any]:
     return document(HealthReport(tuple(HealthRow(check.name, check.ok, check.detail, check.fix) for check in agent.health())))
 
 
-def _say_no_in_one_shape(app: "FastAPI") -> None:
+def _install_error_handlers(app: "FastAPI") -> None:
     """Every error of FastAPI and of ours as a `Refusal`."""
     from fastapi import Request, Response
     from fastapi.exceptions import RequestValidationError
     from starlette.exceptions import HTTPException
 
-    def refused(problem: Problem) -> Response:
+    def response(problem: Problem) -> Response:
         return Response(problem.body, problem.status, problem.headers, media_type="application/json")
 
     @app.exception_handler(Problem)
-    async def ours(request: Request, error: Problem) -> Response:
-        return refused(error)
+    async def problem_raised(request: Request, error: Problem) -> Response:
+        return response(error)
 
     @app.exception_handler(RequestValidationError)
-    async def not_valid(request: Request, error: RequestValidationError) -> Response:
+    async def validation_error(request: Request, error: RequestValidationError) -> Response:
         wrong = error.errors()
         if any(each["type"] == "json_invalid" for each in wrong):
-            return refused(Problem(400, "the body is no valid JSON", str(wrong[0].get("ctx", {}).get("error", "")), "send a JSON object"))
+            return response(Problem(400, "the body is no valid JSON", str(wrong[0].get("ctx", {}).get("error", "")), "send a JSON object"))
         words = [f"{'.'.join(str(part) for part in each['loc'][1:]) or 'the body'}: {each['msg']}" for each in wrong[:3]]
-        return refused(
+        return response(
             Problem(422, "the request does not fit", "; ".join(words), "GET /openapi.json (or /docs in a browser) says what fits")
         )
 
     @app.exception_handler(HTTPException)
-    async def theirs(request: Request, error: HTTPException) -> Response:
+    async def http_error(request: Request, error: HTTPException) -> Response:
         fix = "GET /docs in a browser shows what there is" if error.status_code in (404, 405) else "send a JSON object"
-        return refused(Problem(error.status_code, str(error.detail), "", fix, dict(error.headers or {})))
+        return response(Problem(error.status_code, str(error.detail), "", fix, dict(error.headers or {})))
 
     @app.exception_handler(Exception)
-    async def defect(request: Request, error: Exception) -> Response:
-        return refused(Problem(500, "this request could not be answered", type(error).__name__, "report it"))
+    async def unexpected_error(request: Request, error: Exception) -> Response:
+        return response(Problem(500, "this request could not be answered", type(error).__name__, "report it"))

@@ -43,14 +43,14 @@ class Gate:
     """ASGI middleware around the routes; `names` are the hosts that a request may name, `local` adds the address it came in on."""
 
     def __init__(
-        self, app: App, *, token: str, names: frozenset[str], limits: Limits, local: bool = False, tell: Callable[[str], None] | None = None
+        self, app: App, *, token: str, names: frozenset[str], limits: Limits, local: bool = False, log: Callable[[str], None] | None = None
     ) -> None:
         self._app = app
         self._token = token.encode()
         self._names = names
         self._limits = limits
         self._local = local
-        self._tell = tell or (lambda line: None)
+        self._log = log or (lambda line: None)
         self._busy = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -61,24 +61,24 @@ class Gate:
         guarded = self._guarded(scope, send, state)
         self._busy += 1
         try:
-            self._admit(scope)
-            await self._app(scope, await self._whole(scope, receive), guarded)
+            self._check_head(scope)
+            await self._app(scope, await self._read_body(scope, receive), guarded)
         except Problem as problem:
-            await self._say(problem, guarded, state)
+            await self._send_problem(problem, guarded, state)
         except Stalled:
             pass  # the server closes the connection of an answer that was not finished
         except Exception as error:  # noqa: BLE001 — a defect is told here and to the client, never as a traceback
-            self._tell(f"{type(error).__name__}: {error}")
-            await self._say(Problem(500, "this request could not be answered", type(error).__name__, "report it"), guarded, state)
+            self._log(f"{type(error).__name__}: {error}")
+            await self._send_problem(Problem(500, "this request could not be answered", type(error).__name__, "report it"), guarded, state)
         finally:
             self._busy -= 1
-            self._tell(f"{scope['method']} {scope['path']!a} {state['status'] or 'left'} {time.monotonic() - started:.1f} s")
+            self._log(f"{scope['method']} {scope['path']!a} {state['status'] or 'left'} {time.monotonic() - started:.1f} s")
 
-    async def _say(self, problem: Problem, send: Send, state: dict[str, int]) -> None:
+    async def _send_problem(self, problem: Problem, send: Send, state: dict[str, int]) -> None:
         if not state["status"]:
             await problem.answer(send)
 
-    def _admit(self, scope: Scope) -> None:
+    def _check_head(self, scope: Scope) -> None:
         """Raise the Problem of a request that may not pass by its head alone."""
         host = _one(scope, b"host")
         allowed = self._names | {str(scope["server"][0])} if self._local and scope.get("server") else self._names
@@ -95,7 +95,7 @@ class Gate:
         origin = _one(scope, b"origin")
         if (origin is not None and origin not in (f"http://{host}", f"https://{host}")) or len(_all(scope, b"origin")) > 1:
             raise Problem(403, "requests from web pages elsewhere are refused", f"the origin is {origin!r}", "call the API from a program")
-        if scope["path"] not in OPEN_PATHS and not self._knows(scope):
+        if scope["path"] not in OPEN_PATHS and not self._is_authorized(scope):
             raise Problem(
                 401,
                 "this needs the API's token",
@@ -106,11 +106,11 @@ class Gate:
         if self._busy > self._limits.requests:
             raise Problem(503, "too many requests at a time", f"at most {self._limits.requests}", "try again soon", {"retry-after": "1"})
 
-    def _knows(self, scope: Scope) -> bool:
-        kind, _, said = (_one(scope, b"authorization") or "").partition(" ")
-        return kind.lower() == "bearer" and hmac.compare_digest(said.strip().encode("utf-8", "replace"), self._token)
+    def _is_authorized(self, scope: Scope) -> bool:
+        kind, _, token = (_one(scope, b"authorization") or "").partition(" ")
+        return kind.lower() == "bearer" and hmac.compare_digest(token.strip().encode("utf-8", "replace"), self._token)
 
-    async def _whole(self, scope: Scope, receive: Receive) -> Receive:
+    async def _read_body(self, scope: Scope, receive: Receive) -> Receive:
         """The body, read up to the limit and in time; then whatever comes after it (the client leaving). Raises Problem."""
         limit = self._limits.body_bytes
         too_long = Problem(413, "the body is too long", f"at most {limit // 1024} KiB", "send less, or raise [api] max_body_kib")

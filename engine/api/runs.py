@@ -13,13 +13,13 @@ from engine.core.events import ENDINGS, ApprovalAnswered, ApprovalRequested, Cho
 from engine.core.run import Run
 from engine.core.types import ApprovalRequest, ChoiceRequest, Decision
 
-KEPT = 200
+RUNS_REMEMBERED = 200
 """Ended Runs that are remembered, so that a late answer is told why it is too late."""
 BY = "api"
 
 
 @dataclass(slots=True)
-class Tracked:
+class RunState:
     """One Run as its events went; `run` is let go of when it has ended."""
 
     id: str
@@ -28,7 +28,7 @@ class Tracked:
     choices: dict[str, ChoiceRequest] = field(default_factory=dict)
     settled: dict[str, str] = field(default_factory=dict)
 
-    def heard(self, event: Event) -> None:
+    def on_event(self, event: Event) -> None:
         """Take in one event, on the Run's thread."""
         match event:
             case ApprovalRequested():
@@ -46,10 +46,10 @@ class Tracked:
 class Runs:
     """The table of Runs; safe from any thread."""
 
-    def __init__(self, most: int) -> None:
-        self._most = most
+    def __init__(self, max_runs: int) -> None:
+        self._max_runs = max_runs
         self._lock = threading.Lock()
-        self._tracked: OrderedDict[str, Tracked] = OrderedDict()
+        self._states: OrderedDict[str, RunState] = OrderedDict()
         self._stopping = False
 
     def begin(self, start: Callable[[], Run]) -> Run:
@@ -57,12 +57,12 @@ class Runs:
         with self._lock:
             if self._stopping:
                 raise Problem(503, "the server is stopping", "", "start it again")
-            live = sum(tracked.run is not None for tracked in self._tracked.values())
-            if live >= self._most:
+            running = sum(state.run is not None for state in self._states.values())
+            if running >= self._max_runs:
                 raise Problem(
                     429,
-                    f"{live} questions are being worked on",
-                    f"at most {self._most} at a time",
+                    f"{running} questions are being worked on",
+                    f"at most {self._max_runs} at a time",
                     "try again when one has ended, or raise [api] max_runs",
                     {"retry-after": "2"},
                 )
@@ -70,30 +70,30 @@ class Runs:
                 run = start()
             except Busy as error:
                 raise Problem(503, "no question can be taken", str(error), "start the server again") from error
-            tracked = self._tracked[run.id] = Tracked(run.id, run)
-            while len(self._tracked) > KEPT and next(iter(self._tracked.values())).run is None:
-                self._tracked.popitem(last=False)
-        run.subscribe(tracked.heard)
+            state = self._states[run.id] = RunState(run.id, run)
+            while len(self._states) > RUNS_REMEMBERED and next(iter(self._states.values())).run is None:
+                self._states.popitem(last=False)
+        run.subscribe(state.on_event)
         return run
 
     def answer(self, run: str, id: str, decision: Decision) -> str:
         """Settle an approval; what was decided. Raises Problem when it is unknown, no longer waits, or lacks what it needs."""
-        tracked = self._find(run)
-        request = tracked.approvals.get(id)
+        state = self._find(run)
+        request = state.approvals.get(id)
         if request is None:
             raise _unknown(f"approval {id}", run)
-        if decision.kind == "approve" and request.typed_name not in ("", decision.typed) and id not in tracked.settled:
+        if decision.kind == "approve" and request.typed_name not in ("", decision.typed) and id not in state.settled:
             why = f"{request.command} is {request.verdict.risk}, so its name is asked for"
             raise Problem(422, "the name was not typed", why, f"send it in `typed`: {request.typed_name}")
-        live = tracked.run
-        if live is None or not live.answer(id, decision):
-            raise _late(f"approval {id}", tracked, id)
+        running = state.run
+        if running is None or not running.answer(id, decision):
+            raise _already_settled(f"approval {id}", state, id)
         return decision.kind
 
     def pick(self, run: str, id: str, choice: str) -> str:
         """Settle a choice; what was chosen. Raises Problem like `answer`."""
-        tracked = self._find(run)
-        request = tracked.choices.get(id)
+        state = self._find(run)
+        request = state.choices.get(id)
         if request is None:
             raise _unknown(f"choice {id}", run)
         known = [each.id for each in request.choices]
@@ -101,32 +101,32 @@ class Runs:
             raise Problem(
                 422, f"choice {id} has no {choice!r}", f"it offers {', '.join(known)}", "send one of these, or an empty text for none"
             )
-        live = tracked.run
-        if live is None or not live.pick(id, choice, by=BY):
-            raise _late(f"choice {id}", tracked, id)
+        running = state.run
+        if running is None or not running.pick(id, choice, by=BY):
+            raise _already_settled(f"choice {id}", state, id)
         return choice
 
     def cancel(self, run: str) -> bool:
         """Stop a Run; False when it had ended. Raises Problem when it is unknown."""
-        live = self._find(run).run
-        if live is not None:
-            live.cancel("stopped through the API")
-        return live is not None
+        running = self._find(run).run
+        if running is not None:
+            running.cancel("stopped through the API")
+        return running is not None
 
     def stop(self) -> None:
         """Stop all Runs and begin no new one."""
         with self._lock:
             self._stopping = True
-            live = [tracked.run for tracked in self._tracked.values() if tracked.run is not None]
-        for run in live:
+            running = [state.run for state in self._states.values() if state.run is not None]
+        for run in running:
             run.cancel("the server is stopping")
 
-    def _find(self, run: str) -> Tracked:
+    def _find(self, run: str) -> RunState:
         with self._lock:
-            tracked = self._tracked.get(run)
-        if tracked is None:
+            state = self._states.get(run)
+        if state is None:
             raise _unknown("run", run)
-        return tracked
+        return state
 
 
 def _unknown(what: str, run: str) -> Problem:
@@ -134,7 +134,7 @@ def _unknown(what: str, run: str) -> Problem:
     return Problem(404, words, "it never was, or it ended long ago", "take `run` and `id` from the event stream")
 
 
-def _late(what: str, tracked: Tracked, id: str) -> Problem:
-    how = tracked.settled.get(id)
+def _already_settled(what: str, state: RunState, id: str) -> Problem:
+    how = state.settled.get(id)
     why = f"it was settled: {how}" if how else "it was settled, or its run is ending"
     return Problem(409, f"{what} waits no longer", why, "ask the question again")

@@ -52,8 +52,8 @@ def names_of(host: str, further: tuple[str, ...]) -> frozenset[str]:
 class Server:
     """One REST server over a started agent; `run` blocks until a signal or `stop`, then all Runs have been cancelled."""
 
-    def __init__(self, agent: Agent, settings: ApiSettings, token: str, listener: socket.socket, tell: Callable[[str], None]) -> None:
-        """`tell` gets one line a request, and every defect."""
+    def __init__(self, agent: Agent, settings: ApiSettings, token: str, listener: socket.socket, log: Callable[[str], None]) -> None:
+        """`log` gets one line a request, and every defect."""
         import uvicorn
 
         self.runs = Runs(settings.max_runs)
@@ -66,7 +66,7 @@ class Server:
             limits=Limits(
                 body_bytes=settings.max_body_kib * 1024, requests=settings.max_requests, request_seconds=settings.request_seconds
             ),
-            tell=tell,
+            log=log,
         )
         self._listener = listener
         config = uvicorn.Config(
@@ -100,7 +100,7 @@ class Server:
 def _server(config: Any, runs: Runs) -> Any:
     import uvicorn
 
-    class Quiet(uvicorn.Server):
+    class _UvicornServer(uvicorn.Server):
         """Ends on a signal without raising it again, so that the agent is closed behind it."""
 
         @contextlib.contextmanager
@@ -110,8 +110,8 @@ def _server(config: Any, runs: Runs) -> Any:
             if threading.current_thread() is not threading.main_thread():
                 yield
                 return
-            heard = [n for n in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP) if signal.getsignal(n) is not signal.SIG_IGN]
-            before = {number: signal.signal(number, self.handle_exit) for number in heard}
+            signals = [n for n in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP) if signal.getsignal(n) is not signal.SIG_IGN]
+            before = {number: signal.signal(number, self.handle_exit) for number in signals}
             try:
                 yield
             finally:
@@ -122,7 +122,7 @@ def _server(config: Any, runs: Runs) -> Any:
             runs.stop()
             await super().shutdown(sockets)
 
-    return Quiet(config)
+    return _UvicornServer(config)
 
 
 def _protocol(settings: ApiSettings) -> Any:
@@ -132,35 +132,35 @@ def _protocol(settings: ApiSettings) -> Any:
     busy = b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\nretry-after: 1\r\nconnection: close\r\n"
     busy += b"content-length: %d\r\n\r\n%s" % (len(full), full)
 
-    class Bounded(H11Protocol):
+    class BoundedProtocol(H11Protocol):
         """HTTP with a bound on connections, and on how long the head of a request may take."""
 
-        _head: asyncio.TimerHandle | None = None
-        _over = False
+        _head_timer: asyncio.TimerHandle | None = None
+        _over_limit = False
 
         def connection_made(self, transport: Any) -> None:
             super().connection_made(transport)
             if len(self.connections) > 2 * settings.max_requests:
                 transport.abort()
                 return
-            self._over = len(self.connections) > settings.max_requests
-            _bound(transport.get_extra_info("socket"))
-            self._watch()
+            self._over_limit = len(self.connections) > settings.max_requests
+            _set_keepalive(transport.get_extra_info("socket"))
+            self._start_head_timer()
 
         def data_received(self, data: bytes) -> None:
-            if self._over:  # told only now, since closing before anything was read would reset the connection
+            if self._over_limit:  # told only now, since closing before anything was read would reset the connection
                 self.transport.write(busy)
                 self.transport.close()
                 return
             super().data_received(data)
-            self._watch()
+            self._start_head_timer()
 
         def on_response_complete(self) -> None:
             super().on_response_complete()
-            self._watch()
+            self._start_head_timer()
 
         def connection_lost(self, exc: Exception | None) -> None:
-            self._unwatch()
+            self._stop_head_timer()
             super().connection_lost(exc)
 
         def send_400_response(self, msg: str) -> None:
@@ -171,22 +171,22 @@ def _protocol(settings: ApiSettings) -> Any:
             self.transport.write(head % len(problem.body) + problem.body)
             self.transport.close()
 
-        def _watch(self) -> None:
+        def _start_head_timer(self) -> None:
             idle = self.cycle is None or self.cycle.response_complete
             if not idle or self.transport.is_closing():
-                self._unwatch()
-            elif self._head is None:
-                self._head = self.loop.call_later(settings.request_seconds, self.transport.close)
+                self._stop_head_timer()
+            elif self._head_timer is None:
+                self._head_timer = self.loop.call_later(settings.request_seconds, self.transport.close)
 
-        def _unwatch(self) -> None:
-            if self._head is not None:
-                self._head.cancel()
-                self._head = None
+        def _stop_head_timer(self) -> None:
+            if self._head_timer is not None:
+                self._head_timer.cancel()
+                self._head_timer = None
 
-    return Bounded
+    return BoundedProtocol
 
 
-def _bound(connection: Any) -> None:
+def _set_keepalive(connection: Any) -> None:
     """Let the system notice a peer that is gone, or that takes nothing in, within half a minute."""
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     for option, value in (("TCP_KEEPIDLE", 10), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 4), ("TCP_USER_TIMEOUT", 30_000)):

@@ -15,54 +15,56 @@ from engine.api.problem import Receive, Scope, Send, json_bytes
 from engine.core.events import ENDINGS, Event, to_json
 from engine.core.run import Run
 
-Heard = Callable[[Event], Awaitable[None]]
+OnEvent = Callable[[Event], Awaitable[None]]
 Result = TypeVar("Result")
 
 
-async def follow(run: Run, receive: Receive, heard: Heard, idle: Callable[[], Awaitable[None]] | None = None, every: float = 15.0) -> bool:
+async def follow(
+    run: Run, receive: Receive, on_event: OnEvent, idle: Callable[[], Awaitable[None]] | None = None, every: float = 15.0
+) -> bool:
     """Hand a Run's events on until its ending; False when the client left before, which cancels the Run.
 
     `idle` is called when nothing has happened for `every` seconds.
     """
     loop = asyncio.get_running_loop()
     inbox: deque[Event] = deque()
-    woken = asyncio.Event()
+    wakeup = asyncio.Event()
 
-    def arrived(event: Event) -> None:  # on the Run's thread
+    def receive_event(event: Event) -> None:  # on the Run's thread
         inbox.append(event)
         try:
-            loop.call_soon_threadsafe(woken.set)
+            loop.call_soon_threadsafe(wakeup.set)
         except RuntimeError:
             pass  # the server has stopped; nobody listens any more
 
-    async def leaving() -> None:
+    async def watch_disconnect() -> None:
         while (await receive())["type"] != "http.disconnect":
             pass
         run.cancel("the client left")
-        woken.set()
+        wakeup.set()
 
-    forget = run.subscribe(arrived)
-    watch = asyncio.create_task(leaving())
+    unsubscribe = run.subscribe(receive_event)
+    disconnected = asyncio.create_task(watch_disconnect())
     try:
         while True:
             while inbox:
                 event = inbox.popleft()
-                if not watch.done():
-                    await heard(event)
+                if not disconnected.done():
+                    await on_event(event)
                 if isinstance(event, ENDINGS):
-                    return not watch.done()
-            if watch.done():
+                    return not disconnected.done()
+            if disconnected.done():
                 return False
             try:
                 async with asyncio.timeout(every):
-                    await woken.wait()
-                woken.clear()
+                    await wakeup.wait()
+                wakeup.clear()
             except TimeoutError:
                 if idle is not None:
                     await idle()
     finally:
-        watch.cancel()
-        forget()
+        disconnected.cancel()
+        unsubscribe()
         if not run.finished:
             run.cancel("the client left")
 
@@ -70,10 +72,10 @@ async def follow(run: Run, receive: Receive, heard: Heard, idle: Callable[[], Aw
 class EventStream:
     """A response of Server-Sent Events: name = the event's class, id = its seq, data = its JSON; a comment keeps a silent line open."""
 
-    def __init__(self, run: Run, heard: Heard, headers: dict[str, str], every: float) -> None:
-        """`heard` is told each event after the client."""
+    def __init__(self, run: Run, on_event: OnEvent, headers: dict[str, str], every: float) -> None:
+        """`on_event` is told each event after the client."""
         self._run = run
-        self._heard = heard
+        self._on_event = on_event
         self._headers = headers
         self._every = every
 
@@ -85,9 +87,9 @@ class EventStream:
         async def write(text: bytes) -> None:
             await send({"type": "http.response.body", "body": text, "more_body": True})
 
-        async def heard(event: Event) -> None:
+        async def on_event(event: Event) -> None:
             await write(sse(event))
-            await self._heard(event)
+            await self._on_event(event)
 
         async def idle() -> None:
             await write(b": still working\n\n")
@@ -97,7 +99,7 @@ class EventStream:
         except BaseException:
             self._run.cancel("the client left")
             raise
-        if await follow(self._run, receive, heard, idle, self._every):
+        if await follow(self._run, receive, on_event, idle, self._every):
             await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 

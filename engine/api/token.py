@@ -10,7 +10,7 @@ from pathlib import Path
 
 from engine.core.paths import private_folder, state_folder
 
-SHORTEST = 32
+MIN_LENGTH = 32
 
 
 class TokenError(Exception):
@@ -22,11 +22,11 @@ def token_path(env: Mapping[str, str] | None = None) -> Path:
     return state_folder(env) / "api-token"
 
 
-def take_token(path: Path) -> str:
+def load_token(path: Path) -> str:
     """The token of a file, made (256 random bits) where there is none yet. Raises TokenError when others could read or replace it."""
     try:
         if not path.exists() and not path.is_symlink():
-            _make(path)
+            _create(path)
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError as error:
         raise TokenError(f"{path}: the API's token cannot be kept there: {error.strerror or error}") from error
@@ -39,22 +39,22 @@ def take_token(path: Path) -> str:
                 f"{path}: others may read the API's token; remove it, and the next start makes a new one that only you can read"
             )
         token = stream.read(4096).decode("ascii", "replace").strip()
-    if len(token) < SHORTEST or not token.isascii() or any(c.isspace() for c in token):
-        raise TokenError(f"{path}: holds no token of at least {SHORTEST} characters; remove it, and the next start makes a new one")
+    if len(token) < MIN_LENGTH or not token.isascii() or any(c.isspace() for c in token):
+        raise TokenError(f"{path}: holds no token of at least {MIN_LENGTH} characters; remove it, and the next start makes a new one")
     return token
 
 
-def _make(path: Path) -> None:
+def _create(path: Path) -> None:
     """Write the token beside its place and link it there, so that of two first starts one wins and neither reads half a token."""
     private_folder(path.parent)
-    beside = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
     try:
-        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         with os.fdopen(descriptor, "w", encoding="ascii") as stream:
             stream.write(secrets.token_urlsafe(32) + "\n")
         try:
-            path.hardlink_to(beside)
+            path.hardlink_to(temporary)
         except FileExistsError:
             pass
     finally:
-        beside.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)

@@ -22,14 +22,14 @@ class Broadcast:
         with self._lock:
             self._listeners.append(listener)
 
-        def forget() -> None:
+        def unsubscribe() -> None:
             with self._lock:
                 if listener in self._listeners:
                     self._listeners.remove(listener)
 
-        return forget
+        return unsubscribe
 
-    def tell(self, event: Event) -> None:
+    def publish(self, event: Event) -> None:
         """Hand an event to everyone, in the order in which they came."""
         with self._lock:
             listeners = list(self._listeners)

@@ -45,11 +45,11 @@ class CancelToken:
                 self._next += 1
                 self._callbacks[key] = callback
 
-                def forget() -> None:
+                def unregister() -> None:
                     with self._lock:
                         self._callbacks.pop(key, None)
 
-                return forget
+                return unregister
         callback()
         return lambda: None
 

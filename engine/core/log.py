@@ -14,8 +14,8 @@ from pathlib import Path
 from engine.core.redaction.escapes import strip_escapes
 
 LEVELS = ("debug", "info", "warning", "error")
-MOST_BYTES = 1_000_000
-FILES_KEPT = 3
+MAX_BYTES = 1_000_000
+BACKUPS = 3
 _PACKAGES = ("engine", "tui", "index")
 
 for _package in _PACKAGES:  # without a handler of their own, warnings would be printed on the screen
@@ -49,7 +49,7 @@ def start_log(path: Path, redact: Callable[[str], str], level: str = "info") -> 
     if level not in LEVELS:
         raise ValueError(f"the log level is one of {', '.join(LEVELS)}, not {level!r}")
     stop_log()
-    handler = _PrivateFile(path, maxBytes=MOST_BYTES, backupCount=FILES_KEPT, delay=True)
+    handler = _PrivateFile(path, maxBytes=MAX_BYTES, backupCount=BACKUPS, delay=True)
     handler.setFormatter(_Redacted(redact))
     for name in _PACKAGES:
         logger = logging.getLogger(name)
@@ -74,7 +74,7 @@ def log_path() -> Path | None:
     return None
 
 
-def where_logged() -> str:
+def log_hint() -> str:
     """The end of a message about a failure: where its traceback is; "" where nothing is written."""
     path = log_path()
     return f" (details in {path})" if path is not None else ""

@@ -25,7 +25,7 @@ from engine.core.events import (
     RunFinished,
     Steered,
 )
-from engine.core.log import where_logged
+from engine.core.log import log_hint
 from engine.core.types import ApprovalRequest, ChoiceRequest, Decision, Steering
 
 Emit = Callable[[Event], None]
@@ -103,7 +103,7 @@ class Run:
     def events(self) -> Iterator[Event]:
         """All events from the first to the ending one, blocking between them."""
         inbox: queue.SimpleQueue[Event] = queue.SimpleQueue()
-        forget = self.subscribe(inbox.put)
+        unsubscribe = self.subscribe(inbox.put)
         try:
             while True:
                 event = inbox.get()
@@ -111,7 +111,7 @@ class Run:
                 if isinstance(event, ENDINGS):
                     return
         finally:
-            forget()
+            unsubscribe()
 
     def emit(self, event: Event) -> None:
         """Stamp an event and hand it to all listeners; after the ending nothing is emitted any more."""
@@ -134,15 +134,15 @@ class Run:
             self._deliverer = threading.get_ident()
         while True:
             with self._lock:
-                behind = next((s for s in self._subscribers if s.seen < len(self._history)), None)
-                if behind is None:
+                subscriber = next((s for s in self._subscribers if s.seen < len(self._history)), None)
+                if subscriber is None:
                     self._deliverer = None
                     self._delivered.notify_all()
                     return
-                event = self._history[behind.seen]
-                behind.seen += 1
+                event = self._history[subscriber.seen]
+                subscriber.seen += 1
             try:
-                behind.listener(event)
+                subscriber.listener(event)
             except Exception:  # noqa: BLE001 — one listener that fails must not end the question, nor keep the event from the others
                 _log.exception("a listener of run %s failed on %s", self.id, type(event).__name__)
 
@@ -217,9 +217,9 @@ class Run:
     def steering(self) -> list[Steering]:
         """What was said since the last call, oldest first; a flow asks for it between its steps."""
         with self._lock:
-            said = list(self._steering)
+            pending = list(self._steering)
             self._steering.clear()
-        return said
+        return pending
 
     def last_steering(self) -> list[Steering]:
         """The same before the end: when nothing was said, nothing is taken any more, so that no word is accepted and then lost."""
@@ -249,7 +249,7 @@ class Run:
         self, inbox: queue.SimpleQueue[Answered], request: Event, expires_at: float, *, cancelled: Answered, expired: Answered
     ) -> Answered:
         """Emit a request and wait for its answer; cancel and expiry have answers of their own."""
-        forget = self.token.on_cancel(lambda: inbox.put(cancelled))
+        unsubscribe = self.token.on_cancel(lambda: inbox.put(cancelled))
         try:
             self.emit(request)
             left = expires_at - time.time() if expires_at else None
@@ -257,7 +257,7 @@ class Run:
         except queue.Empty:
             return expired
         finally:
-            forget()
+            unsubscribe()
 
     def _main(self) -> None:
         try:
@@ -276,4 +276,4 @@ class Run:
                 self.emit(RunCancelled(reason=self.token.reason))
             else:
                 _log.exception("run %s failed", self.id)
-                self.emit(RunFailed(what="engine", error=f"{type(error).__name__}: {error}{where_logged()}"))
+                self.emit(RunFailed(what="engine", error=f"{type(error).__name__}: {error}{log_hint()}"))

@@ -52,7 +52,7 @@ def answer_query(
     query, about = spelt_out(query, agent.cases.objects if follows and fix is None else ())
     if about is not None:
         run.emit(Notice(level="info", text=f"Understood as “{query}”, after {about} in the question before."))
-    agent.cases.understood(run.id, f"{query} {pod}".strip())
+    agent.cases.set_query(run.id, f"{query} {pod}".strip())
     by_words = classify(query)
     if by_words.want in ANSWERS_WITHOUT_CLUSTER and not pod and not attachment and fix is None:
         request = Request(query, by_words.want, by_words.reason, by_words.confidence, masked=" ".join(query.lower().split()))
@@ -71,13 +71,13 @@ def answer_query(
     tools = gather(agent, run, place, first.tier, speaker, pod=pod, attachment=attachment)
     if not follows:  # somebody else asked the questions before: their words are no business of this one's
         tools = dataclasses.replace(tools, remember=lambda objects: None, earlier="")
-    elif speaker is not None and (compacted := agent.memory.compaction(run.id)):
+    elif speaker is not None and (compacted := agent.conversation.compaction(run.id)):
         run.emit(Notice(level="info", text=compacted))
     try:
         if fix is not None:
             from engine.flows.tiers.action import apply_fix
 
-            return apply_fix(fix, agent.cases.mended, tools, run.emit)
+            return apply_fix(fix, agent.cases.fix_targets, tools, run.emit)
         if len(requests) == 1:
             return answer_request(requests[0], tools, run.emit)
         return _answer_all(requests, tools, run.emit)
@@ -135,7 +135,7 @@ def go_on(agent: SessionServices, run: Run, place: Place, case: Case, said: Stee
     run.emit(QueryReceived(query=case.query, context=place.context, namespace=place.namespace, mode=place.mode))
     run.emit(QueryClassified(tier="troubleshooting", reason="goes on with the diagnosis before"))
     run.emit(Steered(steering=said))
-    agent.cases.goes_on(run.id, case)
+    agent.cases.continue_case(run.id, case)
     tools = gather(agent, run, place, "troubleshooting", _speaker(agent, run, case.query))
     try:
         request = understand(case.query, Inventory(tools.source, tools.place.namespace, run.token))[0]
@@ -270,7 +270,7 @@ def gather(
         redact=agent.redactor.text,
         settings=settings,
         speaker=speaker,
-        earlier=agent.memory.earlier(run.id),
+        earlier=agent.conversation.earlier(run.id),
         pod=pod,
         deadline=time.monotonic() + seconds,
         attachment=attachment,
@@ -300,7 +300,7 @@ def _speaker(agent: SessionServices, run: Run, query: str) -> Speaker | None:
     model = agent.model(run)
     if model is None:
         return None
-    return Speaker(RedactingModel(model, agent.redactor.text), agent.memory.budget(query, agent.settings.budget.prompt_tokens))
+    return Speaker(RedactingModel(model, agent.redactor.text), agent.conversation.budget(query, agent.settings.budget.prompt_tokens))
 
 
 def _ask_model(speaker: Speaker, request: Request, run: Run) -> Request:

@@ -12,7 +12,7 @@ from engine.core.target import Place
 from engine.flows.tools import Advise, Past, Search
 from engine.session.cases import Cases
 from engine.session.connection import Connection, Opening
-from engine.session.conversation import Memory
+from engine.session.conversation import Conversation
 
 if TYPE_CHECKING:
     from engine.commands.pipeline import Grants
@@ -41,7 +41,7 @@ class SessionServices(Protocol):
     opening: Opening
     redactor: Redactor
     cases: Cases
-    memory: Memory
+    conversation: Conversation
 
     @property
     def docs(self) -> DocumentationReader: ...

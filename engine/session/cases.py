@@ -41,7 +41,7 @@ class Case:
 
 
 @dataclass(slots=True)
-class _Open:
+class _OpenCase:
     """A Run being folded."""
 
     query: str = ""
@@ -60,16 +60,16 @@ class Cases:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._open: dict[str, _Open] = {}
+        self._open: dict[str, _OpenCase] = {}
         self._latest: str = ""
         self.objects: tuple[ObjectRef, ...] = ()
         """What the latest question was about, most important first."""
 
-    def heard(self, event: Event) -> None:
+    def on_event(self, event: Event) -> None:
         """Fold one event."""
         with self._lock:
             if isinstance(event, QueryReceived):
-                self._open[event.run] = _Open(event.query, event.context, event.namespace)
+                self._open[event.run] = _OpenCase(event.query, event.context, event.namespace)
                 return
             case = self._open.get(event.run)
             if case is None:
@@ -107,25 +107,25 @@ class Cases:
             )
 
     @property
-    def investigating(self) -> str:
+    def latest_run(self) -> str:
         """The id of the Run of the latest investigation; "" before the first."""
         with self._lock:
             return self._latest
 
     @property
-    def mended(self) -> tuple[ObjectRef, ...]:
+    def fix_targets(self) -> tuple[ObjectRef, ...]:
         """What the latest diagnosis's fix is for: its first cause's object, then what the latest question was about."""
         case = self.latest
         causes = case.answer.root_causes[:1] if case is not None and case.answer is not None else ()
         return tuple(dict.fromkeys([*(cause.object for cause in causes), *self.objects]))
 
-    def understood(self, run: str, query: str) -> None:
+    def set_query(self, run: str, query: str) -> None:
         """What a Run's question comes to once "it" is spelt out; a follow-up goes on with this."""
         with self._lock:
             if run in self._open:
                 self._open[run].query = query
 
-    def goes_on(self, run: str, case: Case) -> None:
+    def continue_case(self, run: str, case: Case) -> None:
         """A Run goes on with a case: what ran for it before counts as run."""
         with self._lock:
             if run in self._open:
@@ -137,7 +137,7 @@ class Cases:
         if kept:
             self.objects = kept
 
-    def leave(self, context: str) -> None:
+    def leave_context(self, context: str) -> None:
         """Another cluster is opened: "it" is nothing there, and what was asked before the old one's name was known was asked of it."""
         with self._lock:
             self.objects = ()

@@ -1,4 +1,4 @@
-"""`Memory`: what a session remembers of its questions for the next prompt, and what each cost.
+"""`Conversation`: what a session remembers of its questions for the next prompt, and what each cost.
 
 The newest questions are passed on to the model in full, older ones as one fact each, and beyond the room for them they are counted.
 Nothing is dropped without saying so.
@@ -22,7 +22,7 @@ FULL_TURNS = 2
 EARLIER_TOKENS = 320
 """Tokens that earlier questions may take in a prompt."""
 _MOST_TURNS = 200
-Kept = Literal["in full", "as a fact", "left out"]
+Retention = Literal["in full", "as a fact", "left out"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class Spending:
     spent: Spent
 
 
-class Memory:
+class Conversation:
     """The turns of one session, newest last, and what each spent on the model. Thread-safe."""
 
     def __init__(self) -> None:
@@ -73,7 +73,7 @@ class Memory:
         with self._lock:
             return tuple(self._turns)
 
-    def heard(self, event: Event) -> None:
+    def on_event(self, event: Event) -> None:
         """Take in an event of a Run."""
         with self._lock:
             if isinstance(event, QueryReceived):
@@ -82,7 +82,7 @@ class Memory:
                 return
             n = next((n for n in range(len(self._turns) - 1, -1, -1) if self._turns[n].run == event.run), None)
             if n is not None:
-                self._turns[n] = _with(self._turns[n], event)
+                self._turns[n] = _updated(self._turns[n], event)
 
     def clear(self) -> None:
         """Forget everything; for a new session."""
@@ -96,13 +96,15 @@ class Memory:
         lost = sum(kept == "left out" for _, kept in rows)
         return "\n".join([*([f"({lost} earlier questions are not repeated here)"] if lost else []), *lines])
 
-    def kept(self, run: str = "", tokens: int = EARLIER_TOKENS, count: Callable[[str], int] = estimate) -> list[tuple[Turn, Kept, int]]:
+    def kept(
+        self, run: str = "", tokens: int = EARLIER_TOKENS, count: Callable[[str], int] = estimate
+    ) -> list[tuple[Turn, Retention, int]]:
         """Every earlier turn, oldest first, with how it stands in the window and its tokens there."""
         turns = [turn for turn in self.turns if turn.result and turn.run != run]
-        out: list[tuple[Turn, Kept, int]] = []
+        out: list[tuple[Turn, Retention, int]] = []
         left = tokens - 16
         for back, turn in enumerate(reversed(turns)):
-            kept: Kept = "in full" if back < FULL_TURNS else "as a fact"
+            kept: Retention = "in full" if back < FULL_TURNS else "as a fact"
             cost = count(turn.full if kept == "in full" else turn.fact)
             if kept == "in full" and cost > left:
                 kept, cost = "as a fact", count(turn.fact)
@@ -139,7 +141,7 @@ class Memory:
         return tuple(Spending(query, spent) for query, budget in budgets for spent in budget.spent)
 
 
-def _with(turn: Turn, event: Event) -> Turn:
+def _updated(turn: Turn, event: Event) -> Turn:
     match event:
         case QueryClassified():
             return replace(turn, tier=event.tier)

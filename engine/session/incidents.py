@@ -102,7 +102,7 @@ def signature(*words: str) -> str:
     return hashlib.sha1("\n".join(words).encode(), usedforsecurity=False).hexdigest()[:8]
 
 
-def just_asked(path: str, mine: str, now: float) -> bool:
+def is_same_incident(path: str, mine: str, now: float) -> bool:
     """Whether an incident's path is of the fault with this signature, seen within the last hour: that is no past one."""
     found = _NAME.search(path)
     if found is None or found[2] != mine:
@@ -170,7 +170,7 @@ def front_matter(title: str, codes: Iterable[str], kinds: Iterable[str], tags: I
 
 
 @dataclass(slots=True)
-class _Open:
+class _OpenRun:
     """A Run as far as its events went."""
 
     query: str = ""
@@ -186,7 +186,7 @@ class _Open:
 class IncidentStore:
     """Folds a session's events to incidents and keeps them as files; `folder=None` keeps none, but the newest stays known.
 
-    `heard` never raises: what cannot be written ends in `problem`.
+    `on_event` never raises: what cannot be written ends in `problem`.
     """
 
     def __init__(self, folder: Path | None) -> None:
@@ -194,10 +194,10 @@ class IncidentStore:
         self.latest: Incident | None = None
         self.problem = ""
         self._lock = threading.Lock()
-        self._open: dict[str, _Open] = {}
+        self._open: dict[str, _OpenRun] = {}
         self._known: dict[str, Incident] = {}
 
-    def heard(self, event: Event) -> None:
+    def on_event(self, event: Event) -> None:
         """Take in one event of the session; called on whatever thread emits it."""
         with self._lock:
             self._fold(event)
@@ -205,13 +205,13 @@ class IncidentStore:
     def _fold(self, event: Event) -> None:
         match event:
             case QueryReceived():
-                self._open[event.run] = _Open(event.query, event.context, event.namespace, event.at)
+                self._open[event.run] = _OpenRun(event.query, event.context, event.namespace, event.at)
             case QueryClassified() if event.run in self._open:
                 self._open[event.run].tier = event.tier
             case AnswerFinished() if event.run in self._open:
                 self._open[event.run].answer = event.answer
             case CommandProposed() if event.verdict.risk in ("mutate", "destructive"):
-                self._open.setdefault(event.run, _Open()).verdicts[event.id] = event.verdict
+                self._open.setdefault(event.run, _OpenRun()).verdicts[event.id] = event.verdict
             case CommandStarted() if event.run in self._open:
                 self._open[event.run].commands[event.id] = event.command
             case CommandFinished() if event.run in self._open:
@@ -225,7 +225,7 @@ class IncidentStore:
             case _:
                 pass
 
-    def _changed(self, run: _Open, event: CommandFinished) -> None:
+    def _changed(self, run: _OpenRun, event: CommandFinished) -> None:
         verdict, latest = run.verdicts.get(event.id), self.latest
         if verdict is None or latest is None or (run.context and run.context != latest.context):
             return
@@ -281,19 +281,19 @@ class IncidentStore:
 
 def of_events(events: Iterable[Event]) -> Incident | None:
     """The newest incident of a transcript; None where nothing was diagnosed."""
-    shelf = IncidentStore(None)
+    store = IncidentStore(None)
     for event in events:
-        shelf.heard(event)
-    return shelf.latest
+        store.on_event(event)
+    return store.latest
 
 
 def write_private(path: Path, text: str) -> None:
     """Replace a file in one step, readable by its user alone."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8", errors="replace") as stream:
             stream.write(text)
-        beside.replace(path)
+        temporary.replace(path)
     finally:
-        beside.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)

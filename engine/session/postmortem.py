@@ -58,23 +58,23 @@ def _run(events: Sequence[Event]) -> list[str]:
     return out
 
 
-def _hypothesis(told: Hypothesis) -> list[str]:
+def _hypothesis(hypothesis: Hypothesis) -> list[str]:
     """A hypothesis with where it comes from, how it was tested, and the evidence for and against it by id."""
-    pinned = ", pinned by you" if told.pinned else ""
-    lines = [f"- {told.id} {span(told.statement)}: {told.status}, {told.confidence:.2f} ({_ORIGINS[told.origin]}{pinned})"]
-    lines += [f"  - test: {span(told.test)}"] if told.test else []
-    lines += [f"  - predicted: {span(told.prediction)}"] if told.prediction else []
-    lines += [f"  - for: {', '.join(told.evidence_for)}"] if told.evidence_for else []
-    lines += [f"  - against: {', '.join(told.evidence_against)}"] if told.evidence_against else []
+    origin = _ORIGINS[hypothesis.origin] + (", pinned by you" if hypothesis.pinned else "")
+    lines = [f"- {hypothesis.id} {span(hypothesis.statement)}: {hypothesis.status}, {hypothesis.confidence:.2f} ({origin})"]
+    lines += [f"  - test: {span(hypothesis.test)}"] if hypothesis.test else []
+    lines += [f"  - predicted: {span(hypothesis.prediction)}"] if hypothesis.prediction else []
+    lines += [f"  - for: {', '.join(hypothesis.evidence_for)}"] if hypothesis.evidence_for else []
+    lines += [f"  - against: {', '.join(hypothesis.evidence_against)}"] if hypothesis.evidence_against else []
     return lines
 
 
 def _steered(said: Steering) -> str:
     """What a person said into the investigation, in one line."""
     what = " ".join(filter(None, (said.kind, said.hypothesis)))
-    words = said.text if len(said.text) <= 200 else f"{said.text[:200]} …"
+    text = said.text if len(said.text) <= 200 else f"{said.text[:200]} …"
     source = f" from {span(said.source)}" if said.source else ""
-    return f"you said: {what}{source}" + (f" {span(words)}" if words.strip() else "")
+    return f"you said: {what}{source}" + (f" {span(text)}" if text.strip() else "")
 
 
 def _timeline(events: Sequence[Event]) -> list[str]:
@@ -83,31 +83,31 @@ def _timeline(events: Sequence[Event]) -> list[str]:
     questions = {e.request.id: e.request for e in events if isinstance(e, ChoiceRequested)}
     out = []
     for event in events:
-        words = ""
+        text = ""
         match event:
             case StepFinished():
-                words = f"{titles.get(event.id, event.id)}: {event.detail or event.outcome} ({event.seconds:.1f} s)"
+                text = f"{titles.get(event.id, event.id)}: {event.detail or event.outcome} ({event.seconds:.1f} s)"
             case CommandProposed() if event.verdict.risk != "read":
-                words = f"proposed {span(event.command)}: {event.verdict.risk} ({event.verdict.reason})"
+                text = f"proposed {span(event.command)}: {event.verdict.risk} ({event.verdict.reason})"
             case ApprovalRequested():
-                words = f"asked to approve {span(event.request.command)}"
+                text = f"asked to approve {span(event.request.command)}"
             case ApprovalAnswered():
-                words = f"answer: {event.decision.kind}" + (f" ({event.decision.reason})" if event.decision.reason else "")
+                text = f"answer: {event.decision.kind}" + (f" ({event.decision.reason})" if event.decision.reason else "")
             case CommandFinished():
                 ended = f"exit {event.exit_code}" if event.exit_code is not None else event.error or "did not end"
-                words = f"ran {span(started.get(event.id, event.id))}: {ended} ({event.seconds:.1f} s)"
+                text = f"ran {span(started.get(event.id, event.id))}: {ended} ({event.seconds:.1f} s)"
             case Steered():
-                words = _steered(event.steering)
+                text = _steered(event.steering)
             case ChoiceAnswered():
                 asked = questions.get(event.id)
                 labels = {choice.id: choice.label for choice in asked.choices} if asked else {}
-                words = f"asked {span(asked.question if asked else event.id)}: {span(labels.get(event.choice, 'nobody chose'))}"
+                text = f"asked {span(asked.question if asked else event.id)}: {span(labels.get(event.choice, 'nobody chose'))}"
             case RunCancelled():
-                words = f"stopped: {event.reason}"
+                text = f"stopped: {event.reason}"
             case RunFailed():
-                words = f"failed ({event.what}): {event.error}"
-        if words:
-            out.append(f"- {_clock(event.at)} {words}")
+                text = f"failed ({event.what}): {event.error}"
+        if text:
+            out.append(f"- {_clock(event.at)} {text}")
     return out
 
 

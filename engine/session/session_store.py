@@ -12,7 +12,7 @@ from engine.core.events import Event, QueryReceived
 from engine.core.paths import state_folder
 from engine.core.run import Run
 from engine.session.cases import Cases
-from engine.session.conversation import Memory
+from engine.session.conversation import Conversation
 from engine.session.incidents import IncidentStore, incidents_folder, of_events
 from engine.session.transcript import SavedSessions, Session, SessionError, sessions_folder
 
@@ -35,7 +35,7 @@ class SessionStore:
         self.sessions = SavedSessions(folder)
         self.incidents = IncidentStore(incidents_folder() if folder is not None else None)
         self.cases = Cases()
-        self.memory = Memory()
+        self.conversation = Conversation()
         self._notes: list[str] = []
         self._grants: Grants | None = None
         self._records: Records | None = None
@@ -45,7 +45,7 @@ class SessionStore:
         self.replayed: tuple[Event, ...] = ()
         """The events of the session that is gone on with, as they were when it was taken up."""
         if session_id and folder is not None:
-            self.take_up()
+            self.restore()
 
     @property
     def saves(self) -> bool:
@@ -83,29 +83,29 @@ class SessionStore:
             self._asked_at = time.time()
             return f"{self._session.id}-{self._asked}"
 
-    def begin_anew_after_a_pause(self) -> None:
+    def start_new_after_timeout(self) -> None:
         """After `[session] timeout_seconds` in which nothing was asked or typed, what was allowed and meant is stale: a new session."""
         limit, idle = self._settings.timeout_seconds, time.time() - self._asked_at
         if self._asked and 0 < limit < idle:
-            self.turn_to("")
+            self.switch_to("")
             self.note(f"After {round(idle / 60)} minutes without a question this is a new session; what was allowed before no longer is.")
 
     def follow(self, run: Run) -> None:
         """Keep what a Run tells."""
-        for listener in (self._session.append, self.incidents.heard, self.cases.heard, self.memory.heard):
+        for listener in (self._session.append, self.incidents.on_event, self.cases.on_event, self.conversation.on_event):
             run.subscribe(listener)
 
     def note(self, text: str) -> None:
         """Something that the next question has to say beside its answer."""
         self._notes.append(text)
 
-    def take_notes(self) -> tuple[str, ...]:
+    def pop_notes(self) -> tuple[str, ...]:
         """What the next question has to say beside its answer; said once."""
         notes = tuple(self._notes)
         self._notes.clear()
         return notes
 
-    def turn_to(self, id: str) -> None:
+    def switch_to(self, id: str) -> None:
         """Write another transcript ("" = a new one), and forget what was allowed and meant before."""
         with self._lock:
             self._session.close()
@@ -115,25 +115,25 @@ class SessionStore:
             records, self._records = self._records, None
         self.incidents.clear()
         self.cases.clear()
-        self.memory.clear()
+        self.conversation.clear()
         if records is not None:
             records.close()
 
-    def take_up(self) -> None:
+    def restore(self) -> None:
         """Read what the session holds, count on from its last Run, and know what it was about."""
         self.replayed = self.sessions.events(self._session.id)
         numbers = [int(end) for event in self.replayed if _COUNT.fullmatch(end := event.run.rpartition("-")[2])]
         self._asked = max(numbers, default=0)
         self.incidents.latest = of_events(self.replayed)
         for event in self.replayed:
-            self.cases.heard(event)
+            self.cases.on_event(event)
 
     def resume(self, id: str) -> QueryReceived | None:
         """Go on with a saved session; its latest question that names a context. Raises SessionError."""
         found = self.sessions.find(id).stem
         if found != self._session.id:
-            self.turn_to(found)
-        self.take_up()
+            self.switch_to(found)
+        self.restore()
         return next((e for e in reversed(self.replayed) if isinstance(e, QueryReceived) and e.context), None)
 
     def prune(self) -> None:

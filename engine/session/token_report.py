@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from engine.session.conversation import Kept, Memory, Spending
+from engine.session.conversation import Conversation, Retention, Spending
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,7 +12,7 @@ class TurnRow:
     """An earlier question, how the next prompt holds it, and its tokens there."""
 
     query: str
-    kept: Kept
+    kept: Retention
     tokens: int
 
 
@@ -42,7 +42,7 @@ class ContextReport:
         return sum(row.spent.seconds for row in self.requests)
 
 
-def context_report(memory: Memory, model: str, window: int, question_tokens: int) -> ContextReport:
+def context_report(memory: Conversation, model: str, window: int, question_tokens: int) -> ContextReport:
     """How the session stands now."""
     turns = tuple(TurnRow(turn.query, kept, tokens) for turn, kept, tokens in memory.kept())
     return ContextReport(model, window, question_tokens, turns, memory.spendings)

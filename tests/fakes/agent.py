@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from engine.agent.agent import Busy, NothingToSteer, Status
-from engine.agent.model_connection import Switched
+from engine.agent.model_connection import SwitchResult
 from engine.agent.self_check import Check
 from engine.cluster.live.freshness import Watching, trouble_of
 from engine.cluster.rows.build import EventRow, NamespaceRow, NodeRow, PodRow, WorkloadRow
@@ -19,7 +19,7 @@ from engine.core.events import ENDINGS, ClusterChanged, ContextChanged, Event, M
 from engine.core.run import Run
 from engine.core.types import ApprovalRequest, ChoiceRequest, Decision, Evidence, Finding, Mode, ObjectRef, Remedy, Steering
 from engine.llm.chat_model import ModelInfo
-from engine.session.conversation import Memory
+from engine.session.conversation import Conversation
 from engine.session.token_report import ContextReport, context_report
 from engine.session.transcript import SavedSessions, Session
 from index.passage import Passage
@@ -177,7 +177,7 @@ class ScriptedAgent:
         self.commands = ScriptedCommands(self)
         self.sessions = ScriptedSessions()
         self.checks: list[Check] = []
-        self.memory = Memory()
+        self.conversation = Conversation()
         self.model_list = [ModelInfo("llama3.1:8b", 131072, size_bytes=4_920_000_000), ModelInfo("qwen2.5:3b", 32768)]
         self.grants = Grants()
         self.status = status or a_status()
@@ -245,15 +245,15 @@ class ScriptedAgent:
     def models(self) -> list[ModelInfo]:
         return self.model_list
 
-    def use_model(self, name: str) -> Switched:
+    def use_model(self, name: str) -> SwitchResult:
         self.log.append(f"model {name}")
         if name not in [info.name for info in self.model_list]:
-            return Switched(self.status.model, False, f"the server has no model {name}; did you mean {self.model_list[0].name}?")
+            return SwitchResult(self.status.model, False, f"the server has no model {name}; did you mean {self.model_list[0].name}?")
         self.set_model(model=name)
-        return Switched(name, True, f"{name} at http://127.0.0.1:11434")
+        return SwitchResult(name, True, f"{name} at http://127.0.0.1:11434")
 
     def context_report(self) -> ContextReport:
-        return context_report(self.memory, self.status.model, 8192, 6000)
+        return context_report(self.conversation, self.status.model, 8192, 6000)
 
     def pull_model(self, name: str) -> Run:
         self.log.append(f"pull {name}")
@@ -276,19 +276,19 @@ class ScriptedAgent:
     def set_status(self, **changes: object) -> None:
         """Change the status and tell it as the engine does."""
         self.status = dataclasses.replace(self.status, **changes)  # type: ignore[arg-type]
-        self.tell(ContextChanged(context=self.status.context, namespace=self.status.namespace, mode=self.status.mode))
+        self.publish(ContextChanged(context=self.status.context, namespace=self.status.namespace, mode=self.status.mode))
 
     def set_model(self, **changes: object) -> None:
         """Change what the status says of the model and tell it as the engine does."""
         self.status = dataclasses.replace(self.status, **changes)  # type: ignore[arg-type]
         now = self.status
-        self.tell(ModelChanged(name=now.model, state=now.model_state, note=now.model_note, host=now.model_host))
+        self.publish(ModelChanged(name=now.model, state=now.model_state, note=now.model_note, host=now.model_host))
 
     def changed(self) -> None:
         """Say that the cluster's rows are to be pulled again."""
-        self.tell(ClusterChanged(revision=1))
+        self.publish(ClusterChanged(revision=1))
 
-    def tell(self, event: Event) -> None:
+    def publish(self, event: Event) -> None:
         for listener in list(self._listeners):
             listener(event)
 
@@ -321,7 +321,7 @@ class ScriptedAgent:
 
         run = Run(f"run-{len(self.runs) + 1}", work)
         self.runs.append(run)
-        run.subscribe(self.tell)
+        run.subscribe(self.publish)
         return run.start()
 
 

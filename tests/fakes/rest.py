@@ -43,7 +43,7 @@ class Rest:
 
     url: str
     server: Server
-    told: list[str] = field(default_factory=list)
+    log: list[str] = field(default_factory=list)
 
     @property
     def port(self) -> int:
@@ -61,12 +61,12 @@ class Rest:
 def serving(agent: Any, settings: ApiSettings | None = None) -> Iterator[Rest]:
     """Serve an agent on a free port until the block ends."""
     listener = listen("127.0.0.1", 0)
-    told: list[str] = []
-    server = Server(agent, settings or ApiSettings(), TOKEN, listener, told.append)
+    log: list[str] = []
+    server = Server(agent, settings or ApiSettings(), TOKEN, listener, log.append)
     thread = threading.Thread(target=server.run, name="rest-server", daemon=True)
     thread.start()
     try:
-        yield Rest(f"http://127.0.0.1:{listener.getsockname()[1]}", server, told)
+        yield Rest(f"http://127.0.0.1:{listener.getsockname()[1]}", server, log)
     finally:
         server.stop()
         thread.join(20)

@@ -127,11 +127,11 @@ def _tell_defect(error: Exception) -> None:
     import logging
     import traceback
 
-    from engine.core.log import where_logged
+    from engine.core.log import log_hint
     from engine.core.redaction.escapes import strip_escapes
 
     frames = traceback.extract_tb(error.__traceback__)
     where = f" ({frames[-1].filename}:{frames[-1].lineno})" if frames else ""
     logging.getLogger("tui.cli").error("the command failed", exc_info=error)
-    said = f"internal error: {type(error).__name__}: {error}{where}; please report it{where_logged()}"
+    said = f"internal error: {type(error).__name__}: {error}{where}; please report it{log_hint()}"
     sys.stderr.write(f"k8sagent: {strip_escapes(said)}\n")

@@ -25,10 +25,10 @@ def serve(args: argparse.Namespace) -> int:
         return USAGE
     settings = _settings(args)
     from engine.api.server import Server, is_loopback, listen
-    from engine.api.token import TokenError, take_token, token_path
+    from engine.api.token import TokenError, load_token, token_path
 
     try:
-        token = take_token(token_path())
+        token = load_token(token_path())
         listener = listen(settings.api.host, settings.api.port)
     except TokenError as error:
         complain(str(error))

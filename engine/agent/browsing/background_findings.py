@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from engine.cluster.live.shared_informers import Hold
+from engine.cluster.live.shared_informers import InformerLease
 from engine.cluster.objects import Obj
 from engine.cluster.source import ClusterError, ClusterSource, Unreachable
 from engine.core.cancel import Cancelled, CancelToken
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _KEPT_SECONDS = 20.0
 """How long a list that nobody watches is good for."""
 _LOGS_SECONDS = 60.0
-_CALM_SECONDS = 2.0
+_DEBOUNCE_SECONDS = 2.0
 """Changes come in bursts: so long after one begins is looked again."""
 _RARE_SECONDS = 300.0
 """Large namespaces, whose pods are listed anew for each look, and those where nothing that is watched changes."""
@@ -30,21 +30,27 @@ _SHARE = 4.0
 
 
 class BackgroundFindings:
-    """`findings` gives the newest; `changed` says that some may be outdated. `on_news` is called when they became others."""
+    """`findings` gives the newest; `changed` says that some may be outdated. `on_change` is called when they became others."""
 
     def __init__(
-        self, source: ClusterSource, scope: str | None, holds: Mapping[str, Hold], on_news: Callable[[], None], *, rare: bool = False
+        self,
+        source: ClusterSource,
+        scope: str | None,
+        holds: Mapping[str, InformerLease],
+        on_change: Callable[[], None],
+        *,
+        rare: bool = False,
     ) -> None:
         self._source = source
         self._scope = scope
         self._holds = holds
-        self._on_news = on_news
-        self._calm = _RARE_SECONDS if rare else _CALM_SECONDS
+        self._on_change = on_change
+        self._debounce = _RARE_SECONDS if rare else _DEBOUNCE_SECONDS
         self._token = CancelToken()
         self._analysis = threading.Lock()
         self._findings: list[Finding] | None = None
         self._dirty = threading.Event()
-        self._hurry = threading.Event()
+        self._urgent = threading.Event()
         self._lists: dict[tuple[str, str | None], tuple[float, list[Obj] | ClusterError]] = {}
         self._logs: dict[tuple[str, str, str, bool], tuple[float, list[str] | ClusterError]] = {}
         self._thread: threading.Thread | None = None
@@ -69,13 +75,13 @@ class BackgroundFindings:
         """Anything may have changed: forget what was kept, and look soon."""
         self._lists.clear()
         self._logs.clear()
-        self._hurry.set()
+        self._urgent.set()
         self._dirty.set()
 
     def close(self) -> None:
         """Stop; an analysis under way ends with its next read."""
         self._token.cancel("nobody looks any more")
-        self._hurry.set()
+        self._urgent.set()
         self._dirty.set()
         if self._thread is not None and self._thread is not threading.current_thread():
             self._thread.join(1.0)
@@ -85,16 +91,16 @@ class BackgroundFindings:
         while True:
             # something that is not watched may have changed too, so it is looked now and then anyway
             self._dirty.wait(_RARE_SECONDS)
-            self._hurry.wait(max(self._calm, _SHARE * spent))
+            self._urgent.wait(max(self._debounce, _SHARE * spent))
             if self._token.cancelled:
                 return
-            self._hurry.clear()
+            self._urgent.clear()
             self._dirty.clear()
             began = time.thread_time()
             try:
                 with self._analysis:
                     found = self._check()
-                    news = found != self._findings
+                    is_new = found != self._findings
                     self._findings = found
             except Cancelled:
                 return
@@ -102,8 +108,8 @@ class BackgroundFindings:
                 continue  # the last findings stand; the header says why they are not current
             finally:
                 spent = time.thread_time() - began
-            if news:
-                self._on_news()
+            if is_new:
+                self._on_change()
 
     def _check(self) -> list[Finding]:
         from engine.analyzers.check import check

@@ -88,7 +88,7 @@ class ClusterBrowser:
         self._lock = threading.Lock()
         self._findings: dict[tuple[int, str], list[Finding]] = {}
         self._live: tuple[Connection, LiveView] | None = None
-        self._place = ""
+        self._namespace = ""
         self.revision = 0
 
     def namespaces(self, known: Sequence[str] = ()) -> list[NamespaceRow]:
@@ -104,7 +104,7 @@ class ClusterBrowser:
             listed = []
         pods = lister.overview()
         if not listed and not pods and source.kind == "live":
-            names = dict.fromkeys(name for name in (self._place, source.context.namespace, *known) if name)
+            names = dict.fromkeys(name for name in (self._namespace, source.context.namespace, *known) if name)
             return [NamespaceRow(name, "", 0, 0, 0.0) for name in names or ("default",)]
         limited = (getattr(source, "limited", None) or {}).get("pods")
         return namespace_rows(listed, pods, now=source.now(), known=limited)
@@ -119,18 +119,18 @@ class ClusterBrowser:
         Raises NotRecorded for a namespace that a recording leaves out.
         """
         connection = self._opened()
-        self._place = namespace
-        if live := self._look(connection):
+        self._namespace = namespace
+        if live := self._live_view(connection):
             return live.workloads(namespace)
         lister = Lister(connection)
-        _known(connection, namespace)
+        _require_recorded(connection, namespace)
         objects = {resource: lister.rows(resource, namespace or None) for resource in WORKLOAD_RESOURCES}
         return workload_rows(objects, now=connection.source.now(), usage=by_pod(lister.usage("pods", namespace)))
 
     def nodes(self) -> list[NodeRow]:
         """All nodes, trouble first."""
         connection = self._opened()
-        if (live := self._look(connection)) and (rows := live.nodes()) is not None:
+        if (live := self._live_view(connection)) and (rows := live.nodes()) is not None:
             return rows
         lister = Lister(connection)
         return node_rows(lister.rows("nodes", None), now=connection.source.now(), usage=by_node(lister.usage("nodes", "")))
@@ -138,7 +138,7 @@ class ClusterBrowser:
     def events(self, namespace: str) -> list[EventRow]:
         """Events, newest first, redacted."""
         connection = self._opened()
-        if live := self._look(connection):
+        if live := self._live_view(connection):
             rows = live.events(namespace)
         else:
             rows = event_rows(Lister(connection).rows("events", namespace or None), now=connection.source.now())
@@ -154,7 +154,7 @@ class ClusterBrowser:
         """What keeps the rows from being current, in one sentence; "" when nothing does. Never blocks."""
         return trouble_of(self.watching())
 
-    def _look(self, connection: Connection) -> LiveView | None:
+    def _live_view(self, connection: Connection) -> LiveView | None:
         """What keeps a live cluster's rows current; None for a recording."""
         from engine.cluster.live.cluster import LiveCluster
 
@@ -170,7 +170,7 @@ class ClusterBrowser:
             held[1].close()
         return live
 
-    def leave(self) -> None:
+    def disconnect(self) -> None:
         """Stop watching: the cluster is left."""
         with self._lock:
             held, self._live = self._live, None
@@ -189,13 +189,13 @@ class ClusterBrowser:
             if key in self._findings:
                 return self._findings[key]
         connection = self._opened()
-        _known(connection, namespace)
-        if live := self._look(connection):
-            every: Sequence[Finding] = live.findings(namespace)
+        _require_recorded(connection, namespace)
+        if live := self._live_view(connection):
+            all_findings: Sequence[Finding] = live.findings(namespace)
         else:
-            every = check(ClusterView.of(connection.source, namespace or None)).findings
-        near = [finding for finding in every if not namespace or finding.object.namespace in ("", namespace)]
-        found = [clean(finding, self._redact) for finding in near]
+            all_findings = check(ClusterView.of(connection.source, namespace or None)).findings
+        visible = [finding for finding in all_findings if not namespace or finding.object.namespace in ("", namespace)]
+        found = [clean(finding, self._redact) for finding in visible]
         with self._lock:
             if len(self._findings) > 32:
                 self._findings.clear()
@@ -230,7 +230,7 @@ class ClusterBrowser:
     def names(self, prefix: str, namespace: str = "", limit: int = 30) -> list[str]:
         """Names for completion, as `kind/name`, that begin with or contain the prefix."""
         connection = self._opened()
-        lister, live = Lister(connection), self._look(connection)
+        lister, live = Lister(connection), self._live_view(connection)
         words = {
             "pods": "pod",
             "deployments.apps": "deployment",
@@ -241,7 +241,7 @@ class ClusterBrowser:
         wanted = prefix.lower()
         found: list[str] = []
         for resource, word in words.items():
-            held = live.names(resource, self._place) if live is not None else None
+            held = live.names(resource, self._namespace) if live is not None else None
             for raw in lister.rows(resource, namespace or None) if held is None else held:
                 name = f"{word}/{raw.get('metadata', {}).get('name', '')}"
                 if wanted in name:
@@ -289,7 +289,7 @@ def _readable(source: ClusterSource, resource: str) -> bool:
     return True
 
 
-def _known(connection: Connection, namespace: str) -> None:
+def _require_recorded(connection: Connection, namespace: str) -> None:
     """Raise NotRecorded, in the recording's words, for a namespace whose pods it leaves out."""
     limited = (getattr(connection.source, "limited", None) or {}).get("pods")
     if namespace and limited is not None and namespace not in limited:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 from engine.agent.browsing.background_findings import BackgroundFindings
 from engine.cluster.live.freshness import Watching
 from engine.cluster.live.informer import Pacing
-from engine.cluster.live.shared_informers import Hold, Informers
+from engine.cluster.live.shared_informers import InformerLease, Informers
 from engine.cluster.rows.build import WORKLOAD_RESOURCES, EventRow, NodeRow, PodRows, WorkloadRow, event_rows, node_rows, workload_rows
 from engine.cluster.source import ClusterError, Forbidden, NotFound, RawObjects, Unreachable, Usage
 from engine.cluster.usage import by_node, by_pod
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 OVERVIEW = 2_000
 _EVENTS_KEPT = 5_000
 _EVENTS_SHOWN = 1_000
-_BELL_SECONDS = 0.25
+_NOTIFY_SECONDS = 0.25
 _LOST_SECONDS, _QUIET_SECONDS = 5.0, 30.0
 _SHARE = 4.0
 """After so many seconds of work come as many times more of rest: a fifth of one core at most."""
@@ -46,15 +46,15 @@ class LiveView:
         self._informers = Informers(source, self._changed, pacing=pacing)
         self._lock = threading.Lock()
         self._scope: Scope = None
-        self._holds: dict[str, Hold] = {}
+        self._holds: dict[str, InformerLease] = {}
         self._background: BackgroundFindings | None = None
         self._overview = False
         self._pods = PodRows()
         self._cost = 0.0
-        self._rang = threading.Event()
+        self._dirty = threading.Event()
         self._usage: dict[str, Sequence[Usage]] = {}
         self._threads: list[threading.Thread] = []
-        self._begun = False
+        self._started = False
 
     @property
     def watching(self) -> list[Watching]:
@@ -85,7 +85,7 @@ class LiveView:
 
     def findings(self, namespace: str) -> list[Finding]:
         """The newest findings of the namespace; the first ones are worked out by the caller, the later ones on a thread."""
-        self._at(namespace)
+        self._watch_namespace(namespace)
         with self._lock:
             background = self._background
         assert background is not None
@@ -107,7 +107,7 @@ class LiveView:
     def close(self) -> None:
         """Stop every watch and thread; at most about two seconds."""
         self._token.cancel("nobody looks any more")
-        self._rang.set()
+        self._dirty.set()
         with self._lock:
             background, self._background = self._background, None
             self._holds = {}
@@ -119,7 +119,7 @@ class LiveView:
             thread.join(1.0)
 
     def _lists(self, namespace: str, resources: Sequence[str]) -> Mapping[str, RawObjects]:
-        holds = self._at(namespace)
+        holds = self._watch_namespace(namespace)
         until = time.monotonic() + self._patience
         lists: dict[str, RawObjects] = {}
         for resource in resources:
@@ -132,7 +132,7 @@ class LiveView:
                 raise informer.error or Unreachable("the cluster has not answered yet; wait a moment, or look at /health")
         return lists
 
-    def _at(self, namespace: str) -> Mapping[str, Hold]:
+    def _watch_namespace(self, namespace: str) -> Mapping[str, InformerLease]:
         """Watch this namespace; what was watched before is let go."""
         scope = namespace or None
         with self._lock:
@@ -145,13 +145,13 @@ class LiveView:
                 return self._holds
             old, background = self._holds, self._background
             self._scope, self._overview, self._pods, self._usage = scope, overview, PodRows(), {}
-            self._holds = {resource: self._hold(resource, scope, overview) for resource in (*WORKLOAD_RESOURCES, "nodes")}
-            self._background = BackgroundFindings(self._source, scope, self._holds if not overview else {}, self._ring, rare=overview)
+            self._holds = {resource: self._acquire(resource, scope, overview) for resource in (*WORKLOAD_RESOURCES, "nodes")}
+            self._background = BackgroundFindings(self._source, scope, self._holds if not overview else {}, self._mark_dirty, rare=overview)
             for hold in old.values():
                 hold.release()
-            if not self._begun:
-                self._begun = True
-                for name, work in (("cluster-bell", self._bell), ("cluster-usage", self._measure)):
+            if not self._started:
+                self._started = True
+                for name, work in (("cluster-bell", self._notify), ("cluster-usage", self._poll_usage)):
                     thread = threading.Thread(target=work, name=name, daemon=True)
                     self._threads.append(thread)
                     thread.start()
@@ -171,42 +171,42 @@ class LiveView:
         except (Forbidden, NotFound):
             return False
 
-    def _hold(self, resource: str, scope: Scope, overview: bool) -> Hold:
+    def _acquire(self, resource: str, scope: Scope, overview: bool) -> InformerLease:
         form: Literal["whole", "small", "table"] = "whole" if not overview else "table" if resource == "pods" else "small"
         limit = _EVENTS_KEPT if resource == "events" else 50_000
-        return self._informers.hold(resource, None if resource == "nodes" else scope, form=form, limit=limit)
+        return self._informers.acquire(resource, None if resource == "nodes" else scope, form=form, limit=limit)
 
     def _changed(self, resource: str) -> None:
-        self._rang.set()
+        self._dirty.set()
         background = self._background
         if background is not None:
             background.changed()
 
-    def _ring(self) -> None:
-        self._rang.set()
+    def _mark_dirty(self) -> None:
+        self._dirty.set()
 
-    def _bell(self) -> None:
+    def _notify(self) -> None:
         while not self._token.cancelled:
             # without a change, too: ages go on, and so do the seconds for which something has been lost
-            self._rang.wait(_LOST_SECONDS if any(w.state in ("reconnecting", "stale") for w in self.watching) else _QUIET_SECONDS)
-            self._rang.clear()
+            self._dirty.wait(_LOST_SECONDS if any(w.state in ("reconnecting", "stale") for w in self.watching) else _QUIET_SECONDS)
+            self._dirty.clear()
             if self._token.wait(0):
                 return
             self._on_change()
-            self._token.wait(max(_BELL_SECONDS, _SHARE * self._cost))
+            self._token.wait(max(_NOTIFY_SECONDS, _SHARE * self._cost))
 
-    def _measure(self) -> None:
+    def _poll_usage(self) -> None:
         """Ask the metrics server now and then; a cluster without one is asked rarely."""
-        whats: tuple[Literal["pods", "nodes"], ...] = ("pods", "nodes")
+        kinds: tuple[Literal["pods", "nodes"], ...] = ("pods", "nodes")
         while not self._token.cancelled:
             scope, pause = self._scope, _USAGE_SECONDS
             try:
-                usage: dict[str, Sequence[Usage]] = {what: self._source.top(what, scope if what == "pods" else None) for what in whats}
+                usage: dict[str, Sequence[Usage]] = {what: self._source.top(what, scope if what == "pods" else None) for what in kinds}
                 if usage != self._usage and scope == self._scope:
                     self._usage = usage
-                    self._rang.set()
+                    self._dirty.set()
             except (NotFound, Forbidden):
-                pause = self._measure_elsewhere(scope)
+                pause = self._poll_prometheus(scope)
             except (ClusterError, Cancelled):
                 pass  # the watches tell what is wrong with the cluster
             until = time.monotonic() + pause
@@ -214,7 +214,7 @@ class LiveView:
                 if scope != self._scope and pause == _USAGE_SECONDS:
                     break
 
-    def _measure_elsewhere(self, scope: Scope) -> float:
+    def _poll_prometheus(self, scope: Scope) -> float:
         """Without a metrics server Prometheus says what pods use, if there is one; the seconds until the next time."""
         from engine.cluster.live.prometheus import PrometheusDown
 
@@ -226,5 +226,5 @@ class LiveView:
             return _NO_USAGE_SECONDS  # an analyzer's finding says why
         if scope == self._scope:
             self._usage = {"pods": usage}
-            self._rang.set()
+            self._dirty.set()
         return _USAGE_SECONDS

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Any, Literal
 from urllib.parse import quote
 
 from engine.cluster.discovery import from_aggregated, from_resource_list, preferred
-from engine.cluster.live.credentials import Plugins, client_of
+from engine.cluster.live.credentials import Client, Plugins, client_of
 from engine.cluster.live.decode import METADATA, EventReader, Form, NotTheApi, accept_of, json_of, object_of, page_of
 from engine.cluster.live.http import Asking, Gone, Refused, ServerFailed, Stalled, Throttled, Wire
 from engine.cluster.live.kubeconfig import Kubeconfig, load
@@ -59,12 +59,17 @@ class LiveCluster:
 
     kind: Literal["live", "recording"] = "live"
 
-    def __init__(self, kubeconfig: Kubeconfig, context: str = "", *, timeout: float = 15.0) -> None:
+    def __init__(
+        self, kubeconfig: Kubeconfig, context: str = "", *, timeout: float = 15.0, reload: Callable[[], Kubeconfig] | None = None
+    ) -> None:
+        """`reload` reads the kubeconfig again once its credentials were refused."""
         self.context = kubeconfig.context(context)
+        self._kubeconfig: Kubeconfig | None = kubeconfig
+        self._reload = reload or (lambda: kubeconfig)
         self.title = self.context.name
         self._plugins = Plugins()
         self._wire = Wire(
-            lambda: client_of(kubeconfig, self.context.name, self._plugins),
+            self._connect,
             server=self.context.server,
             context=self.context.name,
             timeout=timeout,
@@ -77,7 +82,11 @@ class LiveCluster:
     @classmethod
     def open(cls, *, context: str = "", kubeconfig: Path | None = None, timeout: float = 15.0) -> LiveCluster:
         """A context of a kubeconfig ("" = the current one; None = KUBECONFIG or ~/.kube/config). Raises BrokenKubeconfig."""
-        return cls(load(kubeconfig), context, timeout=timeout)
+        return cls(load(kubeconfig), context, timeout=timeout, reload=lambda: load(kubeconfig))
+
+    def _connect(self) -> Client:
+        kubeconfig, self._kubeconfig = self._kubeconfig or self._reload(), None
+        return client_of(kubeconfig, self.context.name, self._plugins)
 
     def now(self) -> datetime:
         """The clock's time."""

@@ -24,12 +24,14 @@ _CONNECTIONS = 32
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """What requests need: the pool, the server's address, and the client's configuration (which renews OIDC tokens itself)."""
+    """What requests need: the pool, the server's address, and the client's configuration (which renews OIDC tokens itself)
+    and whether a credential plugin was run for it."""
 
     pool: Any
     server: str
     configuration: Any
     expires: datetime | None
+    from_plugin: bool = False
 
     @property
     def stale(self) -> bool:
@@ -92,7 +94,8 @@ def client_of(kubeconfig: Kubeconfig, context: str, plugins: Plugins) -> Client:
 
     cluster, user, info = kubeconfig.one(context)
     expires = None
-    if isinstance(user.get("exec"), Mapping) and not user.get("token") and not user.get("tokenFile"):
+    from_plugin = isinstance(user.get("exec"), Mapping) and not user.get("token") and not user.get("tokenFile")
+    if from_plugin:
         plugin = user.pop("exec")
         origin = kubeconfig.origins.get(("users", info.user))
         credential = _run_plugin(plugins, plugin, cluster, info.user, origin.parent if origin else None)
@@ -117,7 +120,7 @@ def client_of(kubeconfig: Kubeconfig, context: str, plugins: Plugins) -> Client:
 
         # the kubeconfig says so on purpose, and a warning on stderr would land in the middle of the screen
         urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
-    return Client(client.rest_client.pool_manager, str(configuration.host).rstrip("/"), configuration, expires)
+    return Client(client.rest_client.pool_manager, str(configuration.host).rstrip("/"), configuration, expires, from_plugin)
 
 
 @dataclass(frozen=True, slots=True)

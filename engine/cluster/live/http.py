@@ -19,7 +19,10 @@ from engine.core.cancel import Cancelled, CancelToken
 T = TypeVar("T")
 _CONNECT_SECONDS = 5.0
 _TRIES = 4
-_RENEWAL_SECONDS = 15.0
+_PLUGIN_SECONDS = 15.0
+"""A credential plugin, which may ask somebody to log in, is run at most this often for refused credentials."""
+_RELOAD_SECONDS = 1.0
+"""A kubeconfig without a plugin is read again at most this often."""
 _LONGEST_WAIT = 10.0
 """Seconds that a server's Retry-After may ask for before the read fails."""
 
@@ -73,7 +76,9 @@ class Wire:
         self._pace = _Pace(rate, burst=2 * rate)
         self._lock = threading.Lock()
         self._client: Client | None = None
-        self._renewed = -_RENEWAL_SECONDS
+        self._login_failed: tuple[float, Unauthenticated] | None = None
+        """When a credential plugin failed, and how: the other requests of that moment fail alike instead of running it again."""
+        self._renewed_at = float("-inf")
 
     def get(
         self,
@@ -145,7 +150,7 @@ class Wire:
         return self._lines(hold, response, cancel)
 
     def _lines(self, hold: _Hold, response: Any, cancel: CancelToken) -> Iterator[bytes]:
-        forget = cancel.on_cancel(hold.shut)
+        unregister = cancel.on_cancel(hold.shut)
         rest: list[bytes] = []
         try:
             for chunk in response.stream(64 * 1024, decode_content=True):
@@ -162,7 +167,7 @@ class Wire:
                 return
             raise self._unreachable(error, streaming=True) from error
         finally:
-            forget()
+            unregister()
             response.close()
         if b"".join(rest).strip() and not cancel.cancelled:
             raise Unreachable(f"{self._name()} broke off in the middle of an answer")
@@ -215,20 +220,28 @@ class Wire:
     def _ready(self) -> Client:
         with self._lock:
             if self._client is None or self._client.stale:
-                self._client = self._connect()
+                if self._login_failed is not None and time.monotonic() - self._login_failed[0] < _PLUGIN_SECONDS / 5:
+                    raise self._login_failed[1]
+                try:
+                    self._client = self._connect()
+                except Unauthenticated as error:
+                    self._login_failed = (time.monotonic(), error)
+                    raise
+                self._login_failed = None
             return self._client
 
     def _forget_client(self, refused: Client | None = None) -> None:
-        """Let go of the client, so that the next request logs in anew; for refused credentials not more often than once in a while.
+        """Close the client, so that the next request makes one from the kubeconfig as it is then; rarely for refused credentials.
 
         Many watches may be refused at once, and a plugin that asks somebody to log in must not be run for each of them.
         """
         with self._lock:
             client, now = self._client, time.monotonic()
             if refused is not None:
-                if client is not refused or now - self._renewed < _RENEWAL_SECONDS:
+                pause = _PLUGIN_SECONDS if refused.from_plugin else _RELOAD_SECONDS
+                if client is not refused or now - self._renewed_at < pause:
                     return
-                self._renewed = now
+                self._renewed_at = now
             self._client = None
         if client is not None:
             client.pool.clear()
@@ -328,12 +341,12 @@ def _cancellable(work: Callable[[_Hold], T], cancel: CancelToken | None) -> T:
         done.set()
         hold.shut()
 
-    forget = cancel.on_cancel(stop)
+    unregister = cancel.on_cancel(stop)
     try:
         threading.Thread(target=run, name="cluster-read", daemon=True).start()
         done.wait()
     finally:
-        forget()
+        unregister()
     if cancel.cancelled:
         raise Cancelled(cancel.reason)
     if errors:

@@ -50,7 +50,9 @@ class Pacing:
     """How long an informer waits, in seconds. A back-off doubles from `first` to `longest`; each wait is spread over its upper half."""
 
     first: float = 0.5
-    longest: float = 30.0
+    longest: float = 4.0
+    overloaded: float = 30.0
+    """The longest back-off where the server asks for less load (429). A watch that lasted so long makes the back-off begin anew."""
     refused: float = 60.0
     """Between two tries at a kind that may not be listed."""
     polled: float = 30.0
@@ -227,7 +229,7 @@ class Informer:
     def _failed(self, error: ClusterError) -> float:
         """Note what went wrong; the seconds until the next try."""
         connected, self._connected = self._connected, None
-        if connected is not None and self._clock.now() - connected > self._pacing.longest:
+        if connected is not None and self._clock.now() - connected > self._pacing.overloaded:
             self._failures = 0  # after a calm while the pauses begin small again
         match error:
             case Gone():
@@ -252,7 +254,7 @@ class Informer:
                 return self._pacing.refused * (0.5 + self._clock.spread() / 2)
             case Throttled():
                 self._lost("reconnecting", error)
-                return max(error.seconds, self._backoff())
+                return max(error.seconds, self._backoff(self._pacing.overloaded))
             case _:
                 if isinstance(error, ServerFailed) and self._failures >= _SUSPICIOUS:
                     self._version = ""  # a server restored from an older state has not reached this version yet
@@ -280,7 +282,7 @@ class Informer:
             self._since = self._clock.now()
             self._on_change()
 
-    def _backoff(self) -> float:
-        whole = min(self._pacing.longest, self._pacing.first * float(1 << min(self._failures, 10)))
+    def _backoff(self, longest: float = 0.0) -> float:
+        whole = min(longest or self._pacing.longest, self._pacing.first * float(1 << min(self._failures, 10)))
         self._failures += 1
         return whole * (0.5 + self._clock.spread() / 2)

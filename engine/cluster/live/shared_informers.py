@@ -21,7 +21,7 @@ class _Running:
     users: int = 0
 
 
-class Hold:
+class InformerLease:
     """One user's claim on an informer; `release` gives it up, once."""
 
     def __init__(self, informer: Informer, release: Callable[[], None]) -> None:
@@ -49,7 +49,7 @@ class Informers:
         self._running: dict[_Key, _Running] = {}
         self._ending: list[threading.Thread] = []
 
-    def hold(self, resource: str, namespace: str | None, *, form: Form = "whole", limit: int = 20_000) -> Hold:
+    def acquire(self, resource: str, namespace: str | None, *, form: Form = "whole", limit: int = 20_000) -> InformerLease:
         """The informer of a kind in a namespace (None = all), started if nobody holds it yet."""
         key = (resource, namespace, form)
         with self._lock:
@@ -70,7 +70,7 @@ class Informers:
                 running = self._running[key] = _Running(informer, token, thread)
                 thread.start()
             running.users += 1
-        return Hold(running.informer, lambda: self._release(key, running))
+        return InformerLease(running.informer, lambda: self._release(key, running))
 
     def _release(self, key: _Key, running: _Running) -> None:
         with self._lock:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from engine.core.events import PassagesFound
 from engine.core.types import Finding
 from engine.flows.tools import Emit, Tools, step
-from engine.session.incidents import day, just_asked, signature
+from engine.session.incidents import day, is_same_incident, signature
 from index.passage import Passage
 
 PASSAGES = 3
@@ -54,7 +54,7 @@ def recall(query: str, cause: Finding | None, tools: Tools, emit: Emit) -> None:
     found = [
         passage
         for passage in tools.past(f"{query} {cause.summary}", codes=(cause.code,), limit=PAST + 1, cancel=tools.token)
-        if not just_asked(passage.path, mine, time.time())
+        if not is_same_incident(passage.path, mine, time.time())
     ][:PAST]
     if not found:
         return

@@ -109,14 +109,14 @@ def test_no_request_holds_a_secret_and_outside_text_is_fenced() -> None:
     assert not [body for body in sent if "ghp_16C7e42F292c" in body]
 
 
-@pytest.mark.parametrize("beside", [True, False])
-def test_only_a_question_that_follows_takes_earlier_ones_into_its_prompt(beside: bool) -> None:
+@pytest.mark.parametrize("concurrent", [True, False])
+def test_only_a_question_that_follows_takes_earlier_ones_into_its_prompt(concurrent: bool) -> None:
     first, second = "how do readiness probes of the zanzibar team work?", "explain what a startup probe is"
     with OllamaServer((Say("A probe asks the container."),)) as server, session(server) as agent:
         for query in (first, second):
-            run = agent.ask(query, beside=beside)
+            run = agent.ask(query, concurrent=concurrent)
             assert isinstance(list(run.events())[-1], RunFinished)
             assert run.wait(10)
         sent = [str(request) for request in server.requests if "startup probe" in str(request)]
     assert sent
-    assert any("zanzibar" in request for request in sent) is not beside
+    assert any("zanzibar" in request for request in sent) is not concurrent

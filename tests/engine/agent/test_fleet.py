@@ -12,7 +12,7 @@ import jsonschema
 import pytest
 from fakes.recordings import files_of, pod, write_folder
 
-from engine.agent.fleet_check import NoSuchContext, Target, What, check_all, chosen, recordings
+from engine.agent.fleet_check import CheckScope, NoSuchContext, Target, check_all, recordings, select_contexts
 from engine.agent.json_documents import ChecksReport, document, schema
 from engine.cluster.recordings.recorded_cluster import RecordedCluster, open_recording
 from engine.cluster.recordings.recorder import record
@@ -22,7 +22,7 @@ from engine.session.connection import Opening
 from engine.simulator.apiserver import ApiServer
 from tui.cli.main import main
 
-SHOP = What("shop")
+SHOP = CheckScope("shop")
 
 
 def broken(name: str, config: str = "settings", version: str = "v1.36.2", held: str = "") -> dict[str, bytes]:
@@ -48,7 +48,7 @@ def recorded(folder: Path, name: str, **other: str) -> Path:
     return write_folder(folder / name, broken(name, **other))
 
 
-def check(*paths: Path, what: What = SHOP, cancel: CancelToken | None = None) -> ChecksReport:
+def check(*paths: Path, what: CheckScope = SHOP, cancel: CancelToken | None = None) -> ChecksReport:
     return check_all(recordings([Opening(snapshot=path) for path in paths]), what, redact=str, cancel=cancel)
 
 
@@ -85,7 +85,7 @@ def test_a_cluster_that_cannot_be_read_is_told_and_the_others_go_on(tmp_path: Pa
 def test_what_was_not_recorded_is_unknown_and_no_difference_in_health(tmp_path: Path) -> None:
     whole = open_recording(recorded(tmp_path, "whole"))
     record(whole, tmp_path / "blog.tar", namespaces=["blog"])
-    report = check(tmp_path / "whole", tmp_path / "blog.tar", what=What(""))
+    report = check(tmp_path / "whole", tmp_path / "blog.tar", what=CheckScope(""))
     fault = next(fault for fault in report.differences if fault.code == "MissingConfigMap")
     assert (fault.clusters, fault.unknown) == (("whole",), ("blog",))
 
@@ -97,9 +97,9 @@ def test_files_of_one_name_are_told_apart_by_their_paths(tmp_path: Path) -> None
 
 def test_contexts_are_chosen_by_name_and_by_pattern_each_once() -> None:
     known = [ContextInfo(name) for name in ("prod-eu", "prod-us", "dev")]
-    assert [target.context for target in chosen(["dev", "prod-*", "*"], known)] == ["dev", "prod-eu", "prod-us"]
+    assert [target.context for target in select_contexts(["dev", "prod-*", "*"], known)] == ["dev", "prod-eu", "prod-us"]
     with pytest.raises(NoSuchContext, match=r"prod-asia.*prod-eu, prod-us, dev"):
-        chosen(["prod-asia"], known)
+        select_contexts(["prod-asia"], known)
 
 
 def test_the_document_is_as_its_schema_says_and_findings_carry_their_ids(tmp_path: Path) -> None:
@@ -185,4 +185,4 @@ def test_no_more_than_a_few_are_checked_at_once(tmp_path: Path, monkeypatch: pyt
     path = recorded(tmp_path, "a")
     report = check_all([Target(f"t{n}", Opening(snapshot=path)) for n in range(12)], SHOP, redact=str)
     assert len(report.clusters) == 12
-    assert 1 <= most[0] <= fleet_check.AT_ONCE
+    assert 1 <= most[0] <= fleet_check.PARALLEL_CLUSTERS

@@ -163,7 +163,7 @@ def test_a_large_namespace_is_shown_from_the_servers_tables(
 ) -> None:
     whole = {(p.name, p.ready, p.status, p.restarts, p.node, p.trouble) for r in agent.cluster.workloads("shop") for p in r.pods}
     monkeypatch.setattr(engine.agent.browsing.live_view, "OVERVIEW", 2)
-    agent.cluster.leave()
+    agent.cluster.disconnect()
     rows = agent.cluster.workloads("shop")
     table = {(p.name, p.ready, p.status, p.restarts, p.node, p.trouble) for r in rows for p in r.pods}
     assert table == whole

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from fakes.ollama_server import OllamaServer
 
-from engine.agent.first_run import Hands, fetch_model, install_completion, look_for_contexts, shell_of, write_commented, write_config
+from engine.agent.first_run import Interaction, check_contexts, fetch_model, install_completion, shell_of, write_config, write_defaults
 from engine.core.cancel import CancelToken
 from engine.core.config import ModelSection, Settings, load
 
@@ -20,7 +20,7 @@ class Person:
         self.yes = yes
         self.asked: list[str] = []
         self.shown: list[tuple[str, int, int]] = []
-        self.hands = Hands(self._answer, lambda *step: self.shown.append(step), CancelToken())
+        self.interaction = Interaction(self._answer, lambda *step: self.shown.append(step), CancelToken())
 
     def _answer(self, text: str) -> bool:
         self.asked.append(text)
@@ -41,7 +41,7 @@ def test_the_commented_config_is_written_once_and_means_the_defaults(tmp_path: P
     target.write_text("[ui]\n")
     assert write_config(target).outcome == "there"
     assert target.read_text() == "[ui]\n"
-    write_commented(target)
+    write_defaults(target)
     assert (target.parent / "k8sagent.toml.bak").read_text() == "[ui]\n"
 
 
@@ -60,7 +60,7 @@ def test_a_missing_model_is_pulled_with_progress_after_a_yes() -> None:
     ]
     with OllamaServer(models=["other"], pulls=pulls) as server:
         person = Person(yes=True)
-        step = fetch_model(model_at(server.url), person.hands)
+        step = fetch_model(model_at(server.url), person.interaction)
     assert step.outcome == "done", step
     assert "llama3.1:8b" in person.asked[0]
     assert ("pulling", 40, 100) in person.shown
@@ -68,7 +68,7 @@ def test_a_missing_model_is_pulled_with_progress_after_a_yes() -> None:
 
 def test_without_a_yes_nothing_is_downloaded() -> None:
     with OllamaServer(models=["other"], pulls=[{"status": "success"}]) as server:
-        step = fetch_model(model_at(server.url), Person(yes=False).hands)
+        step = fetch_model(model_at(server.url), Person(yes=False).interaction)
         assert "/api/pull" not in [request.path for request in server.requests]
     assert step.outcome == "left"
     assert "ollama pull llama3.1:8b" in step.next
@@ -77,29 +77,29 @@ def test_without_a_yes_nothing_is_downloaded() -> None:
 def test_a_model_that_is_there_is_left_alone_and_a_server_that_is_not_is_explained() -> None:
     with OllamaServer() as server:
         person = Person(yes=True)
-        assert fetch_model(model_at(server.url), person.hands).outcome == "there"
+        assert fetch_model(model_at(server.url), person.interaction).outcome == "there"
         assert person.asked == []
-    step = fetch_model(model_at("http://127.0.0.1:9"), Person(yes=True).hands)
+    step = fetch_model(model_at("http://127.0.0.1:9"), Person(yes=True).interaction)
     assert step.outcome == "left"
     assert "setup again" in step.next
 
 
 def test_a_download_that_breaks_is_told() -> None:
     with OllamaServer(models=["other"], pulls=[{"status": "pulling", "total": 9, "completed": 1}]) as server:
-        assert fetch_model(model_at(server.url), Person(yes=True).hands).outcome == "failed"
+        assert fetch_model(model_at(server.url), Person(yes=True).interaction).outcome == "failed"
 
 
 def test_completion_is_installed_after_a_yes_renewed_when_old_and_never_over_somebody_elses_file(tmp_path: Path) -> None:
     target = tmp_path / "deep" / "k8sagent"
-    assert install_completion("bash", target, "# k8sagent 1\n", Person(yes=False).hands).outcome == "left"
+    assert install_completion("bash", target, "# k8sagent 1\n", Person(yes=False).interaction).outcome == "left"
     assert not target.exists()
-    assert install_completion("bash", target, "# k8sagent 1\n", Person(yes=True).hands).outcome == "done"
-    assert install_completion("bash", target, "# k8sagent 1\n", Person(yes=False).hands).outcome == "there"
-    assert install_completion("bash", target, "# k8sagent 2\n", Person(yes=True).hands).outcome == "done"
+    assert install_completion("bash", target, "# k8sagent 1\n", Person(yes=True).interaction).outcome == "done"
+    assert install_completion("bash", target, "# k8sagent 1\n", Person(yes=False).interaction).outcome == "there"
+    assert install_completion("bash", target, "# k8sagent 2\n", Person(yes=True).interaction).outcome == "done"
     target.write_text("mine")
-    assert install_completion("bash", target, "# k8sagent 2\n", Person(yes=True).hands).outcome == "left"
+    assert install_completion("bash", target, "# k8sagent 2\n", Person(yes=True).interaction).outcome == "left"
     assert target.read_text() == "mine"
-    assert "fpath" in install_completion("zsh", tmp_path / "_k8sagent", "# k8sagent\n", Person(yes=True).hands).next
+    assert "fpath" in install_completion("zsh", tmp_path / "_k8sagent", "# k8sagent\n", Person(yes=True).interaction).next
 
 
 def test_only_known_shells_count() -> None:
@@ -109,6 +109,6 @@ def test_only_known_shells_count() -> None:
 
 
 def test_no_kubeconfig_leads_to_the_demo() -> None:
-    step = look_for_contexts(Settings())
+    step = check_contexts(Settings())
     assert step.outcome == "left"
     assert "--demo" in step.next

@@ -44,7 +44,7 @@ def raw(rest: Rest, text: str | bytes) -> tuple[int, dict[str, str], bytes]:
     return int(lines[0].split()[1]), fields, body
 
 
-def told(body: bytes) -> dict[str, str]:
+def problem_of(body: bytes) -> dict[str, str]:
     """A refusal, which always has these three."""
     refusal = json.loads(body)
     assert set(refusal) == {"error", "why", "fix"}
@@ -77,7 +77,7 @@ def test_nothing_of_the_cluster_is_told_without_exactly_the_token(rest: Rest, he
         status, fields, body = raw(rest, f"{request} HTTP/1.1\r\nhost: 127.0.0.1\r\n{header}\r\n")
         assert status == 401, request
         assert fields["www-authenticate"].startswith("bearer")
-        assert "token" in told(body)["error"]
+        assert "token" in problem_of(body)["error"]
 
 
 def test_a_stranger_s_body_is_not_read(rest: Rest) -> None:
@@ -125,7 +125,7 @@ def test_a_name_of_another_s_making_is_refused_even_with_the_token(rest: Rest, h
     for path in ("/health", "/docs", "/openapi.json"):
         status, _, body = raw(rest, f"GET {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n{KEY}\r\n")
         assert status == 421
-        assert "names" in told(body)["fix"]
+        assert "names" in problem_of(body)["fix"]
 
 
 def test_no_host_and_two_hosts_are_refused(rest: Rest) -> None:
@@ -140,7 +140,7 @@ def test_a_web_page_elsewhere_is_refused_and_gets_no_cors(rest: Rest, origin: st
     )
     assert status == 403
     assert not [name for name in fields if name.startswith("access-control")]
-    assert "web pages" in told(body)["error"]
+    assert "web pages" in problem_of(body)["error"]
 
 
 def test_the_server_s_own_page_may_ask(rest: Rest) -> None:
@@ -166,7 +166,7 @@ def test_a_body_that_is_too_long_is_refused_by_its_length_before_it_is_sent(rest
     head = f"POST /query HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n{KEY}content-length: 99999999\r\n\r\n"
     status, _, body = raw(rest, head)
     assert status == 413
-    assert "8 KiB" in told(body)["why"]
+    assert "8 KiB" in problem_of(body)["why"]
 
 
 def test_a_body_that_is_too_long_is_refused_in_chunks_too(rest: Rest) -> None:
@@ -177,7 +177,7 @@ def test_a_body_that_is_too_long_is_refused_in_chunks_too(rest: Rest) -> None:
     with rest.client() as client:
         answer = client.post("/query", content=chunks(), headers={"content-type": "application/json"})
     assert answer.status_code == 413
-    assert told(answer.content)["error"] == "the body is too long"
+    assert problem_of(answer.content)["error"] == "the body is too long"
 
 
 def test_a_body_of_the_longest_allowed_length_passes(rest: Rest) -> None:
@@ -191,7 +191,7 @@ def test_a_body_of_the_longest_allowed_length_passes(rest: Rest) -> None:
 def test_a_head_that_is_too_long_is_refused(rest: Rest, extra: str) -> None:
     status, _, body = raw(rest, f"GET /examples HTTP/1.1\r\nhost: localhost\r\n{KEY}{extra}\r\n\r\n")
     assert status in (400, 431)
-    told(body)
+    problem_of(body)
 
 
 def test_a_head_that_never_ends_is_closed(rest: Rest) -> None:
@@ -209,7 +209,7 @@ def test_a_body_that_never_comes_is_not_waited_for(rest: Rest) -> None:
     head = f"POST /query HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n{KEY}content-length: 50\r\n\r\n"
     status, _, body = raw(rest, head + '{"query":')
     assert status == 408
-    told(body)
+    problem_of(body)
 
 
 @pytest.mark.parametrize(
@@ -218,7 +218,7 @@ def test_a_body_that_never_comes_is_not_waited_for(rest: Rest) -> None:
 def test_what_is_no_http_is_answered_in_the_same_shape(rest: Rest, text: str) -> None:
     status, _, body = raw(rest, text)
     assert status == 400
-    told(body)
+    problem_of(body)
 
 
 def test_two_lengths_or_length_and_chunks_smuggle_nothing(rest: Rest) -> None:
@@ -259,7 +259,7 @@ def test_what_does_not_fit_is_refused_and_asks_nothing(rest: Rest, body: bytes, 
     with rest.client(headers={"content-type": "application/json"}) as client:
         answer = client.post("/query", content=body)
     assert answer.status_code in (status, 422), answer.text
-    told(answer.content)
+    problem_of(answer.content)
 
 
 @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", ""])
@@ -276,7 +276,7 @@ def test_other_methods_and_paths_are_told_apart(rest: Rest, call: str) -> None:
     with rest.client() as client:
         answer = client.request(method, path)
     assert answer.status_code == (404 if path in ("/nothing", "/docs/token") else 405)
-    told(answer.content)
+    problem_of(answer.content)
 
 
 # -- numbers
@@ -291,7 +291,7 @@ def test_of_fifty_at_a_time_each_is_answered_or_told_when_to_come_again() -> Non
         with rest.client() as client:
             answer = client.post("/query", json={"query": "list pods"})
         if answer.status_code != 200:
-            told(answer.content)
+            problem_of(answer.content)
             refused.release()
         return answer.status_code, answer.headers.get("retry-after", "")
 
@@ -311,7 +311,7 @@ def test_connections_that_only_wait_do_not_lock_others_out_for_long() -> None:
         idle = [socket.create_connection(("127.0.0.1", rest.port), timeout=20) for _ in range(5)]
         status, fields, body = raw(rest, f"GET /examples HTTP/1.1\r\nhost: localhost\r\n{KEY}\r\n")
         assert (status, fields["retry-after"]) == (503, "1")
-        told(body)
+        problem_of(body)
         for each in idle:
             assert each.recv(10) == b"", "it was closed, since it said nothing"
             each.close()

@@ -69,7 +69,7 @@ def test_what_is_asked_reaches_the_agent(agent: RestAgent, client: httpx.Client)
     assert answer.headers["k8sagent-outcome"] == "answered"
     assert answer.json() == json.loads(json.dumps(DONE.answer.to_dict()))
     assert agent.asked == ["why?"]
-    assert agent.asked_with == [{"pod": "web-1", "attachment": "panic\n", "namespace": "shop", "model": False, "beside": True}]
+    assert agent.asked_with == [{"pod": "web-1", "attachment": "panic\n", "namespace": "shop", "model": False, "concurrent": True}]
 
 
 @pytest.mark.parametrize(("what", "status"), [("cluster", 503), ("model", 503), ("engine", 500)])
@@ -90,7 +90,7 @@ def test_a_defect_is_no_traceback(agent: RestAgent) -> None:
         answer = client.get("/findings")
     assert answer.status_code == 500
     assert "secret detail" not in answer.text
-    assert "ZeroDivisionError: secret detail" in rest.told, "whoever runs the server is told"
+    assert "ZeroDivisionError: secret detail" in rest.log, "whoever runs the server is told"
 
 
 def test_findings_come_as_the_command_prints_them(agent: RestAgent, client: httpx.Client) -> None:
@@ -114,10 +114,12 @@ def test_the_stream_gives_each_event_with_its_name_its_number_and_its_json(agent
     with client.stream("POST", "/query", json={"query": "why?"}, headers=STREAM) as answer:
         assert answer.headers["content-type"].startswith("text/event-stream")
         text = answer.read().decode()
-    told = list(frames(iter(text.split("\n"))))
-    assert [frame["data"] for frame in told] == [json.loads(json.dumps(to_json(event))) for event in agent.runs[0].events()]
-    assert [(frame["event"], frame["id"]) for frame in told] == [(frame["data"]["event"], str(frame["data"]["seq"])) for frame in told]
-    assert told[1]["data"]["text"] == evil
+    streamed = list(frames(iter(text.split("\n"))))
+    assert [frame["data"] for frame in streamed] == [json.loads(json.dumps(to_json(event))) for event in agent.runs[0].events()]
+    assert [(frame["event"], frame["id"]) for frame in streamed] == [
+        (frame["data"]["event"], str(frame["data"]["seq"])) for frame in streamed
+    ]
+    assert streamed[1]["data"]["text"] == evil
 
 
 def test_a_silent_stream_is_kept_open_with_comments(agent: RestAgent, client: httpx.Client) -> None:
@@ -202,11 +204,11 @@ def test_the_end_of_the_server_stops_all_questions(agent: RestAgent) -> None:
     gate = Gate()
     agent.scripts["*"] = [gate, DONE]
     with serving(agent) as rest, rest.client() as client, client.stream("POST", "/query", json={"query": "why?"}, headers=STREAM) as answer:
-        told = frames(answer.iter_lines())
-        assert next(told)["event"] == "QueryReceived"
+        streamed = frames(answer.iter_lines())
+        assert next(streamed)["event"] == "QueryReceived"
         assert gate.reached.wait(20)
         rest.server.stop()
-        assert [frame["data"].get("reason") for frame in told] == ["the server is stopping"]
+        assert [frame["data"].get("reason") for frame in streamed] == ["the server is stopping"]
     assert cancelled(agent.runs[0]) == "the server is stopping"
 
 
@@ -215,14 +217,14 @@ def test_the_end_of_the_server_stops_all_questions(agent: RestAgent) -> None:
 
 def asked(client: httpx.Client, answer: Any) -> tuple[list[dict[str, Any]], list[httpx.Response]]:
     """Follow a stream; `answer(frame)` gives what to post when something is asked."""
-    told, posted = [], []
+    streamed, posted = [], []
     with client.stream("POST", "/query", json={"query": "scale"}, headers=STREAM) as stream:
         for frame in frames(stream.iter_lines()):
-            told.append(frame)
+            streamed.append(frame)
             for path, body in answer(frame):
                 with httpx.Client(base_url=client.base_url, headers=client.headers, trust_env=False, verify=False, timeout=60) as other:
                     posted.append(other.post(path, json=body))
-    return told, posted
+    return streamed, posted
 
 
 def on(name: str, *posts: tuple[str, dict[str, Any]]) -> Any:
@@ -233,11 +235,11 @@ def test_an_approval_counts_once_and_says_who_gave_it(agent: RestAgent, client: 
     ask = Ask(REQUEST)
     agent.scripts["*"] = [ask, DONE]
     yes = ("/approvals/A-C1", {"run": "run-1", "decision": "approve"})
-    told, (first, second) = asked(client, on("ApprovalRequested", yes, yes))
+    streamed, (first, second) = asked(client, on("ApprovalRequested", yes, yes))
     assert first.json() == {"run": "run-1", "id": "A-C1", "answer": "approve"}
     assert second.status_code == 409
     assert [(each.kind, each.by) for each in ask.decisions] == [("approve", "api")]
-    answered = next(frame["data"] for frame in told if frame["event"] == "ApprovalAnswered")
+    answered = next(frame["data"] for frame in streamed if frame["event"] == "ApprovalAnswered")
     assert answered["decision"]["by"] == "api"
 
 
@@ -315,10 +317,10 @@ def test_choices_are_picked_by_the_api(agent: RestAgent, client: httpx.Client) -
 
     agent.ask = play  # type: ignore[method-assign]
     posts = [("/choices/Q1", {"run": "run-1", "choice": choice}) for choice in ("none/such", "web/api", "shop/api")]
-    told, posted = asked(client, on("ChoiceRequested", *posts))
+    streamed, posted = asked(client, on("ChoiceRequested", *posts))
     assert [each.status_code for each in posted] == [422, 200, 409]
     assert picked == ["web/api"]
-    assert next(frame["data"] for frame in told if frame["event"] == ChoiceAnswered.__name__)["by"] == "api"
+    assert next(frame["data"] for frame in streamed if frame["event"] == ChoiceAnswered.__name__)["by"] == "api"
     assert client.post("/query", json={"query": "x"}).status_code == 200, "a JSON answer chooses nothing and goes on"
     assert picked == ["web/api", ""]
 
@@ -340,7 +342,7 @@ def test_a_question_over_the_stream_gives_the_events_of_its_transcript(shared_ca
         json_answer = client.post("/query", json={"query": "why is checkout-api restarting?"}).json()
         with client.stream("POST", "/query", json={"query": "why is checkout-api restarting?"}, headers=STREAM) as answer:
             run = answer.headers["k8sagent-run"]
-            told = [frame["data"] for frame in frames(answer.iter_lines())]
+            streamed = [frame["data"] for frame in frames(answer.iter_lines())]
         with client.stream("POST", "/query", json={"query": "show me its logs"}, headers=STREAM) as answer:
             understood = [frame["data"] for frame in frames(answer.iter_lines()) if frame["event"] == "Notice"]
         assert not [notice for notice in understood if "checkout-api" in notice["text"]], "one client's question is not about another's"
@@ -358,12 +360,12 @@ def test_a_question_over_the_stream_gives_the_events_of_its_transcript(shared_ca
     assert where["blog"] == set()
     assert "shop" not in where["payments"]
     kept = [to_json(event) for event in read(path / f"{agent.session_id}.jsonl") if event.run == run]
-    assert [event for event in told if event["event"] != "TokensStreamed"] == json.loads(json.dumps(kept))
+    assert [event for event in streamed if event["event"] != "TokensStreamed"] == json.loads(json.dumps(kept))
     assert len(kept) > 10
     jsonschema.validate(json_answer, schema("answer"))
     assert "STRIPE_API_KEY" in json_answer["root_causes"][0]["summary"]
     events = jsonschema.Draft202012Validator(schema("events"))
-    for event in told:
+    for event in streamed:
         events.validate(event)
 
 
@@ -372,17 +374,17 @@ def test_a_change_over_the_stream_runs_after_a_yes_and_is_in_the_audit(shared_ca
     agent = Agent(SETTINGS, Opening(demo=True))
     agent.start()
     with serving(agent) as rest, rest.client() as client:
-        told = []
+        streamed = []
         with client.stream("POST", "/query", json={"query": "scale deployment cart-api in shop to 3"}, headers=STREAM) as answer:
             for frame in frames(answer.iter_lines()):
-                told.append(frame)
+                streamed.append(frame)
                 if frame["event"] == "ApprovalRequested":
                     request, run = frame["data"]["request"], frame["data"]["run"]
                     with rest.client() as other:
                         yes = other.post(f"/approvals/{request['id']}", json={"run": run, "decision": "approve"})
                     assert yes.status_code == 200
         assert request["command"] == SCALE
-        assert told[-1]["data"]["outcome"] == "answered"
+        assert streamed[-1]["data"]["outcome"] == "answered"
         refused = client.post("/query", json={"query": "scale deployment cart-api in shop to 4"})
         assert refused.headers["k8sagent-outcome"] == "rejected"
         assert "Nothing was changed" in refused.json()["answer"]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.api.token import TokenError, take_token, token_path
+from engine.api.token import TokenError, load_token, token_path
 
 
 @pytest.fixture
@@ -17,11 +17,11 @@ def path() -> Path:
 
 
 def test_it_is_made_at_first_start_and_kept(path: Path) -> None:
-    token = take_token(path)
+    token = load_token(path)
     assert len(token) >= 43
     assert path.stat().st_mode & 0o777 == 0o600
     assert path.parent.stat().st_mode & 0o077 == 0
-    assert take_token(path) == token
+    assert load_token(path) == token
     assert [each.name for each in path.parent.iterdir()] == ["api-token"]
 
 
@@ -31,7 +31,7 @@ def test_two_first_starts_agree_on_one(path: Path) -> None:
 
     def begin() -> None:
         start.wait()
-        found.append(take_token(path))
+        found.append(load_token(path))
 
     threads = [threading.Thread(target=begin) for _ in range(8)]
     for thread in threads:
@@ -44,18 +44,18 @@ def test_two_first_starts_agree_on_one(path: Path) -> None:
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o620, 0o666])
 def test_a_token_that_others_may_read_or_write_is_not_used(path: Path, mode: int) -> None:
-    take_token(path)
+    load_token(path)
     path.chmod(mode)
     with pytest.raises(TokenError, match="remove it"):
-        take_token(path)
+        load_token(path)
 
 
 @pytest.mark.parametrize("text", ["", "\n", "short", "with a space in the middle of a long enough token", "é" * 40])
 def test_a_file_without_a_usable_token_is_named(path: Path, text: str) -> None:
-    take_token(path)
+    load_token(path)
     path.write_text(text)
     with pytest.raises(TokenError, match="api-token: holds no token"):
-        take_token(path)
+        load_token(path)
 
 
 def test_a_link_to_another_file_is_not_followed(path: Path, tmp_path: Path) -> None:
@@ -64,17 +64,17 @@ def test_a_link_to_another_file_is_not_followed(path: Path, tmp_path: Path) -> N
     path.parent.mkdir(parents=True)
     path.symlink_to(tmp_path / "theirs")
     with pytest.raises(TokenError, match="cannot be kept there"):
-        take_token(path)
+        load_token(path)
 
 
 def test_a_pipe_in_its_place_does_not_block(path: Path) -> None:
     path.parent.mkdir(parents=True)
     os.mkfifo(path, 0o600)
     with pytest.raises(TokenError, match="no plain file"):
-        take_token(path)
+        load_token(path)
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(TokenError, match="cannot be kept there"):
-        take_token(tmp_path / "file" / "api-token")
+        load_token(tmp_path / "file" / "api-token")

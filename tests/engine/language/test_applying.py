@@ -124,7 +124,7 @@ def test_after_a_switch_neither_the_fix_nor_what_it_meant_is_carried_over(agent:
     case = agent.cases.latest
     assert case is not None
     assert case.context == "demo"
-    agent.cases.leave("demo")
+    agent.cases.leave_context("demo")
     asked = wanted("apply the fix", agent.cases.latest, "prod-eu")
     assert asked is not None
     assert asked.remedies == ()
@@ -132,11 +132,11 @@ def test_after_a_switch_neither_the_fix_nor_what_it_meant_is_carried_over(agent:
 
 def test_what_was_asked_before_the_context_was_known_belongs_to_the_one_that_is_left() -> None:
     book = Cases()
-    book.heard(QueryReceived(query="why?", context="", namespace="crm", run="r"))
-    book.heard(QueryClassified(tier="troubleshooting", reason="", run="r"))
-    book.heard(AnswerFinished(answer=Answer("troubleshooting", "text", fix=(ONE,)), run="r"))
+    book.on_event(QueryReceived(query="why?", context="", namespace="crm", run="r"))
+    book.on_event(QueryClassified(tier="troubleshooting", reason="", run="r"))
+    book.on_event(AnswerFinished(answer=Answer("troubleshooting", "text", fix=(ONE,)), run="r"))
     assert wanted("apply the fix", book.latest, "prod-eu") == Wanted((ONE,))
-    book.leave("prod-eu")
+    book.leave_context("prod-eu")
     asked = wanted("apply the fix", book.latest, "prod-us")
     assert asked is not None
     assert "made in context prod-eu" in asked.problem

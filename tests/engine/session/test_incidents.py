@@ -31,7 +31,7 @@ from engine.core.events import (
 from engine.core.run import Run
 from engine.core.types import Answer, Decision, Evidence, ObjectRef, Remedy, RootCause, Verdict
 from engine.session.connection import Opening
-from engine.session.incidents import IncidentStore, document, incidents_folder, just_asked, of_events
+from engine.session.incidents import IncidentStore, document, incidents_folder, is_same_incident, of_events
 from engine.session.transcript import read
 from index.markdown import parse
 
@@ -104,7 +104,7 @@ def a_change(run: str, exit_code: int = 0, risk: str = "mutate") -> list[Event]:
 
 def heard(shelf: IncidentStore, *events: Event) -> IncidentStore:
     for event in events:
-        shelf.heard(event)
+        shelf.on_event(event)
     return shelf
 
 
@@ -246,9 +246,9 @@ def test_the_last_hour_s_fault_is_the_one_at_hand() -> None:
     path = "incidents/20260105-101500-oom-web-1a2b3c4d.md"
     asked = 1767608100.0
 
-    assert just_asked(path, "1a2b3c4d", asked + 3_599)
-    assert not just_asked(path, "1a2b3c4d", asked + 3_601)
-    assert not just_asked(path, "ffffffff", asked)
+    assert is_same_incident(path, "1a2b3c4d", asked + 3_599)
+    assert not is_same_incident(path, "1a2b3c4d", asked + 3_601)
+    assert not is_same_incident(path, "ffffffff", asked)
 
 
 # a runbook of one's own

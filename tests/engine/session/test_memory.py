@@ -8,25 +8,25 @@ from engine.core.events import AnswerFinished, CommandFinished, CommandStarted, 
 from engine.core.types import Answer, ObjectRef, RootCause
 from engine.llm.budget import estimate
 from engine.llm.chat_model import Final, Message
-from engine.session.conversation import FULL_TURNS, Memory, object_of
+from engine.session.conversation import FULL_TURNS, Conversation, object_of
 from engine.session.token_report import context_lines, context_report
 
 CHECKOUT = ObjectRef("Deployment", "shop", "checkout-api")
 
 
-def diagnosed(memory: Memory, query: str = "why is checkout-api failing?", about: ObjectRef = CHECKOUT, run: str = "r1") -> None:
-    memory.heard(QueryReceived(run=run, query=query, context="demo", namespace="shop"))
-    memory.heard(QueryClassified(run=run, tier="troubleshooting", reason=""))
+def diagnosed(memory: Conversation, query: str = "why is checkout-api failing?", about: ObjectRef = CHECKOUT, run: str = "r1") -> None:
+    memory.on_event(QueryReceived(run=run, query=query, context="demo", namespace="shop"))
+    memory.on_event(QueryClassified(run=run, tier="troubleshooting", reason=""))
     cause = RootCause(f"{about.name} lacks STRIPE_API_KEY", about, 0.9)
-    memory.heard(AnswerFinished(run=run, answer=Answer("troubleshooting", "Root cause: …", (cause,))))
+    memory.on_event(AnswerFinished(run=run, answer=Answer("troubleshooting", "Root cause: …", (cause,))))
 
 
 def test_a_command_that_ran_says_what_was_spoken_of_and_one_that_failed_does_not_stay() -> None:
-    memory = Memory()
-    memory.heard(QueryReceived(run="r1", query="scale it", context="demo", namespace="shop"))
-    memory.heard(CommandStarted(run="r1", id="C1", command="kubectl scale deployment/cart-api --replicas=3 -n shop --context demo"))
-    memory.heard(CommandStarted(run="r1", id="C2", command="kubectl get pods -n shop"))
-    memory.heard(CommandFinished(run="r1", id="C2", exit_code=1, seconds=0.1))
+    memory = Conversation()
+    memory.on_event(QueryReceived(run="r1", query="scale it", context="demo", namespace="shop"))
+    memory.on_event(CommandStarted(run="r1", id="C1", command="kubectl scale deployment/cart-api --replicas=3 -n shop --context demo"))
+    memory.on_event(CommandStarted(run="r1", id="C2", command="kubectl get pods -n shop"))
+    memory.on_event(CommandFinished(run="r1", id="C2", exit_code=1, seconds=0.1))
     (turn,) = memory.turns
     assert turn.about == ObjectRef("Deployment", "shop", "cart-api")
     assert len(turn.commands) == 1
@@ -49,7 +49,7 @@ def test_the_one_object_of_a_command(command: str, ref: ObjectRef | None) -> Non
 
 
 def test_the_newest_questions_stand_in_full_older_ones_as_facts_and_the_rest_is_counted() -> None:
-    memory = Memory()
+    memory = Conversation()
     for n in range(30):
         diagnosed(memory, f"why is service number {n} failing all the time?", ObjectRef("Deployment", "shop", f"app-{n}"), f"r{n}")
     kept = [how for _, how, _ in memory.kept()]
@@ -65,7 +65,7 @@ def test_the_newest_questions_stand_in_full_older_ones_as_facts_and_the_rest_is_
 
 
 def test_that_questions_are_compacted_is_said_once() -> None:
-    memory = Memory()
+    memory = Conversation()
     said = []
     for n in range(6):
         said.append(memory.compaction(f"r{n}"))
@@ -75,9 +75,9 @@ def test_that_questions_are_compacted_is_said_once() -> None:
 
 
 def test_a_stopped_question_is_remembered_and_a_new_session_forgets_all() -> None:
-    memory = Memory()
-    memory.heard(QueryReceived(run="r1", query="why?", context="demo", namespace="shop"))
-    memory.heard(RunCancelled(run="r1"))
+    memory = Conversation()
+    memory.on_event(QueryReceived(run="r1", query="why?", context="demo", namespace="shop"))
+    memory.on_event(RunCancelled(run="r1"))
     assert "stopped" in memory.earlier("r2")
     memory.clear()
     assert memory.earlier("r2") == ""
@@ -92,7 +92,7 @@ class Silent:
 
 
 def test_the_report_tells_every_request_with_its_parts_and_sums_them() -> None:
-    memory = Memory()
+    memory = Conversation()
     diagnosed(memory)
     budget = memory.budget("why is checkout-api failing?", 6000)
     budget.spend("diagnose", Silent(), [Message("user", "evidence " * 40)], Final(900, 80, 4.0))  # type: ignore[arg-type]

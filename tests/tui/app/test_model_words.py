@@ -43,7 +43,7 @@ def test_a_download_is_a_run_whose_step_counts_up() -> None:
     async def story(d: Driver) -> None:
         await d.ask("/model pull big:70b")
         await d.until(lambda: any("pulling x 40 %" in row for row in d.rows("#timeline-rows")))
-        agent.tell(StepFinished(run=agent.runs[-1].id, id="pull", seconds=1.0))
+        agent.publish(StepFinished(run=agent.runs[-1].id, id="pull", seconds=1.0))
 
     drive(story, agent)
 

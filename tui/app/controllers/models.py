@@ -11,7 +11,7 @@ from tui.app.session import Session
 from tui.style.text import one_line, plain
 
 if TYPE_CHECKING:
-    from engine.agent.model_connection import Switched
+    from engine.agent.model_connection import SwitchResult
     from engine.llm.chat_model import ModelInfo
     from tui.screens.dialogs.picker import Choice
 
@@ -87,7 +87,7 @@ class Models:
             self.pull(name)
             return
 
-        def done(switched: Switched) -> None:
+        def done(switched: SwitchResult) -> None:
             said = f"{switched.name} will answer from the next question on: {switched.note}" if switched.ok else switched.note
             self._session.notify(one_line(said), warning=not switched.ok, timeout=10)
 

@@ -16,7 +16,7 @@ from tui.cli.exit_codes import FAILED, FINDINGS, OK, UNREACHABLE, USAGE
 
 def check(args: argparse.Namespace) -> int:
     """Findings of the whole cluster, one namespace or one object, most important first; exit 1 when something is critical."""
-    from engine.agent.fleet_check import What
+    from engine.agent.fleet_check import CheckScope
     from engine.analyzers.registry import SPECIALITIES, load
     from engine.cluster.kinds import KINDS, RESOURCE_OF_KIND
 
@@ -33,7 +33,9 @@ def check(args: argparse.Namespace) -> int:
     if args.contexts or len(args.snapshots) > 1:
         from tui.cli.checks.check_many import check_several
 
-        return check_several(args, What("" if args.all_namespaces else args.namespace, only, (word.kind, name) if word and name else None))
+        return check_several(
+            args, CheckScope("" if args.all_namespaces else args.namespace, only, (word.kind, name) if word and name else None)
+        )
     found: FindingsFound | None = None
     with agent_of(args, save=False) as agent:
         run = agent.check(namespace="" if args.all_namespaces else None, only=only, about=(word.kind, name) if word and name else None)

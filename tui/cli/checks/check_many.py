@@ -14,13 +14,13 @@ from tui.cli.exit_codes import FAILED, FINDINGS, INTERRUPTED, OK, UNREACHABLE, U
 from tui.style.text import count
 
 if TYPE_CHECKING:
-    from engine.agent.fleet_check import Target, What
+    from engine.agent.fleet_check import CheckScope, Target
 
 _COLOURS = {"critical": "red", "warning": "amber", "info": "grey"}
 _GLYPHS = {"critical": "✗", "warning": "!", "info": "·"}
 
 
-def check_several(args: argparse.Namespace, what: What) -> int:
+def check_several(args: argparse.Namespace, what: CheckScope) -> int:
     """Check several clusters at once. 1 when any of them has a critical finding, 3 when not one could be reached."""
     from engine.agent.fleet_check import NoSuchContext, check_all
     from engine.cluster.source import ClusterError
@@ -48,7 +48,7 @@ def check_several(args: argparse.Namespace, what: What) -> int:
             timeout=settings.cluster.request_timeout_seconds,
             redact=Redactor().text,
             cancel=token,
-            told=lambda row: progress(f"{row.name}: {row.error or 'checked'}"),
+            on_cluster=lambda row: progress(f"{row.name}: {row.error or 'checked'}"),
         )
     except Cancelled:
         return INTERRUPTED
@@ -65,12 +65,12 @@ def check_several(args: argparse.Namespace, what: What) -> int:
 
 
 def _targets(args: argparse.Namespace, kubeconfig: str) -> list[Target]:
-    from engine.agent.fleet_check import chosen, recordings
+    from engine.agent.fleet_check import recordings, select_contexts
     from engine.cluster.live.kubeconfig import contexts
     from engine.session.connection import Opening
 
     patterns = [part.strip() for part in args.contexts.split(",") if part.strip()]
-    found = chosen(patterns, contexts(Path(kubeconfig).expanduser() if kubeconfig else None)) if patterns else []
+    found = select_contexts(patterns, contexts(Path(kubeconfig).expanduser() if kubeconfig else None)) if patterns else []
     openings = [Opening(snapshot=path) for path in dict.fromkeys(args.snapshots)]
     return found + recordings([*openings, *([Opening(demo=True)] if args.demo else [])])
 

@@ -34,8 +34,8 @@ def init(args: argparse.Namespace) -> int:
     if target.exists() and not args.force:
         complain(f"{target} already exists; edit it, or overwrite it with --force (the old one is kept as {target.name}.bak)")
         return FAILED
-    from engine.agent.first_run import write_commented
+    from engine.agent.first_run import write_defaults
 
-    write_commented(target)
+    write_defaults(target)
     say(f"wrote {target}")
     return OK

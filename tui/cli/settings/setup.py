@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from engine.agent.first_run import Hands, Step, install_completion, role, shell_of, steps
+from engine.agent.first_run import Interaction, Step, install_completion, role, shell_of, steps
 from engine.commands.execution.programs import find_kubectl
 from engine.core.cancel import Cancelled, CancelToken
 from engine.core.config import ConfigError, Settings, user_config_path
@@ -27,10 +27,10 @@ def setup(args: argparse.Namespace) -> int:
     except ConfigError as error:
         complain(f"{error}; using the defaults")
         settings = Settings()
-    hands = Hands(ask=lambda text: args.yes or _yes(text), progress=_progress, token=CancelToken())
+    interaction = Interaction(ask=lambda text: args.yes or _yes(text), progress=_progress, token=CancelToken())
     failed = False
     try:
-        for step in steps(settings, user_config_path(), find_kubectl(settings.kubectl.path), hands, _completion):
+        for step in steps(settings, user_config_path(), find_kubectl(settings.kubectl.path), interaction, _completion):
             _tell(step)
             failed = failed or step.outcome == "failed"
     except Cancelled:
@@ -42,10 +42,12 @@ def setup(args: argparse.Namespace) -> int:
     return FAILED if failed else OK
 
 
-def _completion(hands: Hands) -> Step:
+def _completion(interaction: Interaction) -> Step:
     shell = shell_of()
     return (
-        install_completion(shell, place_of(shell), script(shell), hands) if shell else install_completion("", user_config_path(), "", hands)
+        install_completion(shell, place_of(shell), script(shell), interaction)
+        if shell
+        else install_completion("", user_config_path(), "", interaction)
     )
 
 

@@ -39,7 +39,7 @@ class Rig:
         self.informers = Informers(self.cluster, self._changed, pacing=pacing)
         self.held: dict[str, Informer] = {}
         for kind in KINDS:
-            self.held[kind] = self.informers.hold(kind, "shop").informer
+            self.held[kind] = self.informers.acquire(kind, "shop").informer
         self._number = 0
 
     def _changed(self, resource: str) -> None:
@@ -156,13 +156,13 @@ def test_a_version_that_is_too_old_lists_anew(rig: Rig) -> None:
     rig.live()
 
 
-def test_refused_credentials_heal_by_themselves_and_are_told_while_they_do_not(rig: Rig) -> None:
+def test_refused_credentials_are_renewed_and_reported_until_they_are_accepted(rig: Rig) -> None:
     rig.proxy.rule = only_once(Refuse(401, "Unauthorized"), lambda ask: ask.path.endswith("/pods"))
     rig.proxy.break_watches("cut")
     rig.change()
     rig.converged()
+    rig.live()  # every watch is open again, so that none of them meets the refusal before it is wanted
     rig.proxy.rule = lambda ask: Refuse(401, "Unauthorized")
-    rig.live()
     rig.proxy.break_watches("cut")
     rig.until(lambda: "did not accept the credentials" in rig.held["pods"].watching.note, "told")
     rig.change()
@@ -200,7 +200,7 @@ def test_a_server_in_trouble_is_told_and_asked_again(rig: Rig, refusal: Refuse) 
 
 def test_a_server_without_streaming_lists_is_read_page_by_page(rig: Rig) -> None:
     rig.proxy.rule = lambda ask: Refuse(422, "sendInitialEvents is forbidden") if "sendInitialEvents" in ask.query else None
-    fresh = rig.informers.hold("pods", "mailer").informer
+    fresh = rig.informers.acquire("pods", "mailer").informer
     rig.until(lambda: fresh.watching.state == "live", "live")
     assert _versions(fresh.store.objects()) == _versions(rig.overlay.list("pods", "mailer"))
     lists = [ask for ask in rig.proxy.asked if "mailer" in ask.path]
@@ -209,12 +209,12 @@ def test_a_server_without_streaming_lists_is_read_page_by_page(rig: Rig) -> None
 
 def test_who_needs_the_same_shares_one_watch_and_the_last_one_ends_it(rig: Rig) -> None:
     before = rig.proxy.watches
-    one, other = rig.informers.hold("pods", "shop"), rig.informers.hold("pods", "shop")
+    one, other = rig.informers.acquire("pods", "shop"), rig.informers.acquire("pods", "shop")
     assert one.informer is other.informer is rig.held["pods"]
     one.release()
     one.release()
     other.release()
-    alone = rig.informers.hold("pods", "mailer")
+    alone = rig.informers.acquire("pods", "mailer")
     rig.until(lambda: rig.proxy.watches == before + 1, "a watch of its own")
     alone.release()
     rig.until(lambda: "cluster-watch-pods" not in {t.name for t in threading.enumerate() if t is not None} or _pods_threads() == 1, "ended")

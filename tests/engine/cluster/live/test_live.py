@@ -434,6 +434,26 @@ def test_a_watch_whose_credentials_are_refused_has_new_ones_when_it_is_made_agai
     assert (tmp_path / "bin" / "count").read_text() == "2"
 
 
+def test_after_a_401_the_kubeconfig_is_read_again(server: KubeServer, tmp_path: Path) -> None:
+    path = server.kubeconfig(tmp_path / "config", user={"token": "old"})
+    cluster = LiveCluster.open(kubeconfig=path)
+    server.routes["/version"] = lambda s: (
+        Reply({"gitVersion": "v1"}) if s.headers["authorization"] == "Bearer new" else refusal(401, "Unauthorized")
+    )
+    server.kubeconfig(path, user={"token": "new"})
+    assert cluster.server_version() == "v1"
+    assert [s.headers["authorization"] for s in server.seen] == ["Bearer old", "Bearer new"]
+
+
+def test_a_plugin_that_failed_is_not_run_for_every_request_of_that_moment(server: KubeServer, tmp_path: Path) -> None:
+    script = f"import sys; open({str(tmp_path / 'runs')!r}, 'a').write('x'); sys.exit('log in')"
+    cluster = LiveCluster.open(kubeconfig=server.kubeconfig(tmp_path / "config", user=plugin(tmp_path, script)))
+    for _ in range(3):
+        with pytest.raises(Unauthenticated, match="log in"):
+            cluster.server_version()
+    assert (tmp_path / "runs").read_text() == "x"
+
+
 def test_how_many_there_are_costs_one_object(server: KubeServer, cluster: LiveCluster) -> None:
     listed = {"metadata": {"remainingItemCount": 4711}, "items": [{"metadata": {"name": "a"}}]}
     server.routes["/api/v1/pods"] = in_turn(Reply(listed), page("a", "b"))
