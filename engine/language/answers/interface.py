@@ -95,3 +95,14 @@ def as_table(rows: Sequence[Sequence[str]]) -> str:
         return ""
     widths = [max(len(row[n]) for row in rows) for n in range(len(rows[0]))]
     return "\n".join("   ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows)
+
+
+def listed(names: Sequence[str], most: int = 8) -> str:
+    """Names in a sentence, at most some of them and how many more there are."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
+def counted(number: int, noun: str, plural: str = "") -> str:
+    """`1 pod`, `3 pods`."""
+    return f"{number} {noun if number == 1 else plural or noun + 's'}"

@@ -30,6 +30,14 @@ def answerers(want: Want) -> tuple[Answerer, ...]:
             from engine.language.questions.reader import read
 
             return (read,)
+        case "explain_concept" | "explain_error":
+            from engine.language.answers.glossary.explain import explained
+
+            return (explained,)
+        case "who_may" | "who_uses" | "reach":
+            from engine.language.answers.relations.questions import access, connection, users
+
+            return ({"who_may": access, "who_uses": users, "reach": connection}[want],)
         case "yaml":
             from engine.language.answers.objects import as_yaml
 

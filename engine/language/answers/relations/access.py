@@ -11,7 +11,7 @@ from engine.analyzers.common.containers import pod_template
 from engine.analyzers.common.view import ClusterView
 from engine.cluster.objects import Obj, text_at, texts_at
 from engine.core.types import Evidence, ObjectRef, Remedy
-from engine.language.answers.result import Result, counted, listed
+from engine.language.answers.interface import Reply, counted, listed
 
 ROLES, CLUSTER_ROLES = "roles.rbac.authorization.k8s.io", "clusterroles.rbac.authorization.k8s.io"
 BINDINGS, CLUSTER_BINDINGS = "rolebindings.rbac.authorization.k8s.io", "clusterrolebindings.rbac.authorization.k8s.io"
@@ -92,7 +92,7 @@ def subject_of(view: ClusterView, ref: ObjectRef) -> Subject | None:
     return Subject("ServiceAccount", text_at(spec, "serviceAccountName") or "default", ref.namespace)
 
 
-def who_may(view: ClusterView, act: Act) -> Result:
+def who_may(view: ClusterView, act: Act) -> Reply:
     """Every subject that a binding allows an act, its binding and role; system components last."""
     unseen = _unseen(view)
     if unseen:
@@ -101,8 +101,8 @@ def who_may(view: ClusterView, act: Act) -> Result:
     unique = list({(g.subject, g.binding.ref): g for g in grants}.values())
     unique.sort(key=lambda g: (_is_system(g.subject), g.binding.namespace != "", str(g.subject)))
     if not unique:
-        return Result(
-            f"No RoleBinding or ClusterRoleBinding lets anybody {act}. Members of the group system:masters may do everything without one.",
+        return Reply(
+            answer=f"No RoleBinding or ClusterRoleBinding lets anybody {act}. Members of the group system:masters may do everything without one.",
             commands=(),
         )
     narrow = [g for g in unique if not act.namespace and g.binding.namespace]
@@ -122,15 +122,15 @@ def who_may(view: ClusterView, act: Act) -> Result:
     rows = [("SUBJECT", "BINDING", "ROLE", "WHERE")]
     rows += [(str(g.subject), f"{g.binding.kind}/{g.binding.name}", f"{g.role.kind}/{g.role.name}", g.where) for g in unique[:_MOST_ROWS]]
     more = f" The first {_MOST_ROWS} of {len(unique)} grants are shown." if len(unique) > _MOST_ROWS else ""
-    return Result(
-        f"{said}.{more}",
+    return Reply(
+        answer=f"{said}.{more}",
         table=tuple(rows),
         evidence=tuple(field(g.binding, "roleRef") for g in own[:3]),
         objects=tuple(g.binding.ref for g in own[:1]),
     )
 
 
-def may(view: ClusterView, subject: Subject, act: Act) -> Result:
+def may(view: ClusterView, subject: Subject, act: Act) -> Reply:
     """Whether a subject may do something: yes with the binding, or no with what comes nearest."""
     unseen = _unseen(view)
     if unseen:
@@ -145,20 +145,22 @@ def may(view: ClusterView, subject: Subject, act: Act) -> Result:
         allowing.append(grant)
     grants = list(dict.fromkeys((g.words, g) for g in allowing))
     evidence = tuple(field(g.role, "rules") for _, g in grants[:2])
-    return Result(
-        f"Yes, {subject} may {act}: {'; '.join(words for words, _ in grants)}.", evidence=evidence, objects=(grants[0][1].binding.ref,)
+    return Reply(
+        answer=f"Yes, {subject} may {act}: {'; '.join(words for words, _ in grants)}.",
+        evidence=evidence,
+        objects=(grants[0][1].binding.ref,),
     )
 
 
-def rights_of(view: ClusterView, subject: Subject) -> Result:
+def rights_of(view: ClusterView, subject: Subject) -> Reply:
     """Everything that a subject may do, a row for each rule of each role that is bound to it."""
     unseen = _unseen(view)
     if unseen:
         return unseen
     held = [grant for grant in _grants(view) if _is_meant(grant, subject) and not _is_discovery(grant)]
     if not held:
-        return Result(
-            f"{subject} has no rights of its own: no RoleBinding or ClusterRoleBinding names it (every identity may ask for API discovery)."
+        return Reply(
+            answer=f"{subject} has no rights of its own: no RoleBinding or ClusterRoleBinding names it (every identity may ask for API discovery)."
         )
     rows = [("VERBS", "RESOURCES", "WHERE", "ROLE", "BINDING")]
     for grant in held:
@@ -180,10 +182,10 @@ def rights_of(view: ClusterView, subject: Subject) -> Result:
     )
     roles = listed([f"{g.role.kind} {g.role.name} ({g.where})" for g in held])
     said = f"{subject} may do everything in the cluster: {roles}." if full else f"{subject} holds {roles}."
-    return Result(said, table=tuple(rows[: _MOST_ROWS + 1]), objects=(held[0].binding.ref,))
+    return Reply(answer=said, table=tuple(rows[: _MOST_ROWS + 1]), objects=(held[0].binding.ref,))
 
 
-def _refused(view: ClusterView, subject: Subject, act: Act, verb: str, held: list[Grant]) -> Result:
+def _refused(view: ClusterView, subject: Subject, act: Act, verb: str, held: list[Grant]) -> Reply:
     one = Act((verb,), act.resource, act.group, act.namespace, act.name)
     narrow = [g for g in held if _role_allows(g.role, one) and g.binding.namespace]
     named = [g for g in held if not one.name and _role_allows(g.role, one, any_name=True)]
@@ -229,7 +231,7 @@ def _refused(view: ClusterView, subject: Subject, act: Act, verb: str, held: lis
         ),
         Remedy("and bind it", f"kubectl {scope}create {kinds[1]} {name}-{verb} --{kinds[0]}={name}-{verb} {account}", "mutate"),
     )
-    return Result(f"No, {subject}{missing} may not {one}: {near}.", evidence=evidence, fix=fix)
+    return Reply(answer=f"No, {subject}{missing} may not {one}: {near}.", evidence=evidence, fix=fix)
 
 
 def _grants(view: ClusterView) -> Iterator[Grant]:
@@ -293,10 +295,10 @@ def _is_discovery(grant: Grant) -> bool:
     )
 
 
-def _unseen(view: ClusterView) -> Result | None:
+def _unseen(view: ClusterView) -> Reply | None:
     dark = [resource.partition(".")[0] for resource in _NEEDED if not view.can_see(resource)]
     if not dark:
         return None
-    return Result(
-        f"That cannot be told here: {', '.join(dark)} cannot be read ({view.unseen.get(_NEEDED[0]) or next(iter(view.unseen.values()), 'no permission')})."
+    return Reply(
+        answer=f"That cannot be told here: {', '.join(dark)} cannot be read ({view.unseen.get(_NEEDED[0]) or next(iter(view.unseen.values()), 'no permission')})."
     )

@@ -17,7 +17,7 @@ from engine.analyzers.network.policy_rules import Policies, Wire, selector_text
 from engine.analyzers.network.service_facts import Port, container_ports, listening, service_ports, slices_of
 from engine.cluster.objects import Obj, labels_at, maps_at, text_at
 from engine.core.types import Evidence, ObjectRef, Remedy
-from engine.language.answers.result import Result, counted, listed
+from engine.language.answers.interface import Reply, counted, listed
 
 _POLICIES = "networkpolicies.networking.k8s.io"
 
@@ -45,7 +45,7 @@ class _Way:
         self.doubts.append(text)
 
 
-def reach(view: ClusterView, client: ObjectRef | None, server: ObjectRef, port: int | None = None) -> Result:
+def reach(view: ClusterView, client: ObjectRef | None, server: ObjectRef, port: int | None = None) -> Reply:
     """Whether a client (None = any pod) reaches a server: a Service, or a workload through the Service in front of it."""
     way = _Way()
     clients = Clients.of(view)
@@ -232,7 +232,7 @@ def _policies(
     )
 
 
-def _said(client: ObjectRef | None, server: ObjectRef, service: Obj | None, chosen: Port | None, port: int | None, way: _Way) -> Result:
+def _said(client: ObjectRef | None, server: ObjectRef, service: Obj | None, chosen: Port | None, port: int | None, way: _Way) -> Reply:
     who = str(client) if client is not None else "a pod of the cluster"
     at = f" on port {chosen.port if chosen else port}" if chosen or port else ""
     if way.end:
@@ -246,8 +246,11 @@ def _said(client: ObjectRef | None, server: ObjectRef, service: Obj | None, chos
         host = service.name if service.namespace == client.namespace else f"{service.name}.{service.namespace}"
         address = f"\nIts address from there: {host}:{chosen.port if chosen else port}"
     refs = tuple(ref for ref in (client, server, service.ref if service else None) if ref is not None)
-    return Result(
-        f"{lead}\n" + "\n".join(way.steps) + address, evidence=tuple(way.evidence), fix=tuple(way.fix), objects=tuple(dict.fromkeys(refs))
+    return Reply(
+        answer=f"{lead}\n" + "\n".join(way.steps) + address,
+        evidence=tuple(way.evidence),
+        fix=tuple(way.fix),
+        objects=tuple(dict.fromkeys(refs)),
     )
 
 

@@ -14,7 +14,7 @@ from engine.analyzers.network.clients import Clients
 from engine.cluster.kinds import WORKLOADS
 from engine.cluster.objects import Obj, labels_at, map_at, maps_at, text_at
 from engine.core.types import ObjectRef
-from engine.language.answers.result import Result, counted, listed
+from engine.language.answers.interface import Reply, counted, listed
 
 _INGRESSES = "ingresses.networking.k8s.io"
 _MOST_ROWS = 40
@@ -33,22 +33,22 @@ class Use:
     where: str
 
 
-def used_by(view: ClusterView, ref: ObjectRef) -> Result:
+def used_by(view: ClusterView, ref: ObjectRef) -> Reply:
     """Who refers to an object; what was looked at where nobody does."""
     found = list(dict.fromkeys(uses(view, ref)))
     if not found:
         looked = _LOOKED.get(ref.kind, "the objects that can refer to it")
-        return Result(f"Nothing refers to {_title(ref)}; {looked} were looked at{_unseen(view)}.", objects=(ref,))
+        return Reply(answer=f"Nothing refers to {_title(ref)}; {looked} were looked at{_unseen(view)}.", objects=(ref,))
     users = list(dict.fromkeys(use.object for use in found))
     names = listed([_name(user, ref) for user in users], 6)
-    return Result(
-        f"{_title(ref)} is used by {counted(len(users), 'object')}: {names}.",
+    return Reply(
+        answer=f"{_title(ref)} is used by {counted(len(users), 'object')}: {names}.",
         table=_table(found, ref),
         objects=(ref, *users[:1]),
     )
 
 
-def image_users(view: ClusterView, image: str) -> Result:
+def image_users(view: ClusterView, image: str) -> Reply:
     """Which workloads run an image: a whole reference, a name without registry or tag, or a part of it."""
     wanted = image.lower()
     rows = [("OBJECT", "NAMESPACE", "CONTAINER", "IMAGE")]
@@ -62,9 +62,9 @@ def image_users(view: ClusterView, image: str) -> Result:
                     users.append(holder.ref)
     users = list(dict.fromkeys(users))
     if not users:
-        return Result(f"No workload in {_place(view)} runs an image “{image}”.")
-    return Result(
-        f"{counted(len(users), 'workload')} in {_place(view)} {'runs' if len(users) == 1 else 'run'} an image “{image}”: {listed([str(u) for u in users])}.",
+        return Reply(answer=f"No workload in {_place(view)} runs an image “{image}”.")
+    return Reply(
+        answer=f"{counted(len(users), 'workload')} in {_place(view)} {'runs' if len(users) == 1 else 'run'} an image “{image}”: {listed([str(u) for u in users])}.",
         table=tuple(rows[: _MOST_ROWS + 1]),
         objects=tuple(users),
     )
