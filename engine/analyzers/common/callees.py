@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from engine.analyzers.common.citations import nearest
 from engine.analyzers.common.containers import pod_template
+from engine.analyzers.common.host_names import can_be_host
 from engine.analyzers.common.settings import Setting, settings
 from engine.analyzers.common.view import ClusterView
 from engine.cluster.objects import Obj, labels_at, maps_at
@@ -58,6 +59,8 @@ def addresses(text: str) -> list[Address]:
     found: dict[str, int] = {}
     for shape in (_URL, _HOSTPORT, _QUALIFIED):
         for hit in shape.finditer(text[:4000]):
+            if shape is _HOSTPORT and not can_be_host(hit[1]) and hit[1].lower() != "localhost":
+                continue
             host = hit[1].rstrip(".").lower()
             port = int(hit[2]) if shape is not _QUALIFIED and hit[2] else 0
             if host.replace(".", "").isdigit() and host.count(".") != 3:

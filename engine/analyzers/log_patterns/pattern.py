@@ -9,6 +9,8 @@ from functools import cache
 from re import _parser  # type: ignore[attr-defined]  # the parse tree of a regular expression, for the words that it needs
 from typing import Any
 
+from engine.analyzers.common.host_names import can_be_host
+
 HOST = r"(?P<host>[A-Za-z0-9](?:[A-Za-z0-9_-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9_-]*[A-Za-z0-9])?)*\.?)"
 PATH = r"(?P<path>/[^\s'\"`,;:()\]\[]+)"
 ENV = r"(?P<name>[A-Z][A-Z0-9_]{2,})"
@@ -130,6 +132,8 @@ class PatternIndex:
             hit = compiled(source, is_text, pattern.case).search(text)
             if hit is not None:
                 fields = {k.rstrip("0123456789"): v.strip() for k, v in hit.groupdict().items() if v}
+                if "host" in fields and not can_be_host(fields["host"]) and fields["host"] not in ("localhost"):
+                    continue
                 fields.setdefault("error", _line_from(text, hit.start()))
                 yield pattern, fields
 
