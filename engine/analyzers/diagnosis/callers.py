@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from engine.analyzers.common.callees import Callee, Callees
-from engine.analyzers.common.containers import pod_template
+from engine.analyzers.common.containers import is_ready, pod_template
 from engine.analyzers.common.view import ClusterView
 from engine.analyzers.diagnosis.graph import Graph
 from engine.analyzers.logs.cause import waits_on_others
@@ -16,6 +16,11 @@ from engine.core.types import Finding, ObjectRef
 UNKNOWN = frozenset({"LoggedError", "CrashLoopBackOff", "ReadinessProbeFailed", "LivenessProbeFailed", "StartupProbeFailed"})
 """Codes of faults whose reason nobody told: a server's error in their words may come from somebody who is called."""
 _SERVER_ERROR = re.compile(r"statuscode: 5\d\d|\b50[234]\b|timeout|deadline|refused", re.IGNORECASE)
+_OF_ITS_OWN = re.compile(
+    r"Disk|MissingFile|MissingEnv|MissingModule|Invalid|Permission|Privileged|OOM|Heap|Incompatible|PortInUse|ReadOnly|Exec|Bad|Unknown|"
+    r"Forbidden|FileWatch|Segmentation|DirtyMigration|PathIs|Dump|Corrupt|Certificate"
+)
+"""Codes of faults that a program has by itself, whomever it calls."""
 _LAST_LINES = 400
 
 
@@ -53,7 +58,8 @@ def explain_caller(view: ClusterView, graph: Graph, callees: Callees, effect: Fi
     connection = waits_on_others(effect.code)
     vague = effect.code in UNKNOWN and bool(_SERVER_ERROR.search(effect.summary))
     certificate = "Certificate" in effect.code and any(e.source.startswith("log of") for e in effect.evidence)
-    if not connection and not vague and not certificate:
+    logged = any(e.source.startswith("log of") for e in effect.evidence) and not _OF_ITS_OWN.match(effect.code)
+    if not connection and not vague and not certificate and not logged:
         return
     workload = view.find_ref(effect.owner or effect.object)
     if workload is None:
@@ -62,6 +68,8 @@ def explain_caller(view: ClusterView, graph: Graph, callees: Callees, effect: Fi
     called = [c for c in callees_of(view, callees, effect) if _title_of(c) not in own and c.namespace != "kube-system"]
     if effect.code == "NameNotResolved":
         called = [c for c in called if c.service is not None and c.service.text("spec", "clusterIP") == "None"]
+    if not connection and not vague and not certificate:  # whatever it complains of: a server without a ready pod answers nobody
+        called = [c for c in called if c.service is not None and _nobody_ready(view, c.service)]
     for callee in called:
         for cause in _reasons(view, graph, callees, workload, callee):
             graph.explains(cause, effect)
@@ -74,6 +82,11 @@ def explain_caller(view: ClusterView, graph: Graph, callees: Callees, effect: Fi
     if effect.code in ("DnsFailing", "ConnectionTimeout", "NameNotResolved") or not graph.causes[effect.id]:
         for cause in _policies(graph, workload.ref, called, dns=effect.code == "DnsFailing"):
             graph.explains(cause, effect)
+
+
+def _nobody_ready(view: ClusterView, service: Obj) -> bool:
+    pods = selected(view, service)
+    return bool(pods) and not any(is_ready(pod) for pod in pods)
 
 
 def callees_of(view: ClusterView, callees: Callees, finding: Finding) -> list[Callee]:

@@ -8,10 +8,11 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
 from engine.analyzers.common.callees import Callees
+from engine.analyzers.common.links import links
 from engine.analyzers.common.selectors import selects
 from engine.analyzers.common.settings import references
 from engine.analyzers.common.view import ClusterView
-from engine.cluster.kinds import RESOURCE_OF_KIND
+from engine.cluster.kinds import KIND_OF, RESOURCE_OF_KIND
 from engine.cluster.objects import Obj, maps_at, text_at
 from engine.core.types import ObjectRef
 
@@ -35,6 +36,7 @@ _NAMESPACED = (
     "ServiceAccount",
 )
 _CLUSTER_WIDE = ("Node", "Namespace", "PersistentVolume", "StorageClass", "IngressClass", "PriorityClass", "APIService")
+_MOST_CUSTOM = 200
 _TOKEN = re.compile(r"[a-z0-9](?:[-a-z0-9._]*[a-z0-9])?", re.IGNORECASE)
 COMMON = frozenset(
     "a an and any are as at be by can cannot could do does down error errors ever failing fails fix for from get gets have how i in is it its keep keeps my no not "
@@ -77,6 +79,9 @@ def _objects(view: ClusterView) -> Iterable[tuple[Obj, str]]:
     for kind in _CLUSTER_WIDE:
         for obj in view.all(RESOURCE_OF_KIND[kind]):
             yield obj, kind
+    for kind, resources in view.custom_kinds.items():
+        for obj in (o for resource in resources for o in view.all(resource)):
+            yield obj, kind
 
 
 def related(view: ClusterView, named: Sequence[ObjectRef]) -> dict[ObjectRef, float]:
@@ -90,6 +95,26 @@ def related(view: ClusterView, named: Sequence[ObjectRef]) -> dict[ObjectRef, fl
         for one, weight in _around(view, callees, ref):
             near[one] = max(near.get(one, 0.0), weight)
     return near
+
+
+_INSTANCE = ("app.kubernetes.io/instance", "helm.toolkit.fluxcd.io/name", "kustomize.toolkit.fluxcd.io/name", "argocd.argoproj.io/instance")
+
+
+def _custom_about(view: ClusterView, obj: Obj, top: ObjectRef) -> Iterable[ObjectRef]:
+    """The custom resources that an object belongs to: of its name, named in its labels or by Helm, or with a reference to it."""
+    if obj.kind not in KIND_OF or not obj.namespace:
+        return
+    workload = view.find_ref(top) or obj
+    names = {
+        obj.name,
+        top.name,
+        workload.annotations.get("meta.helm.sh/release-name", ""),
+        *(workload.labels.get(k, "") for k in _INSTANCE),
+    }
+    for resource in [r for found in view.custom_kinds.values() for r in found]:
+        for custom in view.within(resource, obj.namespace)[:_MOST_CUSTOM]:
+            if custom.name in names or any(link.to in (obj.ref, top) for link in links(view, custom)):
+                yield custom.ref
 
 
 def _guarded(view: ClusterView, budget: Obj) -> Iterable[Obj]:
@@ -119,6 +144,7 @@ def _around(view: ClusterView, callees: Callees | None, ref: ObjectRef) -> Itera
     if ref.kind == "HorizontalPodAutoscaler":
         yield ObjectRef(obj.text("spec", "scaleTargetRef", "kind"), obj.namespace, obj.text("spec", "scaleTargetRef", "name")), 0.8
         return
+    yield from ((one, 0.8) for one in _custom_about(view, obj, top))
     if ref.kind == "Node":
         for budget in view.all("poddisruptionbudgets.policy"):
             if any(p.text("spec", "nodeName") == ref.name for p in _guarded(view, budget)):
