@@ -43,6 +43,7 @@ def check(view: ClusterView, *, only: Collection[str] = ()) -> Report:
         if resource in view.denied:
             finding = cannot_see(view, resource)
             findings[finding.id] = finding
+    errors += view.unread_logs
     told = correlate(view, [*findings.values(), *further.values()])
     if further:
         told = _that_explain(told, further)

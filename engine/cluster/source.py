@@ -44,6 +44,10 @@ class NotFound(ClusterError):
     """The object or the resource does not exist on the server."""
 
 
+class KubeletUnreachable(NotFound):
+    """The API server could not reach the kubelet of a pod's node, or it gave no answer in time: its logs cannot be read for now."""
+
+
 class NotRecorded(ClusterError):
     """The recording lacks this kind or this log, so nothing can be said about it."""
 

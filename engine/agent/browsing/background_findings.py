@@ -53,6 +53,7 @@ class BackgroundFindings:
         self._urgent = threading.Event()
         self._lists: dict[tuple[str, str | None], tuple[float, list[Obj] | ClusterError]] = {}
         self._logs: dict[tuple[str, str, str, bool], tuple[float, list[str] | ClusterError]] = {}
+        self._logs_lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self.runs = 0
         """How many analyses there were."""
@@ -74,7 +75,8 @@ class BackgroundFindings:
     def refresh(self) -> None:
         """Anything may have changed: forget what was kept, and look soon."""
         self._lists.clear()
-        self._logs.clear()
+        with self._logs_lock:
+            self._logs = {}
         self._urgent.set()
         self._dirty.set()
 
@@ -125,9 +127,9 @@ class BackgroundFindings:
             lambda resource, wanted: self._fetch(resource, wanted if namespaced.get(resource, True) else None),
             now=self._source.now(),
             namespace=self._scope,
-            logs=self._read_logs,
             server_version=self._source.server_version(),
         )
+        view.read_logs_in_parallel(self._read_logs)
         view.ask_trends(self._source)
         return view
 
@@ -167,8 +169,9 @@ class BackgroundFindings:
                 raise
             except ClusterError as error:
                 answer = error
-            self._logs = {k: v for k, v in self._logs.items() if now - v[0] <= _LOGS_SECONDS}
-            kept = self._logs[key] = (now, answer)
+            with self._logs_lock:
+                self._logs = {k: v for k, v in self._logs.items() if now - v[0] <= _LOGS_SECONDS}
+                kept = self._logs[key] = (now, answer)
         if isinstance(kept[1], ClusterError):
             raise kept[1]
         return kept[1]

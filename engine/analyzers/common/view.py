@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
+from engine.analyzers.logs.log_reads import LogKey, LogReader, LogReads
 from engine.cluster.kinds import RESOURCE_OF_KIND
 from engine.cluster.live.prometheus import Prometheus, Trends
 from engine.cluster.objects import Obj
@@ -20,8 +21,6 @@ from engine.core.types import ObjectRef
 Objects = list[Obj]
 Fetch = Callable[[str, str | None], Objects]
 """(resource, namespace or None for all) -> objects; may raise ClusterError."""
-LogReader = Callable[[str, str, str, bool], list[str]]
-"""(namespace, pod, container, previous) -> lines with RFC 3339 timestamps; may raise ClusterError."""
 
 
 class ClusterView:
@@ -36,7 +35,8 @@ class ClusterView:
         self._by_name: dict[tuple[str, str | None], dict[tuple[str, str], Obj]] = {}
         self._events: dict[str | None, dict[str, Objects]] = {}
         self._owned: dict[tuple[str, str | None], dict[str, Objects]] = {}
-        self._logs: dict[tuple[str, str, str, bool], list[str]] = {}
+        self._logs: dict[LogKey, list[str]] = {}
+        self._log_reads: LogReads | None = None
         self._spaces: dict[str, dict[str, Objects]] = {}
         self._workloads: dict[int, tuple[Mapping[str, Any], ObjectRef]] = {}
         self._trends: Trends | None = None
@@ -73,6 +73,8 @@ class ClusterView:
             return source.logs(ns, pod, container, previous=previous, tail=2000, cancel=cancel)
 
         view = cls(fetch, now=source.now(), namespace=namespace, logs=logs, server_version=source.server_version())
+        if source.kind == "live":
+            view.read_logs_in_parallel(logs)
         view.ask_trends(source)
         # single objects of a recording are looked at, but what is not among them may well exist
         partial = getattr(source, "partial", None) or {}
@@ -86,6 +88,18 @@ class ClusterView:
         prometheus: Prometheus | None = getattr(source, "prometheus", None)
         if prometheus is not None:
             self.read_trends = lambda: prometheus.trends(self.namespace)
+
+    def read_logs_in_parallel(self, read: LogReader) -> None:
+        """Read logs through `LogReads`: the cluster is a live one, whose nodes may not answer. `read` must be safe on several threads."""
+        self._read_logs = self._log_reads = LogReads(read, self._node_of, self._unreachable_nodes)
+
+    def _node_of(self, namespace: str, pod: str) -> str:
+        found = self.find("pods", namespace, pod)
+        return found.text("spec", "nodeName") if found is not None else ""
+
+    def _unreachable_nodes(self) -> set[str]:
+        """Nodes whose kubelet stopped reporting: the node controller set their Ready condition to Unknown."""
+        return {node.name for node in self.within("nodes", None) if node.condition("Ready").get("status") == "Unknown"}
 
     @property
     def trends(self) -> Trends | None:
@@ -295,6 +309,17 @@ class ClusterView:
                     lines = []
             self._logs[key] = lines
         return self._logs[key]
+
+    def read_ahead(self, wanted: Iterable[tuple[Obj, str, bool]]) -> None:
+        """Read the logs of these containers (pod, container, previous) several at a time, as far as that saves time."""
+        if self._log_reads is not None:
+            keys = [(pod.namespace, pod.name, container, previous) for pod, container, previous in wanted]
+            self._log_reads.ahead(key for key in keys if key not in self._logs)
+
+    @property
+    def unread_logs(self) -> list[str]:
+        """Which logs were not read and why, a sentence a cause."""
+        return self._log_reads.unread if self._log_reads is not None else []
 
     @property
     def scanned(self) -> dict[str, int]:

@@ -90,6 +90,8 @@ def _lines(view: ClusterView) -> Iterator[tuple[Obj, str, str, bool]]:
         if known is None or (_unready(pod) and not _unready(known)):
             chosen[owner] = pod
     pods = sorted(chosen.values(), key=lambda p: (p.text("spec", "serviceAccountName") in ("", "default"), not _unready(p)))
+    read = [container for pod in pods[:_MOST_PODS] for container in containers(pod)]
+    view.read_ahead((c.pod, c.name, previous) for c in read for previous in ((False, True) if c.restarts else (False,)))
     for pod in pods[:_MOST_PODS]:
         for container in containers(pod):
             for previous in (False, True):

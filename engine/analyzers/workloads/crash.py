@@ -45,6 +45,8 @@ _RUNTIME = (
 @analyzer("containers-crashing", speciality="workload", needs=("pods", "events", "configmaps", "deployments.apps", "replicasets.apps"))
 def crashing(view: ClusterView) -> Iterable[Finding]:
     """One finding a container that ends again and again, with what it says, and an info for an old restart that is over."""
+    down = [c for pod in view.all("pods") if not is_settled(pod) for c in containers(pod) if is_crashing(view, c)]
+    view.read_ahead((c.pod, c.name, previous) for c in down for previous in ((False, True) if c.restarts else (False,)))
     for pod in view.all("pods"):
         if pod.deleting_since is not None or pod.text("status", "reason") in ("Evicted", "Preempting", "Terminated", "NodeShutdown"):
             continue

@@ -27,42 +27,39 @@ def log_errors(view: ClusterView) -> Iterable[Finding]:
     """Errors that go on in the logs of ready containers; only within one namespace, since every log has to be read."""
     if view.namespace is None:
         return
-    read = 0
-    for pod in view.all("pods"):
-        if pod.deleting_since is not None or pod.text("status", "phase") != "Running":
-            continue
+    running = [pod for pod in view.all("pods") if pod.deleting_since is None and pod.text("status", "phase") == "Running"]
+    read = [c for pod in running for c in containers(pod) if c.ready and c.is_running][:_MOST_CONTAINERS]
+    view.read_ahead((container.pod, container.name, False) for container in read)
+    for container in read:
+        pod = container.pod
         owner = view.workload_of(pod)
-        for container in containers(pod):
-            if not container.ready or not container.is_running or read >= _MOST_CONTAINERS:
-                continue
-            read += 1
-            yield from _loopback(view, container, owner)
-            lines = log_lines(view, container, previous=False)
-            story = explain(lines, ended=False, now=view.now) if lines else None
-            if story is None and view.targeted and lines:
-                story = explain(lines[-_LAST_LINES:], ended=True, now=view.now)  # a fault led here: its last error counts, however old
-                story = story if story is not None and story.entry.level in ("error", "fatal", "warn") else None
-            rare = story is not None and story.pattern is None and story.entry.count < 5
-            if story is None or story.code in _TOLD_ELSEWHERE or (rare and not view.targeted):
-                continue
-            told = from_story(view, container, owner, story, previous=False)
-            times = f" ({story.entry.count} times)" if story.entry.count > 1 else ""
-            yield Finding(
-                code=told.code,
-                severity="warning" if story.pattern is not None or view.targeted else "info",
-                object=told.object,
-                summary=f"{container.label} of {owner} is ready, but keeps logging a fault{times}: {told.says}",
-                evidence=tuple(told.evidence),
-                owner=owner,
-                remedies=(
-                    *told.remedies,
-                    Remedy("read its log", f"kubectl logs {pod.name} -n {pod.namespace} -c {container.name} --tail=50", "read"),
-                ),
-                confidence=confidence([w * 0.9 for w in told.weights]),
-                docs=told.docs,
-                speciality=told.speciality,
-                detail=f"{owner.name}/{container.name}" if told.object != owner else container.name,
-            )
+        yield from _loopback(view, container, owner)
+        lines = log_lines(view, container, previous=False)
+        story = explain(lines, ended=False, now=view.now) if lines else None
+        if story is None and view.targeted and lines:
+            story = explain(lines[-_LAST_LINES:], ended=True, now=view.now)  # a fault led here: its last error counts, however old
+            story = story if story is not None and story.entry.level in ("error", "fatal", "warn") else None
+        rare = story is not None and story.pattern is None and story.entry.count < 5
+        if story is None or story.code in _TOLD_ELSEWHERE or (rare and not view.targeted):
+            continue
+        told = from_story(view, container, owner, story, previous=False)
+        times = f" ({story.entry.count} times)" if story.entry.count > 1 else ""
+        yield Finding(
+            code=told.code,
+            severity="warning" if story.pattern is not None or view.targeted else "info",
+            object=told.object,
+            summary=f"{container.label} of {owner} is ready, but keeps logging a fault{times}: {told.says}",
+            evidence=tuple(told.evidence),
+            owner=owner,
+            remedies=(
+                *told.remedies,
+                Remedy("read its log", f"kubectl logs {pod.name} -n {pod.namespace} -c {container.name} --tail=50", "read"),
+            ),
+            confidence=confidence([w * 0.9 for w in told.weights]),
+            docs=told.docs,
+            speciality=told.speciality,
+            detail=f"{owner.name}/{container.name}" if told.object != owner else container.name,
+        )
 
 
 def _loopback(view: ClusterView, container: Container, owner: ObjectRef) -> Iterable[Finding]:

@@ -288,6 +288,8 @@ def _answers(view: ClusterView, container: Container, probe: Mapping[str, Any]):
 @analyzer("readiness", speciality="workload", needs=("pods", "events"))
 def not_ready(view: ClusterView) -> Iterable[Finding]:
     """Containers that run but are not ready, with what the probe gets and what the log says."""
+    unready = [c for pod in view.all("pods") if not is_ready(pod) for c in containers(pod) if c.is_running and not c.ready]
+    view.read_ahead((c.pod, c.name, False) for c in unready)
     for pod in view.all("pods"):
         if pod.deleting_since is not None or pod.text("status", "phase") != "Running":
             continue

@@ -14,13 +14,14 @@ from urllib.parse import quote
 from engine.cluster.discovery import from_aggregated, from_resource_list, preferred
 from engine.cluster.live.credentials import Client, Plugins, client_of
 from engine.cluster.live.decode import METADATA, EventReader, Form, NotTheApi, accept_of, json_of, object_of, page_of
-from engine.cluster.live.http import Asking, Gone, Refused, ServerFailed, Stalled, Throttled, Wire
+from engine.cluster.live.http import Asking, Gone, Refused, ServerFailed, Stalled, Throttled, TimedOut, Wire
 from engine.cluster.live.kubeconfig import Kubeconfig, load
 from engine.cluster.live.permissions import REVIEWS
 from engine.cluster.live.prometheus import Prometheus
 from engine.cluster.objects import int_at, map_at, maps_at, text_at
 from engine.cluster.source import (
     Forbidden,
+    KubeletUnreachable,
     Lines,
     NotFound,
     RawObject,
@@ -44,6 +45,10 @@ SILENCE = 75.0
 _LOG_BYTES = 16 * 1024 * 1024
 _AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json"
 _NO_LOG = "unable to retrieve container logs for "
+_LOG_SECONDS = 5.0
+"""How long a kubelet may take to begin with a log; the API server itself would wait for half a minute for a node that is gone."""
+_KUBELET_FAILED = ("/containerLogs/", "no preferred addresses found")
+"""What the API server's own words hold when it could not ask the kubelet: the address that it tried, or that there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +72,7 @@ class LiveCluster:
         self._kubeconfig: Kubeconfig | None = kubeconfig
         self._reload = reload or (lambda: kubeconfig)
         self.title = self.context.name
+        self._timeout = timeout
         self._plugins = Plugins()
         self._wire = Wire(
             self._connect,
@@ -143,7 +149,10 @@ class LiveCluster:
         since_seconds: int | None = None,
         cancel: CancelToken | None = None,
     ) -> Lines:
-        """A container's lines with stamps, at most the first 16 MiB. NotFound with the server's words where it gives none."""
+        """A container's lines with stamps, at most the first 16 MiB. NotFound with the server's words where it gives none.
+
+        Raises KubeletUnreachable when the pod's node does not answer.
+        """
         query: dict[str, str | int] = {"container": container, "timestamps": "true"}
         if previous:
             query["previous"] = "true"
@@ -155,10 +164,15 @@ class LiveCluster:
             query["sinceSeconds"] = since_seconds
         path = f"/api/v1/namespaces/{quote(namespace, safe='')}/pods/{quote(pod, safe='')}/log"
         asking = Asking("get", "pods/log", namespace, pod)
+        longest = min(_LOG_SECONDS, self._timeout)
         try:
-            body = self._wire.get(path, asking, query, accept="text/plain,*/*", cancel=cancel, retry=False)
+            body = self._wire.get(path, asking, query, accept="text/plain,*/*", cancel=cancel, retry=False, longest=longest)
+        except TimedOut as error:
+            raise KubeletUnreachable(f"could not {asking}: the kubelet of its node did not answer within {longest:g} s") from error
         except (ServerFailed, Refused) as error:
-            # 400: the container waits to start or never ended before; 500: the server is there, the node behind it is not
+            # 400: the container waits to start or never ended before; 500: the kubelet failed, or could not be asked
+            if isinstance(error, ServerFailed) and any(words in str(error) for words in _KUBELET_FAILED):
+                raise KubeletUnreachable(str(error)) from error
             raise NotFound(str(error)) from error
         text = body.decode("utf-8", "replace")
         if text.startswith(_NO_LOG):

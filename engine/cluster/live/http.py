@@ -51,6 +51,10 @@ class Stalled(Unreachable):
     """A stream stayed silent for longer than it may: the connection may be dead without either side knowing."""
 
 
+class TimedOut(Unreachable):
+    """The server took the request and did not begin to answer in time."""
+
+
 @dataclass(frozen=True, slots=True)
 class Asking:
     """What a request wants, for the words of an error."""
@@ -89,13 +93,18 @@ class Wire:
         accept: str = "application/json",
         cancel: CancelToken | None = None,
         retry: bool = True,
+        longest: float = 0.0,
     ) -> bytes:
-        """The body of a 200 answer. Raises Cancelled, Forbidden, NotFound, Gone, Unreachable or ClusterError."""
+        """The body of a 200 answer. Raises Cancelled, Forbidden, NotFound, Gone, Unreachable or ClusterError.
+
+        Without `retry` only a server that asks for a pause (429) is asked again. `longest`: seconds that this answer may take to begin,
+        where that is less than the usual time.
+        """
         renewed = False
         for attempt in range(1, _TRIES + 1):
             self._pace.wait(cancel)
             try:
-                client, status, headers, body = _cancellable(lambda hold: self._read(path, query, accept, hold), cancel)
+                client, status, headers, body = _cancellable(lambda hold: self._read(path, query, accept, hold, longest), cancel)
             except _Closed:
                 if attempt < _TRIES and retry:
                     continue  # a kept connection may have gone stale, and reading twice does no harm
@@ -106,7 +115,7 @@ class Wire:
                 renewed = True
                 self._forget_client(client)
                 continue
-            pause = self._pause(status, headers, attempt) if retry and attempt < _TRIES else None
+            pause = self._pause(status, headers, attempt) if (retry or status == 429) and attempt < _TRIES else None
             if pause is None:
                 break
             _wait(pause, cancel)
@@ -177,9 +186,9 @@ class Wire:
         self._forget_client()
 
     def _read(
-        self, path: str, query: Mapping[str, str | int] | None, accept: str, hold: _Hold
+        self, path: str, query: Mapping[str, str | int] | None, accept: str, hold: _Hold, longest: float
     ) -> tuple[Client, int, Mapping[str, str], bytes]:
-        client, response = self._open(path, query, accept, self._timeout, hold)
+        client, response = self._open(path, query, accept, min(self._timeout, longest or self._timeout), hold)
         return client, response.status, response.headers, self._body(response)
 
     def _body(self, response: Any) -> bytes:
@@ -280,6 +289,8 @@ class Wire:
         message = f"{self._name()} {_plain(error)}"
         if streaming and type(error).__name__ == "ReadTimeoutError":
             return Stalled(f"{self._name()} fell silent")
+        if type(error).__name__ == "ReadTimeoutError":
+            return TimedOut(message)
         if type(error).__name__ == "ProtocolError" and "IncompleteRead" not in str(error):
             return _Closed(message)
         return Unreachable(message)

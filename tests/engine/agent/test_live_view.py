@@ -228,7 +228,7 @@ def test_a_text_of_a_row_is_redacted_once_however_often_it_is_shown() -> None:
         redacted.append(text)
         return text
 
-    connection = Connection(open_recording(resource_path("demo")), writable=False, kubeconfig=None, serve=None)
+    connection = Connection(open_recording(resource_path("demo")), writable=False, recorded=True, serve=lambda _: lambda: None)
     browser = ClusterBrowser(lambda: connection, Opening(demo=True), "", redact)
     first = [row.message for row in browser.events("shop")]
     once = len(redacted)

@@ -16,7 +16,7 @@ import pytest
 from fakes.kube_server import KubeServer, Reply, Seen, in_turn, page, refusal
 
 from engine.cluster.live.cluster import Gone, LiveCluster
-from engine.cluster.source import ClusterError, Forbidden, NotFound, Unauthenticated, Unreachable
+from engine.cluster.source import ClusterError, Forbidden, KubeletUnreachable, NotFound, Unauthenticated, Unreachable
 from engine.core.cancel import Cancelled, CancelToken
 
 PODS = "/api/v1/namespaces/shop/pods"
@@ -164,6 +164,17 @@ def test_a_log_that_there_is_not_is_not_found_in_the_servers_words(server: KubeS
     with pytest.raises(NotFound, match="waiting to start"):
         cluster.logs("shop", "a", "app")
     assert len(server.asked(LOG)) == 1, "asking again would not help"
+
+
+def test_a_node_that_does_not_answer_is_told_from_a_log_that_is_missing(server: KubeServer, tmp_path: Path) -> None:
+    words = 'Get "https://10.0.0.9:10250/containerLogs/shop/a/app?tailLines=20": dial tcp 10.0.0.9:10250: connect: no route to host'
+    silent = lambda _: Reply(chunks=server.stalling())  # noqa: E731
+    cluster = LiveCluster.open(kubeconfig=server.kubeconfig(tmp_path / "config"), timeout=0.3)
+    for reply, said in ((in_turn(refusal(500, words)), "no route to host"), (silent, "did not answer within 0.3 s")):
+        server.routes[LOG] = reply
+        with pytest.raises(KubeletUnreachable, match=said):
+            cluster.logs("shop", "a", "app")
+    cluster.close()
 
 
 @pytest.mark.parametrize("codes", [(429,), (500,), (503, 503)], ids=str)
