@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import codecs
+import os
+import re
 from collections import deque
 from collections.abc import Callable
 from typing import Literal
@@ -12,6 +14,49 @@ from engine.core.redaction.redactor import Redactor
 
 MAX_LINE = 4 * 1024 * 1024
 """Characters of a line before it is cut; a whole JSON document on one line must stay whole to be redacted."""
+_MARGIN = 64 * 1024
+"""Characters at the end of a line's piece in which a place between two words is looked for, so that no token is cut in two."""
+_BETWEEN = re.compile(r"[\s,;\"'](?!.*[\s,;\"'])", re.DOTALL)
+
+
+class Lines:
+    """Bytes to plain lines without secrets, as they come; a line beyond `MAX_LINE` goes on in pieces."""
+
+    def __init__(self, redactor: Redactor) -> None:
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._redactor = redactor.stream()
+        self._partial: list[str] = []
+        self._size = 0
+
+    def take(self, chunk: bytes) -> tuple[str, ...]:
+        """The lines that are settled by these bytes; the rest waits for its end."""
+        text = self._decoder.decode(chunk)
+        if "\n" not in text:
+            return self._hold(text)
+        *lines, rest = text.split("\n")
+        lines[0] = "".join([*self._partial, lines[0]])
+        self._partial, self._size = [], 0
+        return (*self._settle(lines), *self._hold(rest))
+
+    def _hold(self, text: str) -> tuple[str, ...]:
+        self._partial.append(text)
+        self._size += len(text)
+        if self._size <= MAX_LINE:
+            return ()
+        line = "".join(self._partial)
+        between = _BETWEEN.search(line, len(line) - _MARGIN)
+        at = between.end() if between else len(line)
+        self._partial, self._size = [line[at:]], len(line) - at
+        return self._settle([line[:at]])
+
+    def _settle(self, lines: list[str]) -> tuple[str, ...]:
+        return self._redactor.feed(strip_escapes("\n".join(lines)).split("\n"))
+
+    def close(self) -> tuple[str, ...]:
+        """The last line and what was held back."""
+        last = "".join(self._partial) + self._decoder.decode(b"", final=True)
+        self._partial = []
+        return (*(self._settle([last]) if last else ()), *self._redactor.flush())
 
 
 class Output:
@@ -26,10 +71,8 @@ class Output:
     ) -> None:
         self._stream: Literal["stdout", "stderr"] = stream
         self._on_output = on_output
-        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
-        self._redactor = redactor.stream()
-        self._partial: list[str] = []
-        self._partial_size = 0
+        self._lines = Lines(redactor)
+        self._longest = keep
         self._pending: list[str] = []
         self._head: list[str] = []
         self._head_room = keep // 2
@@ -44,31 +87,12 @@ class Output:
         return self._dropped > 0
 
     def take(self, chunk: bytes) -> None:
-        """Raw bytes as they were read; whole lines go on, the rest waits for its end."""
-        text = self._decoder.decode(chunk)
-        if "\n" not in text:
-            self._hold(text)
-            return
-        *lines, rest = text.split("\n")
-        lines[0] = "".join([*self._partial, lines[0]])
-        self._partial, self._partial_size = [], 0
-        self._hold(rest)
-        self._settle(lines)
-
-    def _hold(self, text: str) -> None:
-        if text:
-            self._partial.append(text)
-            self._partial_size += len(text)
-            if self._partial_size > MAX_LINE:
-                line = "".join(self._partial)
-                self._partial, self._partial_size = [], 0
-                self._settle([line])
-
-    def _settle(self, lines: list[str]) -> None:
-        plain = strip_escapes("\n".join(lines)).split("\n")
-        self._accept(self._redactor.feed(plain))
+        """Raw bytes as they were read."""
+        self._accept(self._lines.take(chunk))
 
     def _accept(self, lines: tuple[str, ...]) -> None:
+        if any(len(line) > self._longest for line in lines):
+            lines = tuple(self._shortened(line) for line in lines)
         self._pending.extend(lines)
         for line in lines:
             size = len(line) + 1
@@ -83,6 +107,12 @@ class Output:
                 self._tail_size -= len(self._tail.popleft()) + 1
                 self._dropped += 1
 
+    def _shortened(self, line: str) -> str:
+        if len(line) <= self._longest:
+            return line
+        self._dropped += 1
+        return f"{line[: self._longest]} [… {len(line) - self._longest} characters of this line left out …]"
+
     def emit(self) -> None:
         """Hand on what has come since the last call."""
         if self._pending:
@@ -92,11 +122,7 @@ class Output:
 
     def close(self) -> None:
         """The stream is over: settle the last line and what was held back."""
-        last = "".join(self._partial) + self._decoder.decode(b"", final=True)
-        self._partial = []
-        if last:
-            self._settle([last])
-        self._accept(self._redactor.flush())
+        self._accept(self._lines.close())
         self.emit()
 
     def kept(self) -> str:
@@ -106,8 +132,53 @@ class Output:
         note = [f"[… {self._dropped} lines left out …]"] if self._dropped else []
         tail = list(self._tail)
         if len(tail) == 1 and len(tail[0]) > self._tail_room:
-            tail = [tail[0][: self._tail_room] + " [… line cut …]"]
+            tail = [tail[0][: self._tail_room] + f" [… {len(tail[0]) - self._tail_room} characters of this line left out …]"]
         return "\n".join([*self._head, *note, *tail])
+
+
+class Relay:
+    """What a pipeline's first process prints, on its way to the next one: no secret goes on, so that no filter can hide one by its work."""
+
+    def __init__(self, redactor: Redactor, sink: int) -> None:
+        self._lines = Lines(redactor)
+        self._waiting = bytearray()
+        self.sink = sink
+        self.ended = False
+        self.truncated = False
+
+    @property
+    def full(self) -> bool:
+        """Whether the next process should read first."""
+        return len(self._waiting) > MAX_LINE
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing waits to be written."""
+        return not self._waiting
+
+    def take(self, chunk: bytes) -> None:
+        """Raw bytes as they were read."""
+        self._add(self._lines.take(chunk))
+
+    def _add(self, lines: tuple[str, ...]) -> None:
+        if lines:
+            self._waiting += ("\n".join(lines) + "\n").encode()
+
+    def end(self) -> None:
+        """The first process prints no more."""
+        self._add(self._lines.close())
+        self.ended = True
+
+    def write(self) -> bool:
+        """Write what the pipe takes; False when nobody reads any more."""
+        try:
+            written = os.write(self.sink, self._waiting[: 1 << 16])
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+        del self._waiting[:written]
+        return True
 
 
 class RawOutput:

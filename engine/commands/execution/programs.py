@@ -136,6 +136,8 @@ def environment(
             built[name] = ours[name]
     if program == "ssh" and "SSH_AUTH_SOCK" in ours:
         built["SSH_AUTH_SOCK"] = ours["SSH_AUTH_SOCK"]
+    if program in ("awk", "gawk", "sed", "jq"):
+        built["HOME"] = "/"  # jq would read ~/.jq
     if program not in CLUSTER_PROGRAMS:
         return built
     for name, value in ours.items():

@@ -5,6 +5,7 @@ Pipes, `&&`, `||` and `;` are made here. Output is decoded, freed of escapes and
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import errno
 import os
@@ -20,7 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from engine.commands.execution.output import Output, RawOutput
+from engine.commands.execution.output import Output, RawOutput, Relay
 from engine.commands.execution.programs import ProgramError, Programs, environment
 from engine.commands.parsing.lexer import Part, Script, Stage
 from engine.core.cancel import CancelToken
@@ -34,6 +35,10 @@ TERM_GRACE = 0.12
 """Seconds between SIGTERM and SIGKILL: from cancel to quiet takes less than 300 ms."""
 PIPE_BYTES = 8 * 1024
 """What a pipe surely holds without anybody reading from it."""
+PROGRAMMABLE = frozenset(["awk", "gawk", "mawk", "sed", "jq"])
+"""Filters whose argv is a program."""
+FILTER_MEMORY = 2 << 30
+FILTER_SECONDS = 60
 LINGER = 0.3
 """Seconds that an inherited pipe may stay open after all stages ended."""
 
@@ -142,7 +147,7 @@ class Runner:
                     continue
                 if totals.error:
                     break
-                code = self._run_part(part, cwd, totals, cancel or CancelToken(), deadline, stdin)
+                code = self._run_part(part, cwd, totals, cancel or CancelToken(), deadline, stdin, redactor)
         totals.out.close()
         totals.err.close()
         return CommandResult(
@@ -155,12 +160,14 @@ class Runner:
             error=totals.error,
         )
 
-    def _run_part(self, part: Part, cwd: Path, totals: _Totals, cancel: CancelToken, deadline: float, stdin: bytes) -> int | None:
+    def _run_part(
+        self, part: Part, cwd: Path, totals: _Totals, cancel: CancelToken, deadline: float, stdin: bytes, redactor: Redactor
+    ) -> int | None:
         if cancel.cancelled:
             totals.error = f"It was not started: {cancel.reason}."
             return None
         try:
-            pipeline = self._start(part, cwd, stdin)
+            pipeline = self._start(part, cwd, stdin, redactor)
         except ProgramError as error:
             totals.error = str(error)
             return None
@@ -171,7 +178,7 @@ class Runner:
             pipeline.pump(totals, cancel, deadline, self.settings.max_bytes)
             return pipeline.outcome(part, totals)
 
-    def _start(self, part: Part, cwd: Path, stdin: bytes) -> _Pipeline:
+    def _start(self, part: Part, cwd: Path, stdin: bytes, redactor: Redactor) -> _Pipeline:
         paths = [self.programs.resolve(stage.argv[0]) for stage in part.stages]
         pipeline = _Pipeline()
         before = pipeline.feed(stdin) if stdin else None
@@ -189,7 +196,10 @@ class Runner:
                     umask=0o077,
                 )
                 pipeline.add(process, before)
-                before = process.stdout.fileno() if process.stdout else None
+                if len(part.stages) > 1 and len(pipeline.processes) == 1:
+                    before = pipeline.relay_through(redactor)
+                else:
+                    before = process.stdout.fileno() if process.stdout else None
         except BaseException:
             pipeline.kill()
             pipeline.__exit__()
@@ -203,6 +213,10 @@ class _Pipeline:
 
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
     stopped: str = ""
+    relay: Relay | None = None
+    """What takes the first process's output to the second one."""
+    relay_end: int | None = None
+    """The second process's end of that way, until it has it."""
     input: tuple[int, int] | None = None
     """The pipe that the first process reads from: its end there, our end here."""
 
@@ -219,6 +233,22 @@ class _Pipeline:
             process.wait()
         for end in self.input or ():
             os.close(end)
+        self._close_relay()
+        if self.relay_end is not None:
+            os.close(self.relay_end)
+            self.relay_end = None
+
+    def _close_relay(self) -> None:
+        if self.relay is not None and self.relay.sink >= 0:
+            os.close(self.relay.sink)
+            self.relay.sink = -1
+
+    def relay_through(self, redactor: Redactor) -> int:
+        """Put the redactor between the first process and the next one; returns the end that the next one reads from."""
+        self.relay_end, sink = os.pipe()
+        os.set_blocking(sink, False)
+        self.relay = Relay(redactor, sink)
+        return self.relay_end
 
     def feed(self, data: bytes) -> int:
         """What the first process reads, all of it in the pipe already; raises ValueError for more than a pipe takes."""
@@ -230,10 +260,13 @@ class _Pipeline:
 
     def add(self, process: subprocess.Popen[bytes], before: int | None) -> None:
         """Take a started process; its input's end is its own now."""
-        if self.processes and before is not None and (pipe := self.processes[-1].stdout) is not None:
+        if self.relay_end is not None and before == self.relay_end:
+            os.close(self.relay_end)
+            self.relay_end = None
+        elif self.processes and before is not None and (pipe := self.processes[-1].stdout) is not None:
             pipe.close()
         self.processes.append(process)
-        _limit(process.pid)
+        _limit(process.pid, str(process.args[0]) if isinstance(process.args, (list, tuple)) else "")
 
     def pump(self, totals: _Totals, cancel: CancelToken, deadline: float, max_bytes: int) -> None:
         """Read until every pipe is closed and every process ended, or stop them all."""
@@ -250,6 +283,8 @@ class _Pipeline:
             os.close(wake_write)
 
     def _register(self, selector: selectors.BaseSelector, totals: _Totals) -> None:
+        if self.relay is not None and (first := self.processes[0].stdout) is not None:
+            selector.register(first, selectors.EVENT_READ, self.relay)
         last = self.processes[-1].stdout
         if last is not None:
             selector.register(last, selectors.EVENT_READ, totals.out)
@@ -275,12 +310,19 @@ class _Pipeline:
             for key, _ in selector.select(max(0.0, min(next_frame, deadline) - now)):
                 if key.data is None:
                     continue
+                if self.relay is not None and key.fd == self.relay.sink:
+                    self._pass_on(selector)
+                    continue
                 chunk = _read(key.fd)
                 if chunk:
                     totals.bytes += len(chunk)
                     key.data.take(chunk)
                 else:
                     selector.unregister(key.fileobj)
+                    if key.data is self.relay and self.relay is not None:
+                        self.relay.end()
+                if key.data is self.relay:
+                    self._pass_on(selector)
             now = time.monotonic()
             if now >= next_frame:
                 totals.out.emit()
@@ -295,6 +337,35 @@ class _Pipeline:
                 if now - ended_at > LINGER:
                     self.kill()
                     return
+
+    def _pass_on(self, selector: selectors.BaseSelector) -> None:
+        """Write to the second process what it takes, and read from the first one only as far as that goes."""
+        relay, first = self.relay, self.processes[0].stdout
+        if relay is None or first is None or relay.sink < 0:
+            return
+        known = {key.fd for key in selector.get_map().values()}
+        if not relay.empty and not relay.write():
+            # The second process wants no more: the first one learns it as it would from a pipe.
+            for fd in {relay.sink, first.fileno()} & known:
+                selector.unregister(fd)
+            self._close_relay()
+            first.close()
+            return
+        if relay.empty and relay.ended:
+            if relay.sink in known:
+                selector.unregister(relay.sink)
+            self._close_relay()
+            return
+        if relay.empty == (relay.sink in known):
+            if relay.empty:
+                selector.unregister(relay.sink)
+            else:
+                selector.register(relay.sink, selectors.EVENT_WRITE, relay)
+        if not relay.ended and relay.full == (first.fileno() in known):
+            if relay.full:
+                selector.unregister(first)
+            else:
+                selector.register(first, selectors.EVENT_READ, relay)
 
     def _wait(self, cancel: CancelToken, deadline: float) -> None:
         """All pipes are closed; the processes should end by themselves now."""
@@ -318,10 +389,11 @@ class _Pipeline:
 
     def _signal(self, number: signal.Signals) -> None:
         for process in self.processes:
-            try:
+            for pid in _descendants(process.pid):  # a child that made a session of its own is not in the group
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.kill(pid, number)
+            with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(process.pid, number)
-            except (ProcessLookupError, PermissionError):
-                pass
 
     def outcome(self, part: Part, totals: _Totals) -> int | None:
         """The exit code of the pipeline: of the last stage, else of the first one that failed; None when one was killed."""
@@ -355,13 +427,26 @@ def _poke(fd: int) -> None:
         pass
 
 
-def _limit(pid: int) -> None:
-    """No core dumps and no large files, where the system can set that from outside."""
+def _descendants(pid: int) -> list[int]:
+    """Every process that a process started, and theirs; empty where the system does not say."""
+    try:
+        children = [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()]
+    except (OSError, ValueError):
+        return []
+    return [found for child in children for found in (child, *_descendants(child))]
+
+
+def _limit(pid: int, program: str) -> None:
+    """No core dumps and no large files, and for filters that run a program of their argv no process, file or endless memory at all."""
     prlimit = getattr(resource, "prlimit", None)
     if prlimit is None:
         return
+    limits = {resource.RLIMIT_CORE: 0, resource.RLIMIT_FSIZE: 64 << 20}
+    if program in PROGRAMMABLE:
+        limits |= {resource.RLIMIT_FSIZE: 0, resource.RLIMIT_NPROC: 0}
+        limits |= {resource.RLIMIT_AS: FILTER_MEMORY, resource.RLIMIT_CPU: FILTER_SECONDS}
     try:
-        prlimit(pid, resource.RLIMIT_CORE, (0, 0))
-        prlimit(pid, resource.RLIMIT_FSIZE, (64 << 20, 64 << 20))
+        for what, limit in limits.items():
+            prlimit(pid, what, (limit, limit))
     except (ProcessLookupError, PermissionError, ValueError):
         pass

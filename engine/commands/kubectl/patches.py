@@ -115,6 +115,8 @@ def _privilege(change: Change) -> str:
         return "runAsUser 0"
     if "drop" in change.path:
         return ""
+    if "capabilities" in change.path and "add" in change.path and change.value != "NET_BIND_SERVICE":
+        return f"capability {change.value}"
     words: list[str] = [word for word in table("kubectl_rules")["privilege_words"] if ":" not in word]
     text = "\n".join((*change.path, change.value if isinstance(change.value, str) else "")).lower()
     return next((word for word in words if word.lower() in text), "")

@@ -118,12 +118,6 @@ def _secret_output(call: Call) -> bool:
     return output not in _SECRET_OUTPUTS or ordered or call.parsed.has("template", "output-watch-events")
 
 
-def _prints_parts(call: Call) -> bool:
-    """Whether fields of the objects are printed, chosen by a template or whole."""
-    form = (call.last("output") or "").partition("=")[0]
-    return form in templates.FORMS or call.parsed.has("template")
-
-
 def _class(call: Call, row: Mapping[str, Any], workspace: str) -> tuple[Risk, list[str]]:
     """The class of an accepted call, before a dry run is taken into account, and why it is no lower."""
     rules = table("kubectl_rules")
@@ -142,7 +136,7 @@ def _class(call: Call, row: Mapping[str, Any], workspace: str) -> tuple[Risk, li
     in_files = manifests.named_in_files(call, workspace)
     if in_files is not None:
         objects = (*objects, *touched_objects.of_manifests(in_files))
-    elif call.parsed.has("filename") and _prints_parts(call):
+    elif call.parsed.has("filename") and _secret_output(call):
         raise refusal("kubectl.output", "The file was not read, so only -o name is printed of what it holds.")
     secret = any(touched_objects.is_secret(kind) for kind, _ in objects)
     if secret and row.get("secrets") == "describe":

@@ -17,6 +17,7 @@ _REACHES = re.compile(
 _COMPARED = re.compile(r"@\.[\w.]+\s*[=!]=\s*(?:\"[^\"]*\"|'[^']*')")
 _LITERAL = re.compile(r"\{\s*(?:\"[^\"]*\"|'[^']*')\s*\}")
 _KEY_OF_DATA = re.compile(r"\.data\.((?:[\w-]|\\\.)+)(?=[}\s,|)])")
+_NAMES_OF_ENV = re.compile(r"\.env\[[*\d]*\]\.(?:name|valueFrom)(?=[.}\s|,)])")
 _STRING = re.compile(r"\"(?:\\.|[^\"\\])*\"|`[^`]*`")
 _ACTION = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
 _WORD = re.compile(r"(?<![.$\w])[A-Za-z_]\w*")
@@ -35,6 +36,7 @@ def check(call: Call) -> None:
             if unknown:
                 raise refusal("kubectl.template", f"The function {min(unknown)!r} is not used in a template here.")
     for body in [*go, *(_LITERAL.sub("", _COMPARED.sub("", path)) for path in paths)]:
+        body = _NAMES_OF_ENV.sub("", body)
         if _REACHES.search(_KEY_OF_DATA.sub(lambda match: match[0] if sensitive_name(match[1]) else "", body)):
             raise refusal(
                 "kubectl.template",

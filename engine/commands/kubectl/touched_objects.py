@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -19,13 +20,22 @@ _MANIFEST = re.compile(r"\.(?:ya?ml|json)$", re.IGNORECASE)
 _POSITIVE = re.compile(r"^\d+$")
 
 
+_WORKLOADS = ("deployments", "replicasets", "statefulsets", "daemonsets", "jobs", "replicationcontrollers")
+
+
 def kind_of(word: str) -> str:
     """The plural of a kind as the tables spell it: short names resolved, group and version cut off, case folded."""
     base = word.lower().split(".", 1)[0]
     if not _KIND.match(word):
         raise refusal("kubectl.kind", f"{word!r} is not the name of a kind.")
     aliases: Mapping[str, str] = table("kubectl_rules")["kinds"]
-    return aliases.get(base, base)
+    return aliases.get(base) or next((plural for plural in (f"{base}s", f"{base}es") if plural in _plurals()), base)
+
+
+@functools.cache
+def _plurals() -> frozenset[str]:
+    rules = table("kubectl_rules")
+    return frozenset(" ".join(rules[name] for name in ("secret_kinds", "rbac_kinds", "cluster_wide_kinds", "cluster_scoped")).split())
 
 
 def is_secret(kind: str) -> bool:
@@ -117,8 +127,8 @@ def _is_copy(file: str, workspace: str) -> bool:
 def judge_change(call: Call, objects: Objects, row: Mapping[str, Any]) -> tuple[Risk | None, list[str]]:
     """The class of a change by what it touches, and why it is no lower; None when it turns out to be a read."""
     if call.verb in ("label", "annotate", "set env") and call.parsed.on("list") and not _assignments(call):
-        if call.verb == "set env" and any(is_secret(kind) for kind, _ in objects):
-            raise refusal("kubectl.secret", "Values of Secrets are never shown.")
+        if call.verb != "label" and (not objects or any(is_secret(kind) for kind, _ in objects)):
+            raise refusal("kubectl.secret", "The variables and annotations of Secrets hold their values, which are never shown.")
         return None, []
     risk: Risk = "mutate"
     reasons: list[str] = []
@@ -140,11 +150,12 @@ def judge_change(call: Call, objects: Objects, row: Mapping[str, Any]) -> tuple[
         "patch": _patch,
         "taint": _taint,
         "annotate": _annotate,
+        "create ingress": _annotate,
         "create role": _role,
         "create clusterrole": _role,
         "create rolebinding": _binding,
         "debug": _debug,
-        "run": _run,
+        "run": _annotated_run,
         "cordon": _nodes,
         "uncordon": _nodes,
         "set env": _set_env,
@@ -193,21 +204,30 @@ def _taint(call: Call, objects: Objects) -> tuple[Risk, str]:
 
 def _annotate(call: Call, objects: Objects) -> tuple[Risk, str]:
     refused = table("kubectl_rules")["annotation_refused"]
-    for word in _assignments(call):
+    for word in (*_assignments(call), *call.parsed.all("annotation"), *call.parsed.all("annotations")):
         if any(name in word.split("=", 1)[0] for name in refused):
-            raise refusal("kubectl.privilege", "This annotation runs code or hides what was applied; change it in the manifest.")
+            raise refusal(
+                "kubectl.privilege",
+                "This annotation runs code, gives an identity, or hides what was applied; let an administrator do this.",
+            )
     return "mutate", ""
 
 
 def _role(call: Call, objects: Objects) -> tuple[Risk, str]:
     rules = table("kubectl_rules")
     verbs = [verb for value in call.parsed.all("verb") for verb in value.split(",")]
-    resources = [resource.split(".", 1)[0] for value in call.parsed.all("resource") for resource in value.split(",")]
+    resources = [_resource(resource) for value in call.parsed.all("resource") for resource in value.split(",")]
     if any(verb not in rules["role_verbs"].split() for verb in verbs) or any(
-        r.lower() in rules["role_resources_refused"].split() for r in resources
+        r in rules["role_resources_refused"].split() for r in resources
     ):
         raise refusal("kubectl.rbac", "The role would give far-reaching rights; let an administrator do this.")
     return "mutate", ""
+
+
+def _resource(word: str) -> str:
+    """A resource of a role as the tables spell it, with its subresource: `po/exec` and `pods.v1./exec` are `pods/exec`."""
+    kind, slash, sub = word.partition("/")
+    return ("*" if "*" in kind else kind_of(kind)) + slash + sub.lower()
 
 
 def _binding(call: Call, objects: Objects) -> tuple[Risk, str]:
@@ -218,7 +238,7 @@ def _binding(call: Call, objects: Objects) -> tuple[Risk, str]:
 
 
 def _debug(call: Call, objects: Objects) -> tuple[Risk, str]:
-    if any(word.lower().split("/", 1)[0] in ("node", "nodes", "no") and "/" in word for word in call.operands):
+    if any("/" in word and kind_of(word.split("/", 1)[0]) not in ("pods", *_WORKLOADS) for word in call.operands):
         raise refusal("kubectl.debug", "A debug pod on a node reaches all of the node's files; log in on the node instead.")
     profile = call.last("profile")
     if profile is not None and profile not in ("general", "baseline", "restricted", "legacy", "auto"):
@@ -228,7 +248,8 @@ def _debug(call: Call, objects: Objects) -> tuple[Risk, str]:
     ) else "it starts a copy of the pod"
 
 
-def _run(call: Call, objects: Objects) -> tuple[Risk, str]:
+def _annotated_run(call: Call, objects: Objects) -> tuple[Risk, str]:
+    _annotate(call, objects)
     return "mutate", "it starts a pod"
 
 

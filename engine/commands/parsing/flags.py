@@ -93,15 +93,18 @@ def _pflag_cluster(cluster: str, rest: list[str], table: Table, flags: list[tupl
         cluster = cluster[1:]
 
 
-def read_getopt(words: Sequence[str], table: Table, program: str, *, digits: bool = False) -> Parsed:
-    """Flags and operands as GNU getopt reads them; `digits` takes `-20` as the flag `-N` with the value 20."""
+def read_getopt(words: Sequence[str], table: Table, program: str, *, digits: bool = False, first: bool = False) -> Parsed:
+    """Flags and operands as GNU getopt reads them; `digits` takes `-20` as the flag `-N` with the value 20.
+
+    `first` reads as POSIX does: flags stand in front of the operands, and everything behind the first operand is one.
+    """
     flags: list[tuple[str, str | None]] = []
     operands: list[str] = []
     rest = list(words)
     while rest:
         word = rest.pop(0)
-        if word == "--":
-            operands.extend(rest)
+        if word == "--" or (first and operands):
+            operands.extend([word] * (word != "--") + rest)
             break
         if word.startswith("--"):
             name, equals, value = word.partition("=")

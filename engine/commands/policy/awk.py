@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 
 from engine.commands.parsing.verdicts import refusal
+from engine.core.redaction.patterns import sensitive_name
 
 _TOKEN = re.compile(
     r"\s+|(?P<string>\"(?:\\.|[^\"\\])*\")|(?P<number>\d+(?:\.\d+)?(?:[eE][+-]?\d+)?|\.\d+)|(?P<word>[A-Za-z_][A-Za-z0-9_]*)"
     r"|(?P<operator>\+\+|--|\|\||&&|[=!<>+*%^/-]=|\*\*|>>|[-+*%^!<>=?:,;(){}\[\]$~/|@&\\#])"
 )
-_REGEX = re.compile(r"/(?:\\.|\[\^?\]?(?:\\.|\[:\w+:\]|[^\]\\])*\]|[^/\\\[])+/")
+# Brackets hold plain characters only, so that every awk finds the same end of the expression; a leading `=` would read as `/=`.
+_REGEX = re.compile(r"/(?!=)(?:\\[^\s]|\[\^?(?:\[:\w+:\]|[A-Za-z0-9 _.,:;=@%+*?|(){}<>!\"'~&$^#-])+\]|[^/\\\[\]])+/")
 _FUNCTIONS = frozenset(
     (
         "length substr index split sub gsub match sprintf toupper tolower int sqrt log exp sin cos atan2 rand "
@@ -21,27 +23,31 @@ _KEYWORDS = frozenset("if else while for do break continue next exit in delete p
 _REFUSED = frozenset(
     (
         "system getline ENVIRON PROCINFO ARGV ARGC ARGIND SYMTAB FUNCTAB close fflush function func nextfile "
-        "return BEGINFILE ENDFILE include load namespace"
+        "return switch case default BEGINFILE ENDFILE include load namespace"
     ).split()
 )
-_VALUE_BEFORE = frozenset([")", "]", "$"])
+_FIELDS = re.compile(r"\bprintf?\b[^;}]*\$(?:[2-9]|NF)")
+_REGEX_AFTER = frozenset(["", "{", "}", ";", "(", ",", "!", "~", "&&", "||"])
+_CONTROL = frozenset(["if", "while", "for", "switch"])
+_CLOSED = "control )"
+"""What stands for the parenthesis that closes the condition of if, while or for: the awks disagree on a slash behind it."""
 
 
 def check(program: str) -> None:
-    """Raise `Refused` for what could start a program or reach a file, or what cannot be read exactly."""
+    """Raise `Refused` for what could start a program or reach a file, or what two awks could read differently."""
     at = 0
-    before = ""
-    before_kind = ""
+    before = kind_before = ""
     printing = False
     depth = 0
+    parentheses: list[bool] = []
     while at < len(program):
-        if program[at] == "/" and not _is_division(before, before_kind):
+        if program[at] == "/" and not _is_division(before, kind_before):
             match = _REGEX.match(program, at)
             if not match:
-                raise refusal("filters.awk", "A regular expression of the awk program is not closed.")
-            if "/" in re.sub(r"\\.", "", match[0][1:-1]):
-                raise refusal("filters.awk", "A slash inside brackets cannot be read exactly; write it as [\\/].")
-            at, before, before_kind = match.end(), "/", "regex"
+                raise refusal("filters.awk", "A regular expression of the awk program is not closed, or cannot be read exactly.")
+            if _FIELDS.search(program) and sensitive_name(match[0].strip('/^$:= "')):
+                raise refusal("filters.awk", f"{match[0]} looks for a credential, whose value is never shown.")
+            at, before, kind_before = match.end(), "/", "regex"
             continue
         token = _TOKEN.match(program, at)
         if not token:
@@ -55,27 +61,30 @@ def check(program: str) -> None:
             if text in ("print", "printf"):
                 printing, depth = True, 0
         elif kind == "operator":
-            if text in ("@", "|", "&", "\\", "#"):
+            if text in ("@", "|", "&", "\\", "#", "/="):
                 raise refusal("filters.awk", f"{text!r} is not accepted in an awk program: it may start a program or reach a file.")
+            if text == "(":
+                parentheses.append(before in _CONTROL)
+            elif text == ")" and parentheses and parentheses.pop():
+                text = _CLOSED
             if text in ("(", "["):
                 depth += 1
-            elif text in (")", "]"):
+            elif text in (")", "]", _CLOSED):
                 depth -= 1
             elif text in (";", "}", "{"):
                 printing = False
             if printing and depth <= 0 and text in (">", ">>"):
                 raise refusal("filters.awk", "print must not write into a file; put a comparison in parentheses.")
-        before, before_kind = text, kind
+        before, kind_before = text, kind
 
 
 def _is_division(before: str, kind: str) -> bool:
-    if before in ("++", "--"):
-        raise refusal("filters.awk", "A slash behind ++ or -- cannot be read exactly; put the term in parentheses.")
-    if kind in ("number", "string", "regex"):
+    """Whether a slash divides (True) or begins a regular expression (False); raises `Refused` where two awks could differ."""
+    if kind == "number" or (kind == "word" and before not in _KEYWORDS and before not in _FUNCTIONS) or before in (")", "]"):
         return True
-    if kind == "word":
-        return before not in _KEYWORDS
-    return before in _VALUE_BEFORE
+    if kind in ("", "operator") and before in _REGEX_AFTER:
+        return False
+    raise refusal("filters.awk", f"A slash behind {before.removeprefix('control ')!r} cannot be read exactly; put the term in parentheses.")
 
 
 def _word(text: str, following: str) -> None:

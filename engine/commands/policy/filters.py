@@ -57,7 +57,11 @@ def judge(argv: Sequence[str], *, piped: bool) -> Verdict:
         from engine.commands.policy import jq
 
         words = jq.take_arguments(words)
-    parsed = read_getopt(words, row_flags(row), program, digits=bool(row.get("digits")))
+    if row.get("program") in ("awk", "sed") and any(
+        word.startswith("--") and (word, at) != ("--sandbox", 0) for at, word in enumerate(words)
+    ):
+        raise refusal("filters.flag", f"{program} is run with short flags only, since its versions read long ones differently.")
+    parsed = read_getopt(words, row_flags(row), program, digits=bool(row.get("digits")), first=row.get("program") in ("awk", "sed"))
     if program == "tr":
         return _count(program, parsed, row)
     if "program" in row:
@@ -66,6 +70,8 @@ def judge(argv: Sequence[str], *, piped: bool) -> Verdict:
             raise refusal("filters.place", f"{program} stands behind a pipe here; put a reading command in front of it.")
         return Verdict("read", f"filters.{program}", f"{program} only transforms what it is given.")
     operands = list(parsed.operands)
+    if piped and program == "tail" and parsed.has("-f", "-F", "--follow", "--retry"):
+        raise refusal("filters.flag", f"{program} follows files only; leave the flag out behind a pipe.")
     if row.get("pattern") and not parsed.has("-e", "--regexp"):
         if not operands:
             raise refusal("filters.pattern", f"{program} needs a pattern.")
@@ -112,7 +118,7 @@ def _program(program: str, parsed: Parsed, row: dict[str, Any]) -> None:
     if program == "sed":
         from engine.commands.policy import sed
 
-        scripts = [*parsed.all("-e"), *parsed.all("--expression")]
+        scripts = list(parsed.all("-e"))
         operands = list(parsed.operands)
         if not scripts and operands:
             scripts.append(operands.pop(0))
@@ -131,9 +137,11 @@ def _program(program: str, parsed: Parsed, row: dict[str, Any]) -> None:
         return
     if len(parsed.operands) != 1:
         raise refusal("filters.awk", "awk takes one program and reads only the pipe here.")
-    for value in (*parsed.all("-v"), *parsed.all("--assign")):
+    for value in parsed.all("-v"):
         if not re.match(r"^(?:[a-z][a-z0-9_]*|OFS|ORS|FS|RS|SUBSEP|CONVFMT|OFMT)=", value):
             raise refusal("filters.awk", "-v sets only variables in small letters and OFS, ORS, FS, RS.")
+    if any((len(value) > 1 and value.startswith("-")) or not value for value in parsed.all("-F")):
+        raise refusal("filters.awk", "-F takes a separator.")
     from engine.commands.policy import awk
 
     awk.check(parsed.operands[0])

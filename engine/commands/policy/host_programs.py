@@ -12,13 +12,11 @@ from engine.commands.parsing.verdicts import at_least, refusal, row_flags, short
 from engine.core.types import Risk, Verdict
 
 _WORD = re.compile(r"^[A-Za-z0-9_.:,/@%+=*()!<>&|\[\]{}\" -]*$")
-_IP_SHOW = frozenset(["s", "sh", "sho", "show", "l", "ls", "li", "list", "lst", "g", "get", "showdump"])
 _IP_OBJECTS = frozenset(
-    (
-        "a ad addr address r ro rou route l li link n ne nei neigh neighbor neighbour ru rule m maddr tunnel "
-        "ntable netns nexthop vrf mroute token tcpmetrics"
-    ).split()
+    "a addr address r route l link n neigh neighbor neighbour rule maddr maddress tunnel ntable netns nexthop vrf mroute token".split()
 )
+"""Objects of ip, in the words that people type and no prefix of them."""
+_IP_NOUNS = frozenset(["dev", "default", "table", "to", "up", "type", "master", "scope", "via", "proto", "from", "vrf"])
 
 
 def known(program: str) -> bool:
@@ -41,6 +39,8 @@ def judge(argv: Sequence[str]) -> Verdict:
     style = row.get("style", "getopt")
     if style in _STYLES:
         return _STYLES[style](program, argv[1:], row)
+    if row.get("commands", {}).get(argv[1] if len(argv) > 1 else "", {}).get("style") == "raw":
+        return _verdict(program, argv[1], *_top_of_container(program, argv[2:]))
     parsed = _read(program, argv[1:], row, style)
     risk: Risk = row.get("risk", "read")
     why = str(row.get("why", ""))
@@ -52,10 +52,10 @@ def judge(argv: Sequence[str]) -> Verdict:
         risk, why = rule["risk"], str(rule.get("why", ""))
     _check_required(program, parsed, row)
     for flag, value in parsed.flags:
-        raised: Risk = row.get("flag_risk", {}).get(flag, "read")
+        raised: Risk = {**row.get("flag_risk", {}), **rule.get("flag_risk", {})}.get(flag, "read")
         if raised != "read":
             risk, why = at_least(risk, raised), why or f"{flag} changes something"
-        _check_value(program, flag, value, row)
+        _check_value(program, flag, value, {**row, "only": {**row.get("only", {}), **rule.get("only", {})}})
     _check_operands(program, words, operands, rule)
     own, reason = _OWN.get(str(rule.get("operands", "")), _nothing)(program, operands)
     return _verdict(program, words, at_least(risk, own), why or reason)
@@ -71,12 +71,15 @@ def _verdict(program: str, words: str, risk: Risk, why: str) -> Verdict:
 
 
 def _read(program: str, words: Sequence[str], row: Mapping[str, Any], style: str) -> Parsed:
+    named: Mapping[str, Any] = row.get("commands", {})
+    own: Mapping[str, Any] = next((named[name] for name in (" ".join(words[:2]), " ".join(words[:1])) if name in named), {})
     flags: dict[str, Flag] = {
         **row_flags(dict(row)),
         **short_flags(row.get("risky_bool", ""), "bool"),
         **short_flags(row.get("risky_value", ""), "value"),
     }
     flags.update(short_flags(row.get("late_bool", ""), "bool"))
+    flags.update(row_flags(dict(own)))
     if style == "words":
         return read_words(words, flags, program)
     if style == "pflag":
@@ -118,6 +121,9 @@ def _check_value(program: str, flag: str, value: str | None, row: Mapping[str, A
         raise refusal("host.file", f"{text!r} is not a certificate file; only .crt, .cer and .pem are read.")
     if flag in row.get("written", "").split() and not re.fullmatch(table("files")["write_out"], text):
         raise refusal("host.flag", f"{flag} of {program} takes plain words and %{{names}} only; it could read or write a file otherwise.")
+    allowed = row.get("only", {}).get(flag)
+    if allowed and not set(text.split(",")) <= set(allowed.split()):
+        raise refusal("host.flag", f"{flag} of {program} takes only {allowed.replace(' ', ', ')} here.")
     limits = row.get("limits", {}).get(flag)
     if limits:
         try:
@@ -160,8 +166,9 @@ def _near(word: str) -> bool:
 
 _OPERANDS: dict[str, Callable[[str], bool]] = {
     "units": lambda word: bool(re.fullmatch(r"[A-Za-z0-9@_.:*?\\\[\]-]+", word)),
+    "changed units": lambda word: bool(re.fullmatch(r"[A-Za-z0-9@_.:*?\\\[\]-]+", word)),
     "paths": lambda word: not word.startswith("-") and ".." not in word.split("/"),
-    "matches": lambda word: bool(re.fullmatch(r"[A-Z_][A-Z0-9_]*=.*|\+|[+-]?\d+|[0-9a-f]{32}", word)),
+    "matches": lambda word: bool(re.fullmatch(r"[A-Z_][A-Z0-9_]*=.*|\+|[+-]?\d+|[0-9a-f]{32}|/[A-Za-z0-9/_.-]+", word)),
     "numbers": lambda word: bool(re.fullmatch(r"[a-z]*\d+|\d+|ALL|[a-z]{2,4}[0-9a-z]*", word)),
     "words": lambda word: bool(_WORD.match(word)),
     "chain": lambda word: bool(re.fullmatch(r"[A-Za-z0-9_.:-]+", word)),
@@ -170,13 +177,14 @@ _OPERANDS: dict[str, Callable[[str], bool]] = {
     "targets": _is_host,
     "sysctl": lambda word: bool(re.fullmatch(r"[A-Za-z0-9_./*-]+(?:=.*)?", word)),
     "flags": lambda word: word in ("-v", "-a"),
-    "loopback": lambda word: bool(re.fullmatch(table("files")["loopback_url"], word)),
+    "loopback": lambda word: bool(re.fullmatch(table("files")["loopback_url"], word)) and "//" not in word.partition("://")[2],
     "lsof": lambda word: bool(re.fullmatch(r"\+[LDd]\d?|/.*|\S+", word)),
     "charts": lambda word: "://" not in word,
     "packages": lambda word: "://" not in word and "/" not in word,
 }
 _MEANING = {
     "units": "names of units",
+    "changed units": "names of units",
     "paths": "plain paths",
     "matches": "journal fields such as _PID=1",
     "hosts": "names and addresses of hosts",
@@ -192,6 +200,10 @@ def _nothing(program: str, operands: Sequence[str]) -> tuple[Risk, str]:
 
 
 def _sysctl(program: str, operands: Sequence[str]) -> tuple[Risk, str]:
+    if any(
+        re.search(r"core_pattern|modprobe|hotplug|usermodehelper|poweroff_cmd|core_pipe|binfmt", word) for word in operands if "=" in word
+    ):
+        raise refusal("host.sysctl", "This value names a program that the kernel would start.")
     if any("drop_caches" in word or "sysrq" in word for word in operands if "=" in word):
         return "destructive", "it drops caches or opens the emergency keys"
     return ("mutate", "it sets a kernel value") if any("=" in word for word in operands) else ("read", "")
@@ -228,16 +240,85 @@ def _dns(program: str, operands: Sequence[str]) -> tuple[Risk, str]:
 
 
 def _ps(program: str, operands: Sequence[str]) -> tuple[Risk, str]:
-    before = ""
-    for word in operands:
-        takes_list = before[-1:] in ("o", "O", "k", "p", "U", "t", "q") and before.isalpha()
-        if word.isalpha() and not takes_list and not re.fullmatch(r"[aAuxfwjlsvmhHTrSLcnopkUtqNZ]+", word):
+    """The words behind ps: UNIX flags in clusters, BSD letters without `e`, and the values that some of them take.
+
+    A cluster that ps cannot read as UNIX flags it reads again as BSD letters, where `e` shows the environment of processes.
+    """
+    rest = list(operands)
+    while rest:
+        word = rest.pop(0)
+        if word.startswith("--"):
+            name, _, value = word.partition("=")
+            if name not in _PS_LONG or not re.fullmatch(_PS_VALUE, value):
+                raise refusal("host.ps", f"ps is not run with {word!r}.")
+            if not value and _PS_LONG[name] and rest:
+                rest = _ps_value(rest)
+            continue
+        unix = word.startswith("-")
+        letters = word.lstrip("-")
+        if re.fullmatch(r"\d[\d,]*|%?[A-Za-z_]+(?:,%?[A-Za-z_]+)+", letters) and not unix:
+            continue
+        known, valued = ("aAdeNTfFjlLMyZHmcwx", "CgGoOpqstuUk") if unix else ("aAxufwjlsvmhHTrSLcn", "kopOUtqNZ")
+        cut = next((at for at, letter in enumerate(letters) if letter in valued), len(letters))
+        flags, value = letters[:cut], letters[cut + 1 :]
+        bsd = unix and (("u" in letters and cut < len(letters) and letters[cut] == "u") or "x" in flags)
+        if not letters or set(flags) - set(known) or (not unix and "e" in flags) or (bsd and "e" in letters):
             raise refusal(
                 "host.ps", f"ps is not run with {word!r}; the letter e shows the environment of processes. Use -e to see them all."
             )
-        if not re.fullmatch(r"[A-Za-z0-9_,:%=.+-]+", word):
-            raise refusal("host.ps", f"ps is not run with {word!r}.")
-        before = word if not takes_list else ""
+        if cut == len(letters):
+            continue
+        if value and letters[cut] == "u" and not set(value) - set("axfwjlsvmhHTrSLcn"):
+            continue  # -aux, which ps reads as aux
+        if value and not re.fullmatch(r"[\d,]+|[a-z_]+(?:,[a-z_:\d]+)+", value):
+            raise refusal("host.ps", f"ps is not run with {word!r}; write the value as a word of its own.")
+        if not value and (letters[cut] != "u" or (rest and not rest[0].startswith("-") and len(rest) > 0)):
+            rest = _ps_value(rest)
+    return "read", ""
+
+
+_PS_LONG = {
+    **dict.fromkeys(("--forest", "--no-headers", "--no-heading", "--headers", "--deselect", "--cumulative"), False),
+    **dict.fromkeys(
+        "--sort --format --pid --ppid --user --User --group --Group --tty --sid --cols --columns --width --rows --lines".split(),
+        True,
+    ),
+}
+_PS_VALUE = r"[A-Za-z0-9_,:%=.@+-]*"
+
+
+def _ps_value(rest: list[str]) -> list[str]:
+    if not rest or not re.fullmatch(_PS_VALUE, rest[0]):
+        raise refusal("host.ps", "A flag of ps lacks its value.")
+    return rest[1:]
+
+
+def _ps_style(program: str, words: Sequence[str], row: Mapping[str, Any]) -> Verdict:
+    return _verdict(program, "", *_ps(program, words))
+
+
+def _top_of_container(program: str, operands: Sequence[str]) -> tuple[Risk, str]:
+    """`docker top CONTAINER` with the flags of ps, or with podman's own names of columns."""
+    if not operands or operands[0].startswith("-"):
+        raise refusal("host.operand", f"`{program} top` takes the container first.")
+    columns = set(
+        "args,capbnd,comm,command,cgroup,etime,group,hgroup,hpid,huser,label,nice,pcpu,pgid,pid,ppid,rgroup,rss,ruser,state,stime,"
+        "time,tty,user,vsz".split(",")
+    )
+    if any(word not in columns for name in operands[1:] for word in name.split(",")):
+        return _ps(program, operands[1:])
+    return "read", ""
+
+
+def _units(program: str, operands: Sequence[str]) -> tuple[Risk, str]:
+    """What starting or reloading units comes to, beyond one named service."""
+    for word in operands:
+        if re.fullmatch(
+            r"(?:reboot|poweroff|halt|kexec|shutdown|rescue|emergency|exit|suspend|hibernate|sleep|final|umount)[a-z-]*\.target", word
+        ):
+            return "destructive", f"{word} takes the machine down"
+    if len(operands) > 1 or any(c in word for word in operands for c in "*?["):
+        return "destructive", "it reaches several units at once"
     return "read", ""
 
 
@@ -245,12 +326,18 @@ def _ip(program: str, operands: Sequence[str]) -> tuple[Risk, str]:
     if not operands:
         return "read", ""
     thing, action, rest = operands[0], operands[1] if len(operands) > 1 else "show", list(operands[2:])
+    if thing == "monitor" and all(word in ("all", "link", "address", "route", "neigh", "rule", "label") for word in operands[1:]):
+        return "read", ""
     if thing not in _IP_OBJECTS or not all(_WORD.match(word) for word in operands):
         raise refusal("host.ip", f"`ip {thing}` is in no table, so it is not run.")
-    if thing == "netns" and action not in ("list", "ls", "show", "identify", "pids"):
+    if thing == "netns":
+        if action in ("list", "show", "identify", "pids"):
+            return "read", ""
         raise refusal("host.ip", "Commands in other network namespaces are not run.")
-    if action in _IP_SHOW or (thing == "netns" and action in ("identify", "pids")):
+    if action in ("show", "list", "ls", "get"):
         return "read", ""
+    if any(word.startswith("xdp") or word in ("object", "obj", "bpf", "pinned", "encap") for word in rest):
+        raise refusal("host.ip", "Programs are not loaded into the kernel.")
     if action in ("add", "append", "prepend"):
         return "mutate", "it adds to the network's settings"
     if action in ("replace", "change", "chg"):
@@ -259,14 +346,9 @@ def _ip(program: str, operands: Sequence[str]) -> tuple[Risk, str]:
         return ("destructive", "it takes the link down") if "down" in rest or "netns" in rest else ("mutate", "it sets up the link")
     if action in ("del", "delete", "flush"):
         return "destructive", "it can cut the host off"
-    if thing in ("r", "ro", "rou", "route", "n", "ne", "nei", "neigh", "a", "ad", "addr", "address") and action in (
-        "dev",
-        "default",
-        "table",
-        "to",
-    ):
+    if thing in ("r", "route", "n", "neigh", "a", "addr", "address", "l", "link") and action in _IP_NOUNS:
         return "read", ""
-    raise refusal("host.ip", f"`ip {thing} {action}` is in no table, so it is not run.")
+    raise refusal("host.ip", f"`ip {thing} {action}` is in no table, so it is not run; write the words out.")
 
 
 def _tc(program: str, operands: Sequence[str]) -> tuple[Risk, str]:
@@ -275,6 +357,8 @@ def _tc(program: str, operands: Sequence[str]) -> tuple[Risk, str]:
     action = operands[1] if len(operands) > 1 else "show"
     if action in ("show", "list", "ls"):
         return "read", ""
+    if any(word.startswith("bpf") or word in ("obj", "object", "object-file", "object-pinned", "exp", "exec") for word in operands):
+        raise refusal("host.tc", "Programs are not loaded into the kernel or started.")
     return (
         ("mutate", "it shapes the network's traffic")
         if action == "add"
@@ -289,7 +373,8 @@ _OWN: dict[str, Callable[[str, Sequence[str]], tuple[Risk, str]]] = {
     "targets": _targets,
     "names": _targets,
     "dns": _dns,
-    "ps": _ps,
+    "top of container": _top_of_container,
+    "changed units": _units,
     "ip": _ip,
     "tc": _tc,
 }
@@ -358,4 +443,9 @@ def _kill(program: str, words: Sequence[str], row: Mapping[str, Any]) -> Verdict
     return _verdict("kill", "", "mutate", "it sends a signal to a process")
 
 
-_STYLES: dict[str, Callable[[str, Sequence[str], Mapping[str, Any]], Verdict]] = {"dig": _dig, "find": _find, "kill": _kill}
+_STYLES: dict[str, Callable[[str, Sequence[str], Mapping[str, Any]], Verdict]] = {
+    "dig": _dig,
+    "find": _find,
+    "kill": _kill,
+    "ps": _ps_style,
+}

@@ -6,8 +6,9 @@ import re
 
 from engine.commands.parsing.verdicts import refusal
 
-_SIMPLE = "pdnNPDhHgGxlq=Qy{}s"
+_SIMPLE = "pdnNPDhHgGxlq=y{}s:bt"
 _NUMBER_ADDRESS = re.compile(r"\d+(?:~\d+)?|\$|\+\d+|~\d+")
+_LABEL = re.compile(r"[A-Za-z]\w*")
 _FLAGS = re.compile(r"[gpIiMm0-9]*")
 
 
@@ -34,7 +35,9 @@ def check(script: str) -> None:
             continue
         if command in "{}":
             continue
-        if command in "qQl":
+        if command in ":bt":
+            at = _label(script, at, needed=command == ":")
+        if command in "ql":
             while script[at : at + 1].isdigit() or script[at : at + 1] == " ":
                 at += 1
         at = _blank(script, at)
@@ -55,6 +58,14 @@ def _address(script: str, at: int) -> int:
             at += 1
         return at
     match = _NUMBER_ADDRESS.match(script, at)
+    return match.end() if match else at
+
+
+def _label(script: str, at: int, *, needed: bool) -> int:
+    """The place behind a label; a sed that reads more as its name has a label of another name, and no command."""
+    match = _LABEL.match(script, _blank(script, at))
+    if match is None and needed:
+        raise refusal("filters.sed", "A label of the sed script has no name.")
     return match.end() if match else at
 
 

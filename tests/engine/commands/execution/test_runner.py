@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import codecs
 import os
 import threading
 import time
@@ -274,3 +276,35 @@ def test_the_agent_of_ssh_is_told_to_ssh_alone() -> None:
     assert environment("ssh", search_path="/bin", kubeconfig=None, source=ours)["SSH_AUTH_SOCK"] == "/run/agent"
     assert not {"SSH_ASKPASS", "DISPLAY"} & set(environment("ssh", search_path="/bin", kubeconfig=None, source=ours))
     assert "SSH_AUTH_SOCK" not in environment("kubectl", search_path="/bin", kubeconfig=None, source=ours)
+
+
+def test_no_filter_sees_a_secret_that_it_could_hide() -> None:
+    for text in (
+        "echo 'password=hunter2longsecret' | rev",
+        "echo 'password=hunter2longsecret' | base64",
+        "echo 'password=hunter2longsecret' | fold -w 1",
+        "echo 'password=hunter2longsecret' | cut -c10-",
+        "echo 'password=hunter2longsecret' | cat | tr a-z n-za-m",
+    ):
+        result = Runner().run(parse(text))
+        plain = result.stdout
+        forms = (plain, plain[::-1], "".join(plain.split("\n")), codecs.decode(plain, "rot13"))
+        assert result.ok
+        assert not any("hunter2" in form for form in forms), text
+        assert base64.b64encode(b"hunter2")[2:8].decode() not in plain
+
+
+def test_a_filter_that_reads_only_the_beginning_ends_the_pipeline() -> None:
+    started = time.monotonic()
+    result = Runner().run(parse("seq 1 100000000 | head -2"))
+    assert result.stdout.split() == ["1", "2"]
+    assert time.monotonic() - started < 20
+    whole = Runner().run(parse("seq 1 300000 | tail -1"))
+    assert whole.stdout.strip() == "300000"
+
+
+def test_one_endless_line_is_cut_between_words_and_the_message_names_what_was_cut() -> None:
+    result = Runner(RunnerSettings(keep_bytes=1000)).run(Script((Part((Stage(("seq", "-s", " ", "1", "3000000")),)),)))
+    assert result.truncated
+    assert "characters of this line left out" in result.stdout
+    assert len(result.stdout) < 20_000
