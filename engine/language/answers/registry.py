@@ -27,9 +27,7 @@ def answerers(want: Want) -> tuple[Answerer, ...]:
 
             return ({"small_talk": small_talk, "about_agent": about_agent, "out_of_scope": out_of_scope}.get(want, without_before),)
         case "list" | "count" | "top" | "field" | "describe" | "logs" | "events" | "command" | "compare":
-            from engine.language.questions.reader import read
-
-            return (read,)
+            return _readings(want)
         case "explain_concept" | "explain_error":
             from engine.language.answers.glossary.explain import explained
 
@@ -38,8 +36,23 @@ def answerers(want: Want) -> tuple[Answerer, ...]:
             from engine.language.answers.relations.questions import access, connection, users
 
             return ({"who_may": access, "who_uses": users, "reach": connection}[want],)
+        case "changes" | "since_when":
+            from engine.language.answers.overview.questions import changed, since
+
+            return ({"changes": changed, "since_when": since}[want],)
         case "yaml":
             from engine.language.answers.objects import as_yaml
 
             return (as_yaml,)
     return ()
+
+
+def _readings(want: Want) -> tuple[Answerer, ...]:
+    """The readers of what there is: the computed looks of a want first, then the plain table."""
+    from engine.language.answers.overview.questions import events_of, gaps, most, side_by_side, state
+    from engine.language.questions.reader import read
+
+    if want == "command":
+        return (read,)
+    own = {"events": events_of, "top": most, "compare": side_by_side}.get(want)
+    return (gaps, own, read) if own else (gaps, state, read)

@@ -41,7 +41,12 @@ def without(view: ClusterView, what: str) -> Reply:
 
 def privileged(view: ClusterView) -> Reply:
     """The workloads with a privileged container."""
-    return _audit(view, lambda c, _: "securityContext.privileged: true" if bool_at(c.raw, "securityContext", "privileged") else "", "have a privileged container", "No running pod or workload has a privileged container")
+    return _audit(
+        view,
+        lambda c, _: "securityContext.privileged: true" if bool_at(c.raw, "securityContext", "privileged") else "",
+        "have a privileged container",
+        "No running pod or workload has a privileged container",
+    )
 
 
 def as_root(view: ClusterView) -> Reply:
@@ -66,7 +71,9 @@ def host_access(view: ClusterView) -> Reply:
         found += [f"hostPath {text_at(v, 'hostPath', 'path')}" for v in spec.maps("volumes") if "hostPath" in v]
         return ", ".join(found)
 
-    return _audit(view, look, "use the node's network, processes or files", "No workload uses the node's network, processes or files", whole=True)
+    return _audit(
+        view, look, "use the node's network, processes or files", "No workload uses the node's network, processes or files", whole=True
+    )
 
 
 def moving_tags(view: ClusterView) -> Reply:
@@ -77,7 +84,12 @@ def moving_tags(view: ClusterView) -> Reply:
         tag = image.rsplit("/", 1)[-1].partition("@")[0].partition(":")[2]
         return image if "@" not in image and tag in ("", "latest") else ""
 
-    return _audit(view, look, "have an image with the tag latest, or without a tag", "No workload runs an image with the tag latest or without a tag: 0 found")
+    return _audit(
+        view,
+        look,
+        "have an image with the tag latest, or without a tag",
+        "No workload runs an image with the tag latest or without a tag: 0 found",
+    )
 
 
 def services_without_endpoints(view: ClusterView) -> Reply:
@@ -88,7 +100,11 @@ def services_without_endpoints(view: ClusterView) -> Reply:
         selector = labels_at(service.raw, "spec", "selector")
         if not selector:
             continue
-        pods = [p for p in view.within("pods", service.namespace) if not is_finished(p) and all(p.labels.get(k) == v for k, v in selector.items())]
+        pods = [
+            p
+            for p in view.within("pods", service.namespace)
+            if not is_finished(p) and all(p.labels.get(k) == v for k, v in selector.items())
+        ]
         slices = slices_of(view, service)
         ready = [e for s in slices for e in s.maps("endpoints") if at(e, "conditions", "ready") is not False and e.get("addresses")]
         if ready or (not slices and any(p.condition("Ready").get("status") == "True" for p in pods)):
@@ -98,7 +114,11 @@ def services_without_endpoints(view: ClusterView) -> Reply:
         refs.append(service.ref)
     if not refs:
         return Reply(answer=f"Every Service with a selector in {_place(view)} has a ready endpoint.")
-    return Reply(answer=f"{counted(len(refs), 'Service')} in {_place(view)} {'has' if len(refs) == 1 else 'have'} no ready endpoint: {listed([f'{row[0]} ({row[3]})' for row in rows[1:]], 12)}.", table=tuple(rows), objects=tuple(refs[:1]))
+    return Reply(
+        answer=f"{counted(len(refs), 'Service')} in {_place(view)} {'has' if len(refs) == 1 else 'have'} no ready endpoint: {listed([f'{row[0]} ({row[3]})' for row in rows[1:]], 12)}.",
+        table=tuple(rows),
+        objects=tuple(refs[:1]),
+    )
 
 
 def certificates(view: ClusterView) -> Reply:
@@ -119,16 +139,34 @@ def certificates(view: ClusterView) -> Reply:
     for certificate in view.all("certificates.cert-manager.io") if "certificates.cert-manager.io" not in view.unseen else []:
         until = certificate.time("status", "notAfter")
         found += [(until, certificate, "status.notAfter")] if until else []
-    hidden = f" {counted(blind, 'TLS Secret')} cannot be judged, since {'its' if blind == 1 else 'their'} certificate is not readable here." if blind else ""
+    hidden = (
+        f" {counted(blind, 'TLS Secret')} cannot be judged, since {'its' if blind == 1 else 'their'} certificate is not readable here."
+        if blind
+        else ""
+    )
     if not found:
-        return Reply(answer=f"No certificate can be read in {_place(view)}.{hidden} For the control plane: kubeadm certs check-expiration on a control plane node.")
+        return Reply(
+            answer=f"No certificate can be read in {_place(view)}.{hidden} For the control plane: kubeadm certs check-expiration on a control plane node."
+        )
     found.sort(key=lambda item: item[0])
     rows = [("EXPIRES", "IN", "OBJECT", "NAMESPACE", "WHERE")]
     for until, holder, where in found[:_MOST_ROWS]:
         days = (until - view.now).days
-        rows.append((f"{until:%Y-%m-%d %H:%M}", f"{days} days" if days >= 0 else f"expired {-days} days ago", str(holder.ref), holder.namespace, where))
+        rows.append(
+            (
+                f"{until:%Y-%m-%d %H:%M}",
+                f"{days} days" if days >= 0 else f"expired {-days} days ago",
+                str(holder.ref),
+                holder.namespace,
+                where,
+            )
+        )
     soon = [item for item in found if (item[0] - view.now).days < 30]
-    lead = f"{counted(len(soon), 'certificate')} of {len(found)} {'expires' if len(soon) == 1 else 'expire'} within 30 days or {'has' if len(soon) == 1 else 'have'} expired" if soon else f"None of {counted(len(found), 'certificate')} expires within 30 days"
+    lead = (
+        f"{counted(len(soon), 'certificate')} of {len(found)} {'expires' if len(soon) == 1 else 'expire'} within 30 days or {'has' if len(soon) == 1 else 'have'} expired"
+        if soon
+        else f"None of {counted(len(found), 'certificate')} expires within 30 days"
+    )
     first = found[0]
     return Reply(answer=f"{lead}; the first is that of {first[1].ref} on {first[0]:%Y-%m-%d}.{hidden}", table=tuple(rows))
 
@@ -138,17 +176,20 @@ def room(view: ClusterView, pods: int = 0, cpu: str = "", memory: str = "") -> R
     used: dict[str, dict[str, float]] = {}
     counts: dict[str, int] = {}
     for pod in view.within("pods", None):
-        node = pod.text("spec", "nodeName")
-        if node and not is_finished(pod):
-            counts[node] = counts.get(node, 0) + 1
-            total = used.setdefault(node, {})
-            for name, amount in pod_requests(pod.map("spec")).items():
-                total[name] = total.get(name, 0.0) + amount
-    rows = [("NODE", "CPU FREE", "MEMORY FREE", "PODS FREE", "FIT" if cpu or memory else "STATE")]
+        place = pod.text("spec", "nodeName")
+        if place and not is_finished(pod):
+            counts[place] = counts.get(place, 0) + 1
+            total = used.setdefault(place, {})
+            for name, requested in pod_requests(pod.map("spec")).items():
+                total[name] = total.get(name, 0.0) + requested
+    rows: list[tuple[str, ...]] = [("NODE", "CPU FREE", "MEMORY FREE", "PODS FREE", "FIT" if cpu or memory else "STATE")]
     fit = 0
     wanted = {name: amount for name, text in (("cpu", cpu), ("memory", memory)) if text and (amount := quantity(text))}
     for node in view.within("nodes", None):
-        free = {name: (quantity(node.at("status", "allocatable", name)) or 0.0) - used.get(node.name, {}).get(name, 0.0) for name in ("cpu", "memory")}
+        free = {
+            name: (quantity(node.at("status", "allocatable", name)) or 0.0) - used.get(node.name, {}).get(name, 0.0)
+            for name in ("cpu", "memory")
+        }
         slots = int(quantity(node.at("status", "allocatable", "pods")) or 0) - counts.get(node.name, 0)
         closed = _closed(node)
         more = 0 if closed else max(0, min([slots, *(int(free[name] / amount + 1e-9) for name, amount in wanted.items())]))
@@ -157,11 +198,17 @@ def room(view: ClusterView, pods: int = 0, cpu: str = "", memory: str = "") -> R
         rows.append((node.name, *shown, str(max(0, slots)), closed or (str(more) if wanted else "takes pods")))
     if not wanted and not pods:
         open_ = [row for row in rows[1:] if row[4] == "takes pods"]
-        return Reply(answer=f"{counted(len(open_), 'node')} of {len(rows) - 1} take pods; what is left there by requests stands below (usage may be lower or higher).", table=tuple(rows))
+        return Reply(
+            answer=f"{counted(len(open_), 'node')} of {len(rows) - 1} take pods; what is left there by requests stands below (usage may be lower or higher).",
+            table=tuple(rows),
+        )
     size = ", ".join(f"{readable(name, amount)} {name}" for name, amount in wanted.items()) or "any size"
     verdict = "" if not pods else f"Yes, {pods} fit" if fit >= pods else f"No, {pods} do not fit"
     lead = f"{verdict}: r" if verdict else "R"
-    return Reply(answer=f"{lead}oom for {counted(fit, 'more pod')} of {size} each is left by requests (allocatable minus what running pods request, of nodes that take pods without a toleration); quotas of namespaces come on top.", table=tuple(rows))
+    return Reply(
+        answer=f"{lead}oom for {counted(fit, 'more pod')} of {size} each is left by requests (allocatable minus what running pods request, of nodes that take pods without a toleration); quotas of namespaces come on top.",
+        table=tuple(rows),
+    )
 
 
 def backups(view: ClusterView) -> Reply:
@@ -171,14 +218,28 @@ def backups(view: ClusterView) -> Reply:
         text = f"{job.name} {' '.join(text_at(c, 'image') + ' ' + ' '.join(texts_at(c, 'args') + texts_at(c, 'command')) for c in maps_at(pod_template(job), 'spec', 'containers'))}".lower()
         if any(word in text for word in ("backup", "dump", "snapshot", "velero", "restic", "wal-g", "barman", "pgbackrest")):
             last = job.text("status", "lastSuccessfulTime") or "never"
-            rows.append((str(job.ref), job.namespace, job.text("spec", "schedule") + (" (suspended)" if job.flag("spec", "suspend") else ""), last))
+            rows.append(
+                (str(job.ref), job.namespace, job.text("spec", "schedule") + (" (suspended)" if job.flag("spec", "suspend") else ""), last)
+            )
     for resource in ("schedules.velero.io", "volumesnapshots.snapshot.storage.k8s.io", "scheduledbackups.postgresql.cnpg.io"):
         for obj in view.all(resource):
-            rows.append((str(obj.ref), obj.namespace, obj.text("spec", "schedule"), obj.text("status", "lastBackup") or obj.text("status", "creationTime") or "unknown"))
+            rows.append(
+                (
+                    str(obj.ref),
+                    obj.namespace,
+                    obj.text("spec", "schedule"),
+                    obj.text("status", "lastBackup") or obj.text("status", "creationTime") or "unknown",
+                )
+            )
     databases = [str(s.ref) for s in view.all("statefulsets.apps")]
     if len(rows) == 1:
-        return Reply(answer=f"No backup can be seen in {_place(view)}: no CronJob, Velero schedule or VolumeSnapshot looks like one (StatefulSets: {listed(databases) or 'none'}). Backups that run outside the cluster are not seen.")
-    return Reply(answer=f"{counted(len(rows) - 1, 'object')} in {_place(view)} look{'s' if len(rows) == 2 else ''} like a backup: {listed([row[0] for row in rows[1:]])}. Whether it can be restored only a restore shows.", table=tuple(rows))
+        return Reply(
+            answer=f"No backup can be seen in {_place(view)}: no CronJob, Velero schedule or VolumeSnapshot looks like one (StatefulSets: {listed(databases) or 'none'}). Backups that run outside the cluster are not seen."
+        )
+    return Reply(
+        answer=f"{counted(len(rows) - 1, 'object')} in {_place(view)} look{'s' if len(rows) == 2 else ''} like a backup: {listed([row[0] for row in rows[1:]])}. Whether it can be restored only a restore shows.",
+        table=tuple(rows),
+    )
 
 
 def _audit(view: ClusterView, look: Look, lacking: str, fine: str, *, jobs: bool = True, whole: bool = False) -> Reply:
@@ -193,7 +254,11 @@ def _audit(view: ClusterView, look: Look, lacking: str, fine: str, *, jobs: bool
     names = listed([h.name + (f" ({h.namespace})" if view.namespace is None else "") for h in holders], 10)
     said = f"{len(holders)} of {counted(looked, 'workload')} in {_place(view)} ({counted(pods, 'pod')} now) {lacking}: {names}."
     more = f" The first {_MOST_ROWS} containers are shown." if len(gaps) > _MOST_ROWS else ""
-    evidence = tuple(quoted(h, "spec", "template", "spec", "containers", 0, "resources") for h in holders[:1] if at(h.raw, "spec", "template", "spec", "containers", 0, "resources") is not None)
+    evidence = tuple(
+        quoted(h, "spec", "template", "spec", "containers", 0, "resources")
+        for h in holders[:1]
+        if at(h.raw, "spec", "template", "spec", "containers", 0, "resources") is not None
+    )
     return Reply(answer=said + more, table=tuple(rows), evidence=evidence, objects=tuple(h.ref for h in holders[:1]))
 
 
@@ -235,7 +300,10 @@ def _missing_resource(what: str) -> Look:
 
 
 def _missing_probe(what: str) -> Look:
-    wanted = [f"{name}Probe" for name in ("liveness", "readiness", "startup") if name in what.lower()] or ["livenessProbe", "readinessProbe"]
+    wanted = [f"{name}Probe" for name in ("liveness", "readiness", "startup") if name in what.lower()] or [
+        "livenessProbe",
+        "readinessProbe",
+    ]
 
     def look(container: Obj, _: Obj) -> str:
         missing = [probe for probe in wanted if not container.map(probe)]

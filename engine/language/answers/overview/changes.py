@@ -20,7 +20,9 @@ _REVISION = "deployment.kubernetes.io/revision"
 _RESTARTED = "kubectl.kubernetes.io/restartedAt"
 _CAUSE = "kubernetes.io/change-cause"
 _MOST_ROWS = 30
-_QUIET = frozenset("Pulled Pulling Created Started Scheduled SuccessfulCreate SuccessfulDelete SawCompletedJob Completed LeaderElection NodeHasSufficientMemory NodeHasNoDiskPressure".split())
+_QUIET = frozenset(
+    "Pulled Pulling Created Started Scheduled SuccessfulCreate SuccessfulDelete SawCompletedJob Completed LeaderElection NodeHasSufficientMemory NodeHasNoDiskPressure".split()
+)
 """Events that only say what the objects say themselves."""
 
 
@@ -50,7 +52,11 @@ def changes(view: ClusterView, refs: Sequence[ObjectRef] = (), within: timedelta
     shown = weighty[-_MOST_ROWS:]
     rollouts = [change for change in found if change.kind == "rollout"]
     lead = f"{counted(len(found), 'change')} on {where} in {words}"
-    lead += f", {counted(len(rollouts), 'rollout')} among them: {listed([f'{c.object} {c.what} ({_ago(view, c.at)})' for c in rollouts[-3:]], 3)}." if rollouts else ", no rollout among them."
+    lead += (
+        f", {counted(len(rollouts), 'rollout')} among them: {listed([f'{c.object} {c.what} ({_ago(view, c.at)})' for c in rollouts[-3:]], 3)}."
+        if rollouts
+        else ", no rollout among them."
+    )
     if len(found) > len(shown):
         lead += f" The last {len(shown)} are shown{', without events' if len(weighty) < len(found) else ''}."
     spaces = {change.object.namespace for change in shown} - {""}
@@ -59,7 +65,11 @@ def changes(view: ClusterView, refs: Sequence[ObjectRef] = (), within: timedelta
     for change in shown:
         row = (_clock(change.at), age((view.now - change.at).total_seconds()), change.object.namespace, str(change.object), change.what)
         rows.append(row if len(spaces) > 1 else (*row[:2], *row[3:]))
-    return Reply(answer=f"{lead}\nTimes are UTC. A change that left no trace in objects or events (which are kept for about an hour) cannot be seen.", table=tuple(rows), objects=tuple(refs))
+    return Reply(
+        answer=f"{lead}\nTimes are UTC. A change that left no trace in objects or events (which are kept for about an hour) cannot be seen.",
+        table=tuple(rows),
+        objects=tuple(refs),
+    )
 
 
 def since_when(view: ClusterView, ref: ObjectRef) -> Reply:
@@ -71,7 +81,11 @@ def since_when(view: ClusterView, ref: ObjectRef) -> Reply:
     if moment is None:
         created = f" It was created {_ago(view, obj.created)}." if obj.created else ""
         return Reply(answer=f"{ref} shows no time for its state.{created}", objects=(ref,))
-    before = [c for c in sorted(_changes_of(view, [ref]), key=lambda c: c.at) if moment - timedelta(minutes=30) <= c.at <= moment + timedelta(seconds=60) and c.kind != "state"]
+    before = [
+        c
+        for c in sorted(_changes_of(view, [ref]), key=lambda c: c.at)
+        if moment - timedelta(minutes=30) <= c.at <= moment + timedelta(seconds=60) and c.kind != "state"
+    ]
     said = f"{ref} {words} since {_clock(moment)} UTC ({_ago(view, moment)})."
     if before:
         said += f" Just before: {listed([f'{c.object} {c.what} ({_clock(c.at)})' for c in before[-3:]], 3)}."
@@ -84,7 +98,11 @@ def _state_since(view: ClusterView, obj: Obj) -> tuple[datetime | None, str]:
     said = obj.condition(wanted) if wanted else {}
     if said and said.get("status") != "True":
         return parse_time(said.get("lastTransitionTime")), f"has not been {wanted.lower()}"
-    bad = [(parse_time(p.condition("Ready").get("lastTransitionTime")), p) for p in pods if p.condition("Ready").get("status") == "False" and p.text("status", "phase") != "Succeeded"]
+    bad = [
+        (parse_time(p.condition("Ready").get("lastTransitionTime")), p)
+        for p in pods
+        if p.condition("Ready").get("status") == "False" and p.text("status", "phase") != "Succeeded"
+    ]
     dated = [(when, pod) for when, pod in bad if when]
     if dated:
         when, pod = min(dated, key=lambda pair: pair[0])
@@ -111,7 +129,14 @@ def _changes(view: ClusterView) -> Iterator[Change]:
                     yield from _of_workload(view, obj)
     for pod in view.all("pods"):
         yield from _of_pod(pod, own=pod.controller is None)
-    for resource in ("configmaps", "services", "ingresses.networking.k8s.io", "persistentvolumeclaims", "networkpolicies.networking.k8s.io", "horizontalpodautoscalers.autoscaling"):
+    for resource in (
+        "configmaps",
+        "services",
+        "ingresses.networking.k8s.io",
+        "persistentvolumeclaims",
+        "networkpolicies.networking.k8s.io",
+        "horizontalpodautoscalers.autoscaling",
+    ):
         for obj in view.all(resource):
             if obj.created and obj.name != "kube-root-ca.crt":
                 yield Change(obj.created, obj.ref, "was created", "object")
@@ -143,7 +168,11 @@ def _changes_of(view: ClusterView, refs: Sequence[ObjectRef]) -> Iterator[Change
         elif obj.created:
             yield Change(obj.created, ref, "was created", "object")
             yield from _deleted(obj)
-        events = [e for e in view.within("events", ref.namespace or None) if ObjectRef(e.text("involvedObject", "kind"), e.text("involvedObject", "namespace"), e.text("involvedObject", "name")) in about]
+        events = [
+            e
+            for e in view.within("events", ref.namespace or None)
+            if ObjectRef(e.text("involvedObject", "kind"), e.text("involvedObject", "namespace"), e.text("involvedObject", "name")) in about
+        ]
         yield from _of_events(events)
 
 
@@ -152,7 +181,7 @@ def _of_workload(view: ClusterView, obj: Obj) -> Iterator[Change]:
         yield Change(obj.created, obj.ref, "was created", "object")
     yield from _deleted(obj)
     if obj.kind == "Deployment":
-        yield from _revisions(obj, sorted(view.owned_by("replicasets.apps", obj), key=lambda s: _number(s)), "spec")
+        yield from _revisions(obj, sorted(view.owned_by("replicasets.apps", obj), key=_number), "spec")
     elif obj.kind in ("StatefulSet", "DaemonSet"):
         yield from _revisions(obj, sorted(view.owned_by("controllerrevisions.apps", obj), key=lambda r: r.number("revision")), "data")
     restarted = parse_time(map_at(pod_template(obj), "metadata", "annotations").get(_RESTARTED))
@@ -161,8 +190,19 @@ def _of_workload(view: ClusterView, obj: Obj) -> Iterator[Change]:
     for condition in obj.conditions():
         when = parse_time(condition.get("lastTransitionTime"))
         kind, status = str(condition.get("type")), str(condition.get("status"))
-        if when and (kind, status) in (("Available", "False"), ("Available", "True"), ("Progressing", "False"), ("Complete", "True"), ("Failed", "True")):
-            word = {"Available": "became available" if status == "True" else "became unavailable", "Progressing": "stopped progressing", "Complete": "completed", "Failed": "failed"}[kind]
+        if when and (kind, status) in (
+            ("Available", "False"),
+            ("Available", "True"),
+            ("Progressing", "False"),
+            ("Complete", "True"),
+            ("Failed", "True"),
+        ):
+            word = {
+                "Available": "became available" if status == "True" else "became unavailable",
+                "Progressing": "stopped progressing",
+                "Complete": "completed",
+                "Failed": "failed",
+            }[kind]
             reason = f" ({condition.get('reason')})" if status == "False" or kind == "Failed" else ""
             yield Change(when, obj.ref, word + reason, "state")
     scheduled = obj.time("status", "lastScheduleTime")
@@ -179,7 +219,11 @@ def _revisions(obj: Obj, revisions: Sequence[Obj], part: str) -> Iterator[Change
             old, new = _images(before, part), _images(revision, part)
             images = [f"{name} {old.get(name, '(none)')} → {image}" for name, image in new.items() if old.get(name) != image]
             cause = revision.annotations.get(_CAUSE, "")
-            what = f"rolled out revision {number}" + (f": {listed(images, 3)}" if images else ", the images as before") + (f" ({cause})" if cause else "")
+            what = (
+                f"rolled out revision {number}"
+                + (f": {listed(images, 3)}" if images else ", the images as before")
+                + (f" ({cause})" if cause else "")
+            )
             yield Change(revision.created, obj.ref, what, "rollout")
         before = revision
 
@@ -189,7 +233,9 @@ def _configuration(view: ClusterView, obj: Obj) -> Iterator[Change]:
     for ref in dict.fromkeys(reference.object for reference in references(obj.namespace, pod_template(obj).get("spec"))):
         found = view.find_ref(ref)
         if found is not None and found.created:
-            yield Change(found.created, ref, f"was created (now version {found.text('metadata', 'resourceVersion') or 'unknown'})", "config")
+            yield Change(
+                found.created, ref, f"was created (now version {found.text('metadata', 'resourceVersion') or 'unknown'})", "config"
+            )
 
 
 def _of_pod(pod: Obj, *, own: bool) -> Iterator[Change]:
@@ -200,14 +246,23 @@ def _of_pod(pod: Obj, *, own: bool) -> Iterator[Change]:
         ended, last = container.ended_at, container.end
         if ended and (container.restarts or text_at(last, "reason") not in ("", "Completed")):
             count = f", {container.restarts} restarts so far" if container.restarts else ""
-            yield Change(ended, pod.ref, f"container {container.name} ended with {text_at(last, 'reason') or 'exit code'} ({container.exit_code}){count}", "restart")
+            yield Change(
+                ended,
+                pod.ref,
+                f"container {container.name} ended with {text_at(last, 'reason') or 'exit code'} ({container.exit_code}){count}",
+                "restart",
+            )
 
 
 def _of_node(node: Obj) -> Iterator[Change]:
     for condition in node.conditions():
         when, kind, status = parse_time(condition.get("lastTransitionTime")), str(condition.get("type")), str(condition.get("status"))
         if when and (kind == "Ready" or status == "True"):
-            said = ("became Ready" if status == "True" else f"became NotReady ({condition.get('reason')})") if kind == "Ready" else f"got {kind}"
+            said = (
+                ("became Ready" if status == "True" else f"became NotReady ({condition.get('reason')})")
+                if kind == "Ready"
+                else f"got {kind}"
+            )
             yield Change(when, node.ref, said, "node")
     for taint in node.maps("spec", "taints"):
         added = parse_time(taint.get("timeAdded"))
@@ -221,7 +276,9 @@ def _of_events(events: Sequence[Obj]) -> Iterator[Change]:
         if when is None or event.text("reason") in _QUIET:
             continue
         count = event.number("count", default=1)
-        about = ObjectRef(event.text("involvedObject", "kind"), event.text("involvedObject", "namespace"), event.text("involvedObject", "name"))
+        about = ObjectRef(
+            event.text("involvedObject", "kind"), event.text("involvedObject", "namespace"), event.text("involvedObject", "name")
+        )
         message = " ".join(event.text("message").split())[:110]
         yield Change(when, about, f"{event.text('reason')}{f' ×{count}' if count > 1 else ''}: {message}", "event")
 

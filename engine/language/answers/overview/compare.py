@@ -33,7 +33,13 @@ def compare(view: ClusterView, refs: Sequence[ObjectRef]) -> Reply | None:
     if not differing:
         return Reply(answer=f"{names} are the same in {listed(same, 12)}.", objects=tuple(o.ref for o in objects))
     alike = f" The same: {listed([f'{key} {facts[0][key]}' if len(facts[0][key]) < 30 else key for key in same], 8)}." if same else ""
-    shown = listed([f"{key} ({' against '.join(fact.get(key, 'none') for fact in facts)})" if sum(len(f.get(key, "")) for f in facts) < 90 else key for key in differing], 5)
+    shown = listed(
+        [
+            f"{key} ({' against '.join(fact.get(key, 'none') for fact in facts)})" if sum(len(f.get(key, "")) for f in facts) < 90 else key
+            for key in differing
+        ],
+        5,
+    )
     return Reply(answer=f"{names} differ in {shown}.{alike}", table=tuple(rows), objects=tuple(o.ref for o in objects))
 
 
@@ -46,7 +52,7 @@ def _facts(view: ClusterView, obj: Obj) -> dict[str, str]:
     elif obj.kind == "Node":
         facts |= _of_node(view, obj)
     else:
-        facts |= _flat(obj.map("spec")) | _flat({key: "…" for key in obj.map("data")})
+        facts |= _flat(obj.map("spec")) | _flat(dict.fromkeys(obj.map("data"), "…"))
     if obj.created:
         facts["age"] = age((view.now - obj.created).total_seconds())
     facts["labels"] = ", ".join(f"{key}={value}" for key, value in sorted(obj.labels.items())) or _NOTHING
@@ -76,9 +82,18 @@ def _of_workload(view: ClusterView, obj: Obj) -> dict[str, str]:
         for part in ("requests", "limits"):
             facts[f"{part}{mark}"] = ", ".join(f"{k} {v}" for k, v in map_at(container, "resources", part).items()) or _NOTHING
         facts[f"ports{mark}"] = ", ".join(text_at(p, "containerPort") for p in maps_at(container, "ports")) or _NOTHING
-        facts[f"probes{mark}"] = ", ".join(f"{kind} {_probe(map_at(container, f'{kind}Probe'))}" for kind in ("startup", "liveness", "readiness") if map_at(container, f"{kind}Probe")) or _NOTHING
+        facts[f"probes{mark}"] = (
+            ", ".join(
+                f"{kind} {_probe(map_at(container, f'{kind}Probe'))}"
+                for kind in ("startup", "liveness", "readiness")
+                if map_at(container, f"{kind}Probe")
+            )
+            or _NOTHING
+        )
         facts[f"env{mark}"] = ", ".join(text_at(e, "name") for e in maps_at(container, "env")) or _NOTHING
-        facts[f"command{mark}"] = " ".join([*(str(c) for c in container.get("command") or ()), *(str(c) for c in container.get("args") or ())])[:80] or _NOTHING
+        facts[f"command{mark}"] = (
+            " ".join([*(str(c) for c in container.get("command") or ()), *(str(c) for c in container.get("args") or ())])[:80] or _NOTHING
+        )
     return {key: value for key, value in facts.items() if value}
 
 
@@ -89,7 +104,10 @@ def _of_service(view: ClusterView, obj: Obj) -> dict[str, str]:
         "type": obj.text("spec", "type") or "ClusterIP",
         "cluster IP": obj.text("spec", "clusterIP") or _NOTHING,
         "external IP": ", ".join(ingress) or ("<pending>" if obj.text("spec", "type") == "LoadBalancer" else _NOTHING),
-        "ports": ", ".join(f"{text_at(p, 'port')}→{text_at(p, 'targetPort') or text_at(p, 'port')}/{text_at(p, 'protocol') or 'TCP'}" for p in obj.maps("spec", "ports")),
+        "ports": ", ".join(
+            f"{text_at(p, 'port')}→{text_at(p, 'targetPort') or text_at(p, 'port')}/{text_at(p, 'protocol') or 'TCP'}"
+            for p in obj.maps("spec", "ports")
+        ),
         "selector": ", ".join(f"{k}={v}" for k, v in labels_at(obj.raw, "spec", "selector").items()) or _NOTHING,
         "ready endpoints": str(len(endpoints)),
         "annotations": ", ".join(key for key in obj.annotations if "last-applied" not in key) or _NOTHING,
@@ -112,7 +130,11 @@ def _of_node(view: ClusterView, obj: Obj) -> dict[str, str]:
 def _flat(value: object, path: str = "", depth: int = 0) -> dict[str, str]:
     """Scalars under dotted paths, four levels deep."""
     if isinstance(value, dict) and depth < 4:
-        return {key: text for name, inner in value.items() for key, text in _flat(inner, f"{path}.{name}" if path else str(name), depth + 1).items()}
+        return {
+            key: text
+            for name, inner in value.items()
+            for key, text in _flat(inner, f"{path}.{name}" if path else str(name), depth + 1).items()
+        }
     return {path: str(value)[:80]} if path else {}
 
 

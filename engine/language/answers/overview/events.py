@@ -47,7 +47,10 @@ def grouped(view: ClusterView, *, warnings: bool = False, within: timedelta | No
         rows.append((last, str(group.count), group.type, reason, listed(list(group.objects), 2), " ".join(group.message.split())[:90]))
     most = sorted(groups.items(), key=lambda pair: -pair[1].count)
     said = listed([f"{reason} {group.count}×" for reason, group in most], 6)
-    return Reply(answer=f"{len(events)} {what} in {where}, which happened {total} times, for {counted(len(groups), 'reason')}: {said}.", table=tuple(rows))
+    return Reply(
+        answer=f"{len(events)} {what} in {where}, which happened {total} times, for {counted(len(groups), 'reason')}: {said}.",
+        table=tuple(rows),
+    )
 
 
 def of_object(view: ClusterView, ref: ObjectRef, *, within: timedelta | None = None) -> Reply:
@@ -63,12 +66,24 @@ def of_object(view: ClusterView, ref: ObjectRef, *, within: timedelta | None = N
     events = [e for e in view.within("events", ref.namespace or None) if _about(e) in about]
     events = sorted(_chosen(view, events, False, within), key=lambda e: str(event_time(e) or ""), reverse=True)
     if not events:
-        return Reply(answer=f"No {_what(False, within)} of {ref}{f' in {ref.namespace}' if ref.namespace else ''} or what belongs to it. Events are kept for about an hour, so older ones are gone.{_unseen(view)}", objects=(ref,))
+        return Reply(
+            answer=f"No {_what(False, within)} of {ref}{f' in {ref.namespace}' if ref.namespace else ''} or what belongs to it. Events are kept for about an hour, so older ones are gone.{_unseen(view)}",
+            objects=(ref,),
+        )
     rows = [("LAST", "COUNT", "TYPE", "REASON", "OBJECT", "MESSAGE")]
     for event in events[:_MOST]:
         when = event_time(event)
         last = f"{age((view.now - when).total_seconds())} ago" if when else "?"
-        rows.append((last, str(max(1, event.number("count", default=1))), event.text("type"), event.text("reason"), str(_about(event)), " ".join(event.text("message").split())[:140]))
+        rows.append(
+            (
+                last,
+                str(max(1, event.number("count", default=1))),
+                event.text("type"),
+                event.text("reason"),
+                str(_about(event)),
+                " ".join(event.text("message").split())[:140],
+            )
+        )
     bad = [e for e in events if e.text("type") == "Warning"]
     newest = bad[0] if bad else events[0]
     more = f" The newest {_MOST} are shown." if len(events) > _MOST else ""
@@ -77,7 +92,12 @@ def of_object(view: ClusterView, ref: ObjectRef, *, within: timedelta | None = N
 
 
 def _chosen(view: ClusterView, events: Sequence[Obj], warnings: bool, within: timedelta | None) -> list[Obj]:
-    return [e for e in events if (not warnings or e.text("type") == "Warning") and (within is None or ((when := event_time(e)) is not None and view.now - when <= within))]
+    return [
+        e
+        for e in events
+        if (not warnings or e.text("type") == "Warning")
+        and (within is None or ((when := event_time(e)) is not None and view.now - when <= within))
+    ]
 
 
 def _about(event: Obj) -> ObjectRef:

@@ -1,4 +1,4 @@
-"""How the cluster, its DNS or a node is, in a few lines; and what to fix first, ranked with the reasons."""
+"""How the cluster, its DNS or a node is, in a few lines."""
 
 from __future__ import annotations
 
@@ -8,31 +8,19 @@ from engine.analyzers.check import Report, check
 from engine.analyzers.common.view import ClusterView
 from engine.analyzers.diagnosis.rank import hygiene
 from engine.cluster.rows.build import node_rows, pod_row
-from engine.core.types import Finding, ObjectRef, Remedy
+from engine.core.types import Finding, Remedy
 from engine.language.answers.interface import Reply, counted, listed
 
-_MOST = 10
-_FOUNDATIONS = ("Node", "PersistentVolume", "StorageClass", "Namespace", "APIService", "ValidatingWebhookConfiguration", "MutatingWebhookConfiguration")
+_FOUNDATIONS = (
+    "Node",
+    "PersistentVolume",
+    "StorageClass",
+    "Namespace",
+    "APIService",
+    "ValidatingWebhookConfiguration",
+    "MutatingWebhookConfiguration",
+)
 """Kinds that many others stand on: their faults come before those of a single workload."""
-
-
-def priorities(view: ClusterView, *, most: int = _MOST) -> Reply:
-    """The root causes of the view's scope, ranked: what explains most and concerns most comes first, with why it stands there."""
-    report = check(view)
-    ranked = _ranked(report)
-    if not ranked:
-        return Reply(answer=f"Nothing needs fixing in {_place(view)}: {_looked(report)}, no critical or warning finding.")
-    lines = []
-    for number, (finding, effects) in enumerate(ranked[:most], 1):
-        lines.append(f"{number}. {finding.summary.rstrip('.')}{_where(finding)}. Why here: {_reasons(finding, effects)}.")
-    more = f"\nand {len(ranked) - most} more (`/findings` lists them all)" if len(ranked) > most else ""
-    first = ranked[0][0]
-    return Reply(
-        answer=f"{counted(len(ranked), 'thing')} to fix in {_place(view)}, the most pressing first:\n" + "\n".join(lines) + more,
-        evidence=tuple(piece for finding, _ in ranked[:3] for piece in finding.evidence[:1]),
-        fix=tuple(remedy for finding, _ in ranked[:3] for remedy in _first_fix(finding)),
-        objects=(first.object,),
-    )
 
 
 def cluster(view: ClusterView) -> Reply:
@@ -45,11 +33,21 @@ def cluster(view: ClusterView) -> Reply:
     ranked = _ranked(report)
     critical = [pair for pair in ranked if pair[0].severity == "critical"]
     state = "not healthy" if critical or bad_nodes else "mostly healthy" if ranked or bad else "healthy"
-    lines = [f"{'The cluster' if view.namespace is None else f'Namespace {view.namespace}'} is {state}: {counted(len(critical), 'critical problem')}, {counted(len(ranked) - len(critical), 'warning')}."]
+    lines = [
+        f"{'The cluster' if view.namespace is None else f'Namespace {view.namespace}'} is {state}: {counted(len(critical), 'critical problem')}, {counted(len(ranked) - len(critical), 'warning')}."
+    ]
     if nodes:
-        lines.append(f"Nodes: {len(nodes) - len(bad_nodes)} of {len(nodes)} ready" + (f"; {listed([f'{row.name} {row.status}' for row in bad_nodes], 4)}" if bad_nodes else "") + ".")
+        lines.append(
+            f"Nodes: {len(nodes) - len(bad_nodes)} of {len(nodes)} ready"
+            + (f"; {listed([f'{row.name} {row.status}' for row in bad_nodes], 4)}" if bad_nodes else "")
+            + "."
+        )
     states = Counter("Running but not ready" if row.status == "Running" else row.status for row in bad)
-    lines.append(f"Pods: {len(pods) - len(bad)} of {len(pods)} fine" + (f"; {listed([f'{count} {name}' for name, count in states.most_common()], 6)}" if bad else "") + ".")
+    lines.append(
+        f"Pods: {len(pods) - len(bad)} of {len(pods)} fine"
+        + (f"; {listed([f'{count} {name}' for name, count in states.most_common()], 6)}" if bad else "")
+        + "."
+    )
     lines += [f"{number}. {finding.summary.rstrip('.')}{_where(finding)}." for number, (finding, _) in enumerate(ranked[:5], 1)]
     if len(ranked) > 5:
         lines.append(f"and {len(ranked) - 5} more (`/findings` lists them all)")
@@ -59,7 +57,9 @@ def cluster(view: ClusterView) -> Reply:
 
 def dns(view: ClusterView) -> Reply:
     """Whether the cluster's DNS servers run, are reached through their Service, and whether anybody complains."""
-    services = [s for s in view.within("services", "kube-system") if s.name in ("kube-dns", "coredns") or s.labels.get("k8s-app") == "kube-dns"]
+    services = [
+        s for s in view.within("services", "kube-system") if s.name in ("kube-dns", "coredns") or s.labels.get("k8s-app") == "kube-dns"
+    ]
     pods = [p for p in view.within("pods", "kube-system") if p.labels.get("k8s-app") == "kube-dns" or p.name.startswith("coredns-")]
     ready = [p for p in pods if p.condition("Ready").get("status") == "True"]
     report = check(view)
@@ -67,15 +67,29 @@ def dns(view: ClusterView) -> Reply:
     faults = [f for f in report.findings if ("Dns" in f.code or {f.object, f.owner} & own) and f.severity != "info"]
     names = [f for f in report.findings if f.code == "NameNotResolved"]
     if not services and not pods:
-        return Reply(answer="No DNS server of the cluster can be seen: kube-system has no Service kube-dns and no CoreDNS pod that can be read here.")
+        return Reply(
+            answer="No DNS server of the cluster can be seen: kube-system has no Service kube-dns and no CoreDNS pod that can be read here."
+        )
     lead = "DNS looks fine" if ready and not faults else "DNS has trouble"
-    lines = [f"{lead}: {len(ready)} of {counted(len(pods), 'CoreDNS pod')} ready" + (f", Service {services[0].name} at {services[0].text('spec', 'clusterIP')}" if services else ", no Service kube-dns") + "."]
+    lines = [
+        f"{lead}: {len(ready)} of {counted(len(pods), 'CoreDNS pod')} ready"
+        + (f", Service {services[0].name} at {services[0].text('spec', 'clusterIP')}" if services else ", no Service kube-dns")
+        + "."
+    ]
     lines += [f"{number}. {finding.summary.rstrip('.')}{_where(finding)}." for number, finding in enumerate(faults[:4], 1)]
     if names:
-        lines.append("These names do not resolve, since nothing in the cluster has them: " + "; ".join(f.summary.rstrip(".") for f in names[:3]) + ".")
+        lines.append(
+            "These names do not resolve, since nothing in the cluster has them: "
+            + "; ".join(f.summary.rstrip(".") for f in names[:3])
+            + "."
+        )
     elif not faults:
         lines.append("No log or event that can be read speaks of names that do not resolve. No name was looked up from a pod.")
-    return Reply(answer="\n".join(lines), evidence=tuple(piece for f in faults[:2] for piece in f.evidence[:1]), objects=tuple(s.ref for s in services[:1]))
+    return Reply(
+        answer="\n".join(lines),
+        evidence=tuple(piece for f in faults[:2] for piece in f.evidence[:1]),
+        objects=tuple(s.ref for s in services[:1]),
+    )
 
 
 def node(view: ClusterView, name: str) -> Reply:
@@ -87,14 +101,23 @@ def node(view: ClusterView, name: str) -> Reply:
     pods = [pod_row(p.raw, view.now) for p in view.within("pods", None) if p.text("spec", "nodeName") == name]
     bad = [p for p in pods if p.trouble != "ok"]
     faults = [f for f in check(view).findings if f.object == found.ref and f.severity != "info"]
-    conditions = [f"{c.get('type')} ({c.get('reason')})" for c in found.conditions() if (c.get("status") == "True") != (c.get("type") == "Ready")]
+    conditions = [
+        f"{c.get('type')} ({c.get('reason')})" for c in found.conditions() if (c.get("status") == "True") != (c.get("type") == "Ready")
+    ]
     taints = [f"{t.get('key')}:{t.get('effect')}" for t in found.maps("spec", "taints")]
-    lines = [f"Node {name} is {row.status}{f', {row.note}' if row.note else ''}, kubelet {row.version}: {len(pods) - len(bad)} of {counted(len(pods), 'pod')} there fine{'' if row.trouble == 'ok' else ' (as last reported)'}."]
+    lines = [
+        f"Node {name} is {row.status}{f', {row.note}' if row.note else ''}, kubelet {row.version}: {len(pods) - len(bad)} of {counted(len(pods), 'pod')} there fine{'' if row.trouble == 'ok' else ' (as last reported)'}."
+    ]
     lines += [f"Conditions: {listed(conditions)}."] if conditions else []
     lines += [f"Taints: {listed(taints)}."] if taints else []
     lines += [f"Pods in trouble: {listed([f'{p.name} {p.status}' for p in bad], 5)}."] if bad else []
     lines += [f"{number}. {finding.summary.rstrip('.')}." for number, finding in enumerate(faults[:3], 1)]
-    return Reply(answer="\n".join(lines), evidence=tuple(piece for f in faults[:2] for piece in f.evidence[:1]), fix=tuple(r for f in faults[:1] for r in _first_fix(f)), objects=(found.ref,))
+    return Reply(
+        answer="\n".join(lines),
+        evidence=tuple(piece for f in faults[:2] for piece in f.evidence[:1]),
+        fix=tuple(r for f in faults[:1] for r in _first_fix(f)),
+        objects=(found.ref,),
+    )
 
 
 def _ranked(report: Report) -> list[tuple[Finding, tuple[Finding, ...]]]:
@@ -110,7 +133,13 @@ def _ranked(report: Report) -> list[tuple[Finding, tuple[Finding, ...]]]:
     def weight(finding: Finding) -> tuple[bool, bool, bool, int, float]:
         caused = effects.get(finding.id, [])
         worst = finding.severity == "critical" or any(e.severity == "critical" for e in caused)
-        return (not worst, hygiene(finding), finding.object.kind not in _FOUNDATIONS, -len({e.owner or e.object for e in caused}), -finding.confidence)
+        return (
+            not worst,
+            hygiene(finding),
+            finding.object.kind not in _FOUNDATIONS,
+            -len({e.owner or e.object for e in caused}),
+            -finding.confidence,
+        )
 
     return [(finding, tuple(effects.get(finding.id, ()))) for finding in sorted(roots, key=weight)]
 
@@ -122,19 +151,6 @@ def _roots(finding: Finding, by_id: dict[str, Finding], seen: set[str]) -> list[
     return [root for cause in causes for root in _roots(cause, by_id, seen | {finding.id})]
 
 
-def _reasons(finding: Finding, effects: tuple[Finding, ...]) -> str:
-    """Why a finding stands where it does: how bad, what it explains, how sure."""
-    worst = "critical" if finding.severity == "critical" or any(e.severity == "critical" for e in effects) else finding.severity
-    concerned: list[ObjectRef] = list(dict.fromkeys(e.owner or e.object for e in effects if (e.owner or e.object) != (finding.owner or finding.object)))
-    said = [worst]
-    if finding.object.kind in _FOUNDATIONS:
-        said.append(f"others depend on a {finding.object.kind}")
-    if concerned:
-        said.append(f"it also explains trouble of {listed([str(ref) for ref in concerned], 3)}")
-    said.append(f"confidence {finding.confidence:.0%}")
-    return ", ".join(said)
-
-
 def _where(finding: Finding) -> str:
     space = finding.object.namespace
     return f" (namespace {space})" if space and space not in finding.summary else ""
@@ -143,10 +159,6 @@ def _where(finding: Finding) -> str:
 def _first_fix(finding: Finding) -> tuple[Remedy, ...]:
     changing = [remedy for remedy in finding.remedies if remedy.command and remedy.risk in ("mutate", "destructive")]
     return tuple(changing[:1] or finding.remedies[:1])
-
-
-def _looked(report: Report) -> str:
-    return f"{counted(report.scanned.get('pods', 0), 'pod')} and {counted(report.scanned.get('deployments.apps', 0), 'Deployment')} were looked at"
 
 
 def _place(view: ClusterView) -> str:

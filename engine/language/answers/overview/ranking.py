@@ -26,7 +26,11 @@ def by_restarts(view: ClusterView, *, limit: int | None = None, by_workload: boo
         ref = view.workload_of(pod) if by_workload else pod.ref
         row = pod_row(pod.raw, view.now)
         counts[ref] = counts.get(ref, 0) + row.restarts
-        ended = [when for status in pod.maps("status", "containerStatuses") if (when := parse_time(text_at(status, "lastState", "terminated", "finishedAt")))]
+        ended = [
+            when
+            for status in pod.maps("status", "containerStatuses")
+            if (when := parse_time(text_at(status, "lastState", "terminated", "finishedAt")))
+        ]
         if ended and row.restarts:
             last[ref] = f"{age((view.now - max(ended)).total_seconds())} ago"
     order = sorted(((ref, count) for ref, count in counts.items() if count), key=lambda pair: (-pair[1], pair[0].namespace, pair[0].name))
@@ -37,10 +41,16 @@ def by_restarts(view: ClusterView, *, limit: int | None = None, by_workload: boo
     rows = [("NAMESPACE", "NAME", "RESTARTS", "LAST")]
     rows += [(ref.namespace, ref.name, str(count), last.get(ref, "")) for ref, count in shown]
     said = listed([f"{ref.name} {count}×" for ref, count in shown], limit or 5)
-    return Reply(answer=f"Most restarts in {_place(view)}: {said}. {counted(len(order), what)} of {len(counts)} restarted at all.", table=tuple(rows), objects=(shown[0][0],))
+    return Reply(
+        answer=f"Most restarts in {_place(view)}: {said}. {counted(len(order), what)} of {len(counts)} restarted at all.",
+        table=tuple(rows),
+        objects=(shown[0][0],),
+    )
 
 
-def by_usage(view: ClusterView, source: ClusterSource, what: str, *, nodes: bool = False, limit: int | None = None, only: tuple[ObjectRef, ...] = ()) -> Reply:
+def by_usage(
+    view: ClusterView, source: ClusterSource, what: str, *, nodes: bool = False, limit: int | None = None, only: tuple[ObjectRef, ...] = ()
+) -> Reply:
     """Who uses most CPU or memory; requests instead where there are no metrics, and said so."""
     try:
         used = source.top("nodes" if nodes else "pods", None if nodes else view.namespace)
@@ -51,20 +61,41 @@ def by_usage(view: ClusterView, source: ClusterSource, what: str, *, nodes: bool
         ref = ObjectRef("Node" if nodes else "Pod", "" if nodes else usage.namespace, usage.name)
         sums[ref] = sums.get(ref, 0.0) + (usage.cpu if what == "cpu" else usage.memory)
     if only:
-        sums = {ref: amount for ref, amount in sums.items() if ref in only or (pod := view.find_ref(ref)) is not None and view.workload_of(pod) in only}
-    return _ranked(view, sums, what, "in use", limit) if sums else Reply(answer=f"No usage was reported{f' for {listed([str(r) for r in only])}' if only else ''}.")
+        sums = {
+            ref: amount
+            for ref, amount in sums.items()
+            if ref in only or ((pod := view.find_ref(ref)) is not None and view.workload_of(pod) in only)
+        }
+    return (
+        _ranked(view, sums, what, "in use", limit)
+        if sums
+        else Reply(answer=f"No usage was reported{f' for {listed([str(r) for r in only])}' if only else ''}.")
+    )
 
 
 def by_age(view: ClusterView, kind: str, *, newest: bool = False, limit: int | None = None) -> Reply:
     """The oldest or newest of a kind."""
     word = KIND_OF[kind]
-    dated = sorted((obj for obj in (view.all(word.resource) if word.namespaced else view.within(word.resource, None)) if obj.created), key=lambda o: (str(o.created), o.name), reverse=newest)
+    dated = sorted(
+        (obj for obj in (view.all(word.resource) if word.namespaced else view.within(word.resource, None)) if obj.created),
+        key=lambda o: (str(o.created), o.name),
+        reverse=newest,
+    )
     if not dated:
         return Reply(answer=f"There are no {word.argument} in {_place(view)}.")
     shown = dated[: limit or 1]
-    rows = [("NAMESPACE", "NAME", "AGE", "CREATED"), *((o.namespace, o.name, _age(view, o), text_at(o.raw, "metadata", "creationTimestamp")) for o in dated[: max(limit or _MOST, 1)])]
-    many = f"The {len(shown)} {'newest' if newest else 'oldest'} {word.argument}" if len(shown) > 1 else f"The {'newest' if newest else 'oldest'} {word.singular}"
-    said = listed([f"{o.name}{f' ({o.namespace})' if o.namespace and not view.namespace else ''}, created {_age(view, o)} ago" for o in shown], _MOST)
+    rows = [
+        ("NAMESPACE", "NAME", "AGE", "CREATED"),
+        *((o.namespace, o.name, _age(view, o), text_at(o.raw, "metadata", "creationTimestamp")) for o in dated[: max(limit or _MOST, 1)]),
+    ]
+    many = (
+        f"The {len(shown)} {'newest' if newest else 'oldest'} {word.argument}"
+        if len(shown) > 1
+        else f"The {'newest' if newest else 'oldest'} {word.singular}"
+    )
+    said = listed(
+        [f"{o.name}{f' ({o.namespace})' if o.namespace and not view.namespace else ''}, created {_age(view, o)} ago" for o in shown], _MOST
+    )
     return Reply(answer=f"{many} in {_place(view)}: {said}.", table=tuple(rows), objects=tuple(o.ref for o in shown[:1]))
 
 
@@ -74,21 +105,36 @@ def by_size(view: ClusterView, kind: str = "PersistentVolumeClaim", *, smallest:
     if kind == "Image":
         for node in view.within("nodes", None):
             for image in node.maps("status", "images"):
-                names = [name for name in image.get("names", ()) if isinstance(name, str) and "@" not in name] or [str(n) for n in image.get("names", ())[:1]]
+                names = [name for name in image.get("names", ()) if isinstance(name, str) and "@" not in name] or [
+                    str(n) for n in image.get("names", ())[:1]
+                ]
                 size = image.get("sizeBytes")
                 if names and isinstance(size, int):
                     sizes[ObjectRef("Image", "", names[0])] = float(size)
     else:
         for obj in view.all(KIND_OF[kind].resource):
             if kind in ("PersistentVolumeClaim", "PersistentVolume"):
-                amount = quantity(obj.at("status", "capacity", "storage") or obj.at("spec", "capacity", "storage") or obj.at("spec", "resources", "requests", "storage"))
+                amount = quantity(
+                    obj.at("status", "capacity", "storage")
+                    or obj.at("spec", "capacity", "storage")
+                    or obj.at("spec", "resources", "requests", "storage")
+                )
             else:
-                amount = float(sum(len(str(key)) + len(str(value)) for part in ("data", "binaryData") for key, value in obj.map(part).items()))
+                amount = float(
+                    sum(len(str(key)) + len(str(value)) for part in ("data", "binaryData") for key, value in obj.map(part).items())
+                )
             if amount:
                 sizes[obj.ref] = amount
     if not sizes:
         return Reply(answer=f"No sizes of {kind} objects can be seen in {_place(view)}.")
-    return _ranked(view, sizes, "storage", "size" if kind != "PersistentVolumeClaim" else "size (what is filled is not measured here)", limit, ascending=smallest)
+    return _ranked(
+        view,
+        sizes,
+        "storage",
+        "size" if kind != "PersistentVolumeClaim" else "size (what is filled is not measured here)",
+        limit,
+        ascending=smallest,
+    )
 
 
 def _by_request(view: ClusterView, what: str, nodes: bool, why: str, limit: int | None, only: tuple[ObjectRef, ...]) -> Reply:
@@ -109,16 +155,25 @@ def _by_request(view: ClusterView, what: str, nodes: bool, why: str, limit: int 
     return Reply(answer=f"{lead} By requests: {ranked.answer}", table=ranked.table, objects=ranked.objects)
 
 
-def _ranked(view: ClusterView, amounts: dict[ObjectRef, float], what: str, how: str, limit: int | None, *, ascending: bool = False) -> Reply:
-    order = sorted(((ref, amount) for ref, amount in amounts.items() if amount > 0), key=lambda pair: (pair[1] if ascending else -pair[1], pair[0].name))
+def _ranked(
+    view: ClusterView, amounts: dict[ObjectRef, float], what: str, how: str, limit: int | None, *, ascending: bool = False
+) -> Reply:
+    order = sorted(
+        ((ref, amount) for ref, amount in amounts.items() if amount > 0),
+        key=lambda pair: (pair[1] if ascending else -pair[1], pair[0].name),
+    )
     shown = order[: limit or _MOST]
     unit = "memory" if what == "memory" else what
-    rows = [("NAMESPACE", "NAME", what.upper() if how.startswith(("in use", "requested")) else "SIZE")]
+    rows: list[tuple[str, ...]] = [("NAMESPACE", "NAME", what.upper() if how.startswith(("in use", "requested")) else "SIZE")]
     rows += [(ref.namespace, ref.name, readable(unit, amount)) for ref, amount in shown]
     if not any(row[0] for row in rows[1:]):
         rows = [row[1:] for row in rows]
     said = listed([f"{ref.name} {readable(unit, amount)}" for ref, amount in shown], limit or 5)
-    return Reply(answer=f"{'Least' if ascending else 'Most'} {what} {how} in {_place(view)}: {said}.", table=tuple(rows), objects=(shown[0][0],) if shown else ())
+    return Reply(
+        answer=f"{'Least' if ascending else 'Most'} {what} {how} in {_place(view)}: {said}.",
+        table=tuple(rows),
+        objects=(shown[0][0],) if shown else (),
+    )
 
 
 def _age(view: ClusterView, obj: Obj) -> str:
