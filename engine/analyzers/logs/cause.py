@@ -26,6 +26,8 @@ class Cause:
     remedies: list[Remedy] = field(default_factory=list)
     docs: tuple[str, ...] = ()
     speciality: str = "workload"
+    mistake: str = ""
+    """What is wrong with the probe itself, where one reports the fault: then nothing in the log is its cause."""
 
 
 def waits_on_others(code: str) -> bool:

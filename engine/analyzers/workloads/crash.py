@@ -21,8 +21,11 @@ from engine.cluster.objects import Obj, int_at, maps_at, text_at
 from engine.core.types import Finding, ObjectRef, Remedy
 
 RECENT_CRASH = timedelta(minutes=15)
+_WITH_TEMPLATE = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet")
 _START_REASONS = ("StartError", "ContainerCannotRun", "RunContainerError", "CreateContainerError")
 _SIGNALS = {129: "SIGHUP", 130: "SIGINT", 131: "SIGQUIT", 132: "SIGILL", 134: "SIGABRT", 135: "SIGBUS", 136: "SIGFPE", 137: "SIGKILL", 139: "SIGSEGV", 143: "SIGTERM"}  # fmt: skip
+_SIGNAL_CODES = {132: "IllegalInstruction", 134: "Aborted", 135: "BusError", 139: "SegmentationFault"}
+"""Exit codes that say more than an error line of an unknown kind."""
 _RUNTIME = (
     (re.compile(r'exec: "?(?P<x>[^":]+)"?: (?:stat \S+: )?no such file or directory'), "BadCommand", "the command {x} does not exist in the image (no such file or directory)"),
     (re.compile(r'exec: "?(?P<x>[^":]+)"?: executable file not found in \$PATH'), "BadCommand", "the command {x} does not exist in the image (executable file not found in $PATH)"),
@@ -52,7 +55,7 @@ def crashing(view: ClusterView) -> Iterable[Finding]:
             continue
         if is_settled(pod):
             continue
-        job = _job_of(view, pod)
+        job = view.find_ref(pod.controller) if pod.controller is not None and pod.controller.kind == "Job" else None
         if job is not None and (pod.text("status", "phase") == "Succeeded" or _told_by_job(view, job)):
             continue
         owner = view.workload_of(pod)
@@ -63,11 +66,6 @@ def crashing(view: ClusterView) -> Iterable[Finding]:
                 yield finding_of(view, container, owner)
             elif container.restarts and container.ready:
                 yield from _past_restart(view, container, owner)
-
-
-def _job_of(view: ClusterView, pod: Obj) -> Obj | None:
-    owner = pod.controller
-    return view.find_ref(owner) if owner is not None and owner.kind == "Job" else None
 
 
 def _told_by_job(view: ClusterView, job: Obj) -> bool:
@@ -153,26 +151,38 @@ def cause_of(view: ClusterView, container: Container, owner: ObjectRef) -> Cause
         return runtime_cause(view, container, owner, message or text_at(container.waiting, "message"))
     killed = kill_cause(view, container, owner)
     story, previous = story_of(view, container)
-    if killed is not None and (story is None or story.pattern is None or story.pattern.weight < 60):
-        return killed
-    if killed is not None and story is not None:
-        told = from_story(view, container, owner, story, previous=previous)
-        killed.says += f"; its log says why: {told.says}"
-        killed.evidence += told.evidence
-        killed.weights += told.weights
-        if story.pattern is not None and story.pattern.weight >= 84:
-            told.evidence = [*told.evidence, *killed.evidence[:2]]
-            told.says += f"; that is why the {killed.code.removesuffix('ProbeFailed').lower()} probe fails and the kubelet kills it"
-            return told
-        return killed
-    if container.exit_code == 0 and reason in ("Completed", ""):
+    if killed is not None:
+        return _killed_for(view, container, owner, killed, story, previous=previous)
+    if container.exit_code == 0 and reason in ("Completed", "") and not _failed_quietly(story):
         return _completed(view, container, owner)
-    if story is not None:
+    if story is not None and not (story.pattern is None and container.exit_code in _SIGNAL_CODES):
         told = from_story(view, container, owner, story, previous=previous)
         told.evidence.append(container.ending())
         told.weights.append(HINT)
         return told
     return _exit_code(view, container, owner)
+
+
+def _killed_for(view: ClusterView, container: Container, owner: ObjectRef, killed: Cause, story: Story | None, *, previous: bool) -> Cause:
+    """Why the kubelet killed it: a probe's answer is only a symptom where the log says, or says again and again, what is wrong."""
+    repeats = story is not None and story.entry.level in ("error", "fatal") and story.entry.count >= 3
+    if story is None or killed.mistake or (not repeats and (story.pattern is None or story.pattern.weight < 60)):
+        return killed
+    told = from_story(view, container, owner, story, previous=previous)
+    answered = "statuscode: 5" in killed.says
+    if story.pattern is not None and (story.pattern.weight >= 84 or (story.pattern.peer and answered)):
+        told.evidence = [*told.evidence, *killed.evidence[:2]]
+        told.says += f"; that is why the {killed.code.removesuffix('ProbeFailed').lower()} probe fails and the kubelet kills it"
+        return told
+    killed.says += f"; its log says why: {told.says}"
+    killed.evidence += told.evidence
+    killed.weights += told.weights
+    return killed
+
+
+def _failed_quietly(story: Story | None) -> bool:
+    """Whether a program that ended with code 0 said a fault that a pattern names."""
+    return story is not None and story.pattern is not None and story.pattern.weight >= 90 and story.entry.level in ("error", "fatal")
 
 
 def story_of(view: ClusterView, container: Container) -> tuple[Story | None, bool]:
@@ -223,7 +233,7 @@ def _out_of_memory(view: ClusterView, container: Container, owner: ObjectRef) ->
         what = f"{owner.kind.lower()}/{owner.name}"
         command = f"kubectl set resources {what} -n {owner.namespace} -c {container.name} --limits=memory={_double(limit)}"
         cause.remedies.append(
-            Remedy(f"raise the memory limit above {limit}, or find what grows", command if _settable(owner) else "", "mutate")
+            Remedy(f"raise the memory limit above {limit}, or find what grows", command if owner.kind in _WITH_TEMPLATE else "", "mutate")
         )
     else:
         node = container.pod.text("spec", "nodeName")
@@ -258,10 +268,6 @@ def _limit_from_range(view: ClusterView, container: Container, owner: ObjectRef,
                 cause.evidence.append(citations.field(limits, "spec", "limits"))
                 cause.weights.append(RELATION)
                 return
-
-
-def _settable(owner: ObjectRef) -> bool:
-    return owner.kind in ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet")
 
 
 def _double(quantity: str) -> str:
@@ -339,6 +345,8 @@ def _exit_code(view: ClusterView, container: Container, owner: ObjectRef) -> Cau
         128: "the container could not be started (exit code 128)",
         132: "the program uses an instruction that the node's CPU does not know (exit code 132, SIGILL)",
         134: "the program aborted itself (exit code 134, SIGABRT)",
+        135: "the program used memory that the system could not back, as with a full /dev/shm or a truncated mapped file (exit code 135, SIGBUS)",
+        136: "the program divided by zero or overflowed (exit code 136, SIGFPE)",
         137: "it was killed with SIGKILL (exit code 137) without an OOM report: by a liveness probe, by the end of its grace period, or by the node's OOM killer",
         139: "the program crashed with a segmentation fault (exit code 139, SIGSEGV)",
         143: "it was asked to stop with SIGTERM (exit code 143)",
@@ -346,7 +354,13 @@ def _exit_code(view: ClusterView, container: Container, owner: ObjectRef) -> Cau
     }  # fmt: skip
     signal = f" ({_SIGNALS[code]})" if code in _SIGNALS else ""
     says = words.get(code) or f"it exits with code {code}{signal} and its log says nothing of a cause"
-    cause = Cause("CrashLoopBackOff", says, owner, [container.ending()] if container.end else [container.wait()], [STATE * 0.6])
+    cause = Cause(
+        _SIGNAL_CODES.get(code, "CrashLoopBackOff"),
+        says,
+        owner,
+        [container.ending()] if container.end else [container.wait()],
+        [STATE * 0.6],
+    )
     if message:
         cause.says += f": {message[:200]}"
     if code in (126, 127) and command:

@@ -17,7 +17,7 @@ from engine.analyzers.logs.entries import unstamped
 from engine.analyzers.logs.reader import explain
 from engine.analyzers.registry import analyzer
 from engine.cluster.objects import Obj, int_at, map_at, maps_at, text_at
-from engine.core.types import Finding, ObjectRef, Remedy
+from engine.core.types import Evidence, Finding, ObjectRef, Remedy
 
 _KILLING = re.compile(r"failed (liveness|startup) probe|(?:postStart|PostStartHook|preStop)", re.IGNORECASE)
 _LISTENS = re.compile(
@@ -26,6 +26,8 @@ _LISTENS = re.compile(
     re.IGNORECASE,
 )
 _GRACE = timedelta(minutes=2)
+_TOO_SLOW = "the answer takes longer than"
+"""How a probe's mistake begins that a fault in the log may explain better."""
 
 
 def probe_words(probe: Mapping[str, Any], container: Container) -> str:
@@ -157,6 +159,7 @@ def _probe_cause(view: ClusterView, container: Container, owner: ObjectRef, kind
     cause.says = f"the kubelet kills it because the {lower} probe ({probe_words(probe, container)}) fails: {short[:200]}"
     wrong = _probe_mistake(view, container, probe, answer)
     if wrong:
+        cause.mistake = "" if wrong.startswith(_TOO_SLOW) else wrong
         cause.says += f"; {wrong}"
         cause.weights.append(RELATION)
     allowed = delay + period * threshold
@@ -269,11 +272,11 @@ def _probe_mistake(view: ClusterView, container: Container, probe: Mapping[str, 
     if re.search(r"executable file not found|no such file or directory|not found", answer) and map_at(probe, "exec"):
         return "the probe's command does not exist in the image"
     if re.search(r"timed? ?out|deadline exceeded|Timeout exceeded", answer) and int_at(probe, "timeoutSeconds", default=1) <= 2:
-        return f"the answer takes longer than timeoutSeconds {int_at(probe, 'timeoutSeconds', default=1)}"
+        return f"{_TOO_SLOW} timeoutSeconds {int_at(probe, 'timeoutSeconds', default=1)}"
     return ""
 
 
-def _answers(view: ClusterView, container: Container, probe: Mapping[str, Any]):  # type: ignore[no-untyped-def]
+def _answers(view: ClusterView, container: Container, probe: Mapping[str, Any]) -> list[Evidence]:
     """The program's own log line about the probe's request."""
     path = text_at(probe, "httpGet", "path")
     if not path:
@@ -335,7 +338,7 @@ def _not_ready(view: ClusterView, container: Container, owner: ObjectRef) -> Ite
             )
         lines = log_lines(view, container, previous=False)
         story = explain(lines, ended=False, now=view.now) if lines else None
-        if story is not None and (story.pattern is not None or not wrong) and not wrong:
+        if story is not None and (not wrong or (wrong.startswith(_TOO_SLOW) and story.pattern is not None)):
             told = from_story(view, container, owner, story, previous=False)
             cause.code, cause.object = told.code, told.object
             cause.says = f"{told.says}; so {cause.says}"
