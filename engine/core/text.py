@@ -10,3 +10,11 @@ def age(seconds: float) -> str:
         if whole >= size * 2:
             return f"{whole // size}{unit}"
     return f"{whole}s"
+
+
+def cut_words(text: str, most: int) -> str:
+    """A text on one line, cut at a word and marked with an ellipsis where it is longer than `most` characters."""
+    line = " ".join(text.split())
+    if len(line) <= most:
+        return line
+    return line[: most - 1].rsplit(" ", 1)[0].rstrip(",;: ") + "…"

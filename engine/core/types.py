@@ -235,6 +235,12 @@ class Answer:
     metrics: Mapping[str, float | int | str] = field(default_factory=dict)
     limits: tuple[str, ...] = ()
     """How far the investigation came: what could not be tested or seen, and that its time was up; a sentence each, in `text`, too."""
+    quotes: tuple[str, ...] = ()
+    """What the runbook of the first passage says on the fix, in its own words."""
+    lead: str = ""
+    """What has to be said before the cause: how the question was understood, and whether its symptom is there."""
+    elsewhere: str = ""
+    """One line on other troubles that were not asked about."""
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON form; keys and shapes are stable."""

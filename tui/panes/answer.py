@@ -1,4 +1,4 @@
-"""An answer as the chat shows it: the root cause first, Impact, how sure, the fix, where it came from."""
+"""An answer as the chat shows it: the root cause first, how it reaches the user, how sure, the fix, where it came from."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from textual.content import Content
 
 from engine.core.types import Answer, Remedy, RootCause
+from engine.flows.answering.compose import because, impact
 from tui.state.run_view import RunView
 from tui.style.text import bar, count, cut, one_line, plain, seconds
 from tui.style.theme import RISK_STYLE
@@ -21,10 +22,10 @@ OTHER_WIDTH = 150
 LIMITS_SHOWN = 4
 OUTCOME_WORDS = {
     "refused": "refused",
-    "rejected": "rejected, nothing was run",
+    "rejected": "rejected: nothing was run",
     "nothing_to_do": "nothing to do",
     "cancelled": "stopped",
-    "failed": "failed",
+    "failed": "could not finish",
 }
 
 
@@ -59,19 +60,29 @@ def progress(view: RunView) -> list[Para]:
     if view.waiting:
         return [Para(Content(view.waits_for).stylize("$wait"), Content.assemble(("… ", "$wait")))]
     step = view.step
-    return [Para(Content(one_line(step.title) if step else "starting").stylize("$quiet"), Content.assemble(("… ", "$quiet")))]
+    return [Para(Content(one_line(step.title) if step else "begins").stylize("$quiet"), Content.assemble(("… ", "$quiet")))]
 
 
 def before_fix(view: RunView, answer: Answer) -> list[Piece]:
-    """All of an answer above the fix: paragraphs, and the code blocks between them."""
+    """All of an answer that stands above the fix: paragraphs, and the code blocks between them."""
     link = link_of(view)
     if not answer.root_causes:
         return pieces(answer.text, link)
-    paras = _cause(answer.root_causes[0], view)
+    paras = [*(_said(answer.lead, link) if answer.lead else []), *_cause(answer, view)]
     refuted = [h for h in answer.hypotheses if h.status == "refuted"]
     paras.append(blank())
     paras.append(_confidence(answer.root_causes[0], [one_line(h.statement) for h in refuted]))
     return [paras, *(pieces(view.text, link) if view.text.strip() else [])]
+
+
+def _said(text: str, link: Link) -> list[Para]:
+    """Plain lines before or behind the diagnosis."""
+    return [*(Para(cited(line, link)) for line in text.splitlines()), blank()]
+
+
+def elsewhere(view: RunView, answer: Answer) -> list[Para]:
+    """One line on troubles that were not asked about."""
+    return [blank(), Para(cited(answer.elsewhere, link_of(view), "$quiet"))] if answer.elsewhere and answer.root_causes else []
 
 
 def joined(found: Sequence[Piece]) -> list[Para]:
@@ -100,27 +111,27 @@ def others(view: RunView, answer: Answer) -> list[Para]:
     if len(more) > OTHERS_SHOWN:
         paras.append(
             Para(
-                Content(f"and {len(more) - OTHERS_SHOWN} more; the findings tab of the cluster pane lists all").stylize("$quiet"),
+                Content(f"and {len(more) - OTHERS_SHOWN} more: the findings tab of the cluster pane lists all").stylize("$quiet"),
                 Content("      "),
             )
         )
     return paras
 
 
-def _cause(cause: RootCause, view: RunView) -> list[Para]:
+def _cause(answer: Answer, view: RunView) -> list[Para]:
+    cause = answer.root_causes[0]
     summary = _with_culprit(one_line(cause.summary), cause.object.name)
     if cause.evidence:
         summary = Content.assemble(summary, "  ", *_ids(cause.evidence, view))
     paras = [Para(summary, Content.assemble(("Root cause  ", "bold $bad")))]
-    chain = [one_line(sentence) for sentence in cause.chain]
-    if chain and chain[0].rstrip("…. ")[:80] in one_line(cause.summary):
-        chain = chain[1:]
-    if chain:
-        paras.append(blank())
-        paras.append(Para(Content("Impact").stylize("$quiet")))
-        for depth, sentence in enumerate(chain):
-            lead = Content("") if not depth else Content.assemble("  " * depth, ("└ ", "$quiet"))
-            paras.append(Para(cited(sentence, link_of(view)), lead))
+    link = link_of(view)
+    shown = because(answer)
+    if shown is not None:
+        quoted = cited(f"“{cut(one_line(shown.excerpt), OTHER_WIDTH)}” [{shown.id}]", link)
+        paras.append(Para(quoted, Content.assemble(("because     ", "$quiet"))))
+    for depth, clause in enumerate(impact(cause)):
+        lead = Content.assemble((f"{' ' * 10}{'  ' * depth}└ " if depth else "impact      ", "$quiet"))
+        paras.append(Para(cited(one_line(clause), link), lead))
     return paras
 
 
@@ -160,7 +171,7 @@ def _confidence(cause: RootCause, refuted: list[str]) -> Para:
 def fix_title(answer: Answer) -> list[Para]:
     """The heading over the fix."""
     changes = any(remedy.risk in ("mutate", "destructive") for remedy in answer.fix)
-    return [blank(), Para(Content.assemble(("Fix", "bold $strong"), ("  changes ask for approval" if changes else "", "$quiet")))]
+    return [blank(), Para(Content.assemble(("Fix", "bold $strong"), ("  changes ask first" if changes else "", "$quiet")))]
 
 
 def fix_text(number: int, remedy: Remedy, view: RunView) -> Para:
@@ -182,14 +193,11 @@ def fix_command(remedy: Remedy, *, keys: bool) -> list[Para]:
 
 def quote(view: RunView, answer: Answer) -> list[Para]:
     """What the runbook says on the fix, in its own words."""
-    from engine.flows.answering.compose import quoted
-
-    lines = quoted(answer)
-    if not lines:
+    if not answer.quotes:
         return []
     link = link_of(view)
-    said = [Para(cited(line.removeprefix("  - "), link), Content.assemble(("   │ ", "$quiet"))) for line in lines[1:]]
-    return [blank(), Para(cited(lines[0].rstrip(":"), link, "$quiet"), Content("   ")), *said]
+    said = [Para(cited(line, link), Content.assemble(("   │ ", "$quiet"))) for line in answer.quotes]
+    return [blank(), Para(cited(f"From the runbook [{answer.passages[0].id}]", link, "$quiet"), Content("   ")), *said]
 
 
 def limits(answer: Answer) -> list[Para]:
@@ -226,7 +234,7 @@ def notices(view: RunView) -> list[Para]:
     elif view.outcome == "cancelled":
         paras.append(
             Para(
-                Content(f"{one_line(view.ending)}; results so far are kept").stylize("$quiet"),
+                Content(f"{one_line(view.ending)}; what was found so far stays").stylize("$quiet"),
                 Content.assemble(("✗ stopped: ", "$wait")),
             )
         )
@@ -247,4 +255,12 @@ def whole(view: RunView, now: float) -> list[Para]:
             paras.append(fix_text(number, remedy, view))
             if remedy.command:
                 paras.extend(fix_command(remedy, keys=False))
-    return [*paras, *quote(view, answer), *others(view, answer), *limits(answer), *sources(view, answer), *notices(view)]
+    return [
+        *paras,
+        *quote(view, answer),
+        *others(view, answer),
+        *limits(answer),
+        *elsewhere(view, answer),
+        *sources(view, answer),
+        *notices(view),
+    ]

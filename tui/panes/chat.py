@@ -106,6 +106,7 @@ class Turn(Vertical):
             *shape.quote(self.view, answer),
             *shape.others(self.view, answer),
             *shape.limits(answer),
+            *shape.elsewhere(self.view, answer),
             *shape.sources(self.view, answer),
         ]
         if below:

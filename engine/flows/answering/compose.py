@@ -6,16 +6,17 @@ The first sentence answers. Citations are `[E1]` and `[D1]`; nothing is named th
 from __future__ import annotations
 
 import dataclasses
-import itertools
 import re
 from collections.abc import Callable, Mapping, Sequence
 
+from engine.core.text import cut_words
 from engine.core.types import Answer, CommandRecord, Evidence, Hypothesis, Remedy, Risk, RootCause
 from engine.language.orders.plan import Order
 from index.passage import Passage
 
 TABLE_LINES = 40
-QUOTED = "From the runbook"
+EXCERPT = 200
+"""Characters of a quoted log line or event."""
 
 
 def informational_answer(first: str, tables: Sequence[str], evidence: tuple[Evidence, ...], commands: tuple[CommandRecord, ...]) -> Answer:
@@ -132,10 +133,9 @@ def troubleshooting_answer(
 
     `notes` say how far the investigation came; `lead` comes before everything, `elsewhere` is one line on other troubles at the end.
     """
-    text = diagnosis_text(causes, hypotheses, fix, passages, healthy=healthy, unknown=unknown, quote=quote, notes=notes)
-    return Answer(
+    answer = Answer(
         tier="troubleshooting",
-        text="\n\n".join(part for part in (lead, text, elsewhere) if part),
+        text="",
         root_causes=tuple(causes),
         hypotheses=tuple(hypotheses),
         evidence=tuple(evidence),
@@ -144,7 +144,11 @@ def troubleshooting_answer(
         commands=tuple(commands),
         metrics=metrics or {},
         limits=tuple(limits(notes, unknown)),
+        quotes=tuple(quote) if passages else (),
+        lead=lead,
+        elsewhere=elsewhere,
     )
+    return dataclasses.replace(answer, text=diagnosis_text(answer, healthy))
 
 
 def limits(notes: Sequence[str], unknown: Sequence[str], gaps: int = 5) -> list[str]:
@@ -152,45 +156,67 @@ def limits(notes: Sequence[str], unknown: Sequence[str], gaps: int = 5) -> list[
     return [*notes, *(f"Not seen: {gap}" for gap in unknown[:gaps])]
 
 
-def diagnosis_text(
-    causes: Sequence[RootCause],
-    hypotheses: Sequence[Hypothesis],
-    fix: Sequence[Remedy],
-    passages: Sequence[Passage],
-    *,
-    healthy: str = "",
-    unknown: Sequence[str] = (),
-    quote: Sequence[str] = (),
-    notes: Sequence[str] = (),
-) -> str:
-    """The plain text of a diagnosis; short enough to paste into an incident channel."""
-    if not causes:
-        lines = [healthy or "No root cause was found."]
-        lines += limits(notes, unknown)
-        return "\n".join(lines)
-    first = causes[0]
+def diagnosis_text(answer: Answer, healthy: str = "") -> str:
+    """The plain text of a diagnosis; short enough to paste into an incident channel. `healthy` is said where there is no cause."""
+    if not answer.root_causes:
+        body = "\n".join([healthy or "No root cause was found.", *answer.limits])
+    else:
+        body = "\n\n".join(part for part in (_cause(answer), _confidence(answer), below_the_cause(answer)) if part)
+    return "\n\n".join(part for part in (answer.lead, body, answer.elsewhere) if part)
+
+
+def below_the_cause(answer: Answer) -> str:
+    """What code knows for certain and no model words anew: fix with classes, the runbook's words, other causes, gaps, sources."""
+    others = [f"  - {cause.summary}{_cited(cause.evidence[:2])} ({cause.confidence:.2f})" for cause in answer.root_causes[1:4]]
+    runbook = [f"  - {sentence}" for sentence in answer.quotes]
+    sources = "See " + "; ".join(f"[{p.id}] {p.citation}" for p in answer.passages) if answer.passages else ""
+    parts = (
+        _fix(answer.fix),
+        "\n".join([f"From the runbook [{answer.passages[0].id}]:", *runbook]) if runbook else "",
+        "\n".join(["Also found:", *others]) if others else "",
+        "\n".join(answer.limits[:3]),
+        sources,
+    )
+    return "\n\n".join(part for part in parts if part)
+
+
+def impact(cause: RootCause) -> list[str]:
+    """What follows from a cause, nearest first, one short clause each: the reason of each is the one before it."""
+    followers = [sentence for sentence in cause.chain if sentence.rstrip("…. ")[:80] not in cause.summary]
+    return [_clause(sentence) for sentence in followers]
+
+
+def because(answer: Answer) -> Evidence | None:
+    """The log line or event that shows the cause best, unless the cause's own sentence quotes it."""
+    first = answer.root_causes[0]
+    for id in first.evidence:
+        piece = next((piece for piece in answer.evidence if piece.id == id), None)
+        if piece is not None and piece.source.startswith(("log ", "event ")):
+            inside = piece.excerpt.strip()
+            return None if any(part and part in inside for part in re.findall(r"“([^”]{12,}?)…?”", first.summary)) else piece
+    return None
+
+
+def _clause(sentence: str) -> str:
+    """A sentence up to the colon or semicolon that begins its reason."""
+    head = re.split(r"(?<=\w): |; ", sentence, maxsplit=1)[0]
+    return head if len(head) >= 20 else sentence
+
+
+def _cause(answer: Answer) -> str:
+    first = answer.root_causes[0]
     lines = [f"Root cause: {first.summary}{_cited(first.evidence)}"]
-    lines += _chain(first)
-    refuted = [h.statement for h in hypotheses if h.status == "refuted"]
-    lines += ["", f"Confidence {first.confidence:.2f}" + (f"; refuted: {'; '.join(refuted[:3])}" if refuted else "")]
-    lines += _fix(fix)
-    if quote and passages:
-        lines += ["", f"{QUOTED} [{passages[0].id}]:", *(f"  - {sentence}" for sentence in quote)]
-    others = causes[1:4]
-    if others:
-        lines += ["", "Also found:"]
-        lines += [f"  - {cause.summary}{_cited(cause.evidence[:2])} ({cause.confidence:.2f})" for cause in others]
-    lines += limits(notes, unknown, 3)
-    if passages:
-        lines += ["", "See " + "; ".join(f"[{p.id}] {p.citation}" for p in passages)]
+    shown = because(answer)
+    if shown is not None:
+        lines.append(f"Because:    “{cut_words(shown.excerpt, EXCERPT)}” ({shown.source}) [{shown.id}]")
+    if follows := impact(first):
+        lines += ["", "Impact:", *(f"  {'  ' * min(depth, 6)}└ {clause}" for depth, clause in enumerate(follows))]
     return "\n".join(lines)
 
 
-def quoted(answer: Answer) -> list[str]:
-    """The lines of an answer's text that quote a runbook, its title line first; none where nothing is quoted."""
-    lines = answer.text.splitlines()
-    start = next((n for n, line in enumerate(lines) if line.startswith(f"{QUOTED} [")), len(lines))
-    return lines[start : start + 1] + list(itertools.takewhile(lambda line: line.startswith("  - "), lines[start + 1 :]))
+def _confidence(answer: Answer) -> str:
+    refuted = [h.statement for h in answer.hypotheses if h.status == "refuted"]
+    return f"Confidence {answer.root_causes[0].confidence:.2f}" + (f"; refuted: {'; '.join(refuted[:3])}" if refuted else "")
 
 
 def with_class(remedies: Sequence[Remedy], judge: Callable[[str], Risk]) -> tuple[Remedy, ...]:
@@ -205,22 +231,13 @@ def with_class(remedies: Sequence[Remedy], judge: Callable[[str], Risk]) -> tupl
     return tuple(dict.fromkeys(out))
 
 
-def _chain(cause: RootCause) -> list[str]:
-    if not cause.chain:
-        return []
-    steps = reversed(cause.chain)  # as a person meets it: the symptom first, the cause deepest
-    return ["", "How it shows:", *("  " * min(depth + 1, 9) + ("└ " if depth else "") + step for depth, step in enumerate(steps))]
-
-
-def _fix(fix: Sequence[Remedy]) -> list[str]:
-    if not fix:
-        return []
-    lines = ["", "Fix (changes ask first):"]
+def _fix(fix: Sequence[Remedy]) -> str:
+    lines = ["Fix (changes ask first):"] if fix else []
     for number, remedy in enumerate(fix, 1):
         lines.append(f"  {number}. {remedy.text}")
         if remedy.command:
             lines.append(f"     {remedy.command}   ({remedy.risk})")
-    return lines
+    return "\n".join(lines)
 
 
 def _cited(ids: Sequence[str]) -> str:

@@ -9,7 +9,7 @@ from engine.cluster.kinds import KINDS
 from engine.cluster.source import ClusterError
 from engine.core.events import Notice, TokensStreamed
 from engine.core.types import Answer, ObjectRef
-from engine.flows.answering.compose import QUOTED, documents_answer
+from engine.flows.answering.compose import below_the_cause, documents_answer
 from engine.flows.tools import Emit, Tools, step
 from engine.language.answers.interface import Reply
 from engine.llm.chat_model import ModelError
@@ -142,11 +142,8 @@ def word_diagnosis(query: str, frame: Answer, tools: Tools, emit: Emit) -> Answe
 
 
 def _joined(words: str, frame: Answer) -> str:
-    """The model's words, with what code knows for certain below: fix with classes, the runbook's words, and sources."""
-    lines = frame.text.splitlines()
-    start = next((n for n, line in enumerate(lines) if line.startswith(("Fix (", QUOTED))), None)
-    tail = "\n".join(lines[start:]) if start is not None else ""
-    return words.rstrip() + ("\n\n" + tail if tail else "")
+    """The model's words, with what code knows for certain around them."""
+    return "\n\n".join(part for part in (frame.lead, words.rstrip(), below_the_cause(frame), frame.elsewhere) if part)
 
 
 def _objects(frame: Answer) -> list[ObjectRef]:

@@ -11,7 +11,7 @@ from engine.agent.agent import Agent
 from engine.core.config import ClusterSettings, KubectlSettings, ModelSection, Settings
 from engine.core.events import AnswerFinished, PassagesFound
 from engine.core.types import Answer, ObjectRef, RootCause
-from engine.flows.answering.compose import diagnosis_text, quoted
+from engine.flows.answering.compose import diagnosis_text
 from engine.session.connection import Opening
 from index.passage import Passage
 
@@ -42,10 +42,8 @@ def test_the_offline_answer_quotes_the_fix_of_the_root_cause_s_runbook(agent: Ag
     assert found.passages[0].heading[-1] == "Fix"
     assert [p.id for p in found.passages] == ["D1", "D2", "D3"]
     assert sum(p.path == "runbooks/crash-loop.md" for p in found.passages) <= 2
-    lines = quoted(answer)
-    assert lines[0] == "From the runbook [D1]:"
-    assert 2 <= len(lines) <= 4
-    assert "  - A missing variable: give it from a Secret or ConfigMap that exists." in lines
+    assert 1 <= len(answer.quotes) <= 3
+    assert "A missing variable: give it from a Secret or ConfigMap that exists." in answer.quotes
     text = answer.text
     assert (
         text.index("Root cause:")
@@ -62,12 +60,12 @@ def test_without_a_runbook_for_the_code_nothing_is_quoted(agent: Agent) -> None:
 
     assert agent.docs.advise(found, "NoSuchCode", "anything") is None
     assert agent.docs.advise([Passage("runbooks/gone.md", ("Gone",), (1, 2), "")], "OOMKilled", "memory") is None
-    assert quoted(Answer("troubleshooting", diagnosis_text([CAUSE], [], [], []))) == []
+    assert "runbook" not in diagnosis_text(Answer("troubleshooting", "", root_causes=(CAUSE,)))
 
 
 def test_a_quote_stands_between_the_fix_and_what_else_was_found() -> None:
     other = dataclasses.replace(CAUSE, summary="and something else")
-    text = diagnosis_text([CAUSE, other], [], [], [Passage("a.md", ("A", "Fix"), (3, 9), "", id="D1")], quote=["Do this."])
+    passage = Passage("a.md", ("A", "Fix"), (3, 9), "", id="D1")
+    text = diagnosis_text(Answer("troubleshooting", "", root_causes=(CAUSE, other), passages=(passage,), quotes=("Do this.",)))
 
     assert text.index("From the runbook [D1]:\n  - Do this.") < text.index("Also found:") < text.index("See [D1] a.md › Fix:3")
-    assert quoted(Answer("troubleshooting", text)) == ["From the runbook [D1]:", "  - Do this."]

@@ -146,7 +146,7 @@ def test_an_answer_begins_with_the_root_cause_and_ends_with_its_sources() -> Non
         text = d.flows("#chat")
         order = [
             "Root cause  Persistent",
-            "Impact",
+            "impact",
             "confidence 0.94",
             "Fix",
             "kubectl -n shop delete pvc",

@@ -16,7 +16,6 @@ from textual.widgets import Input
 
 from engine.core.events import AnswerFinished, PassagesFound, StepFinished, StepStarted
 from engine.core.types import Answer
-from engine.flows.answering.compose import diagnosis_text
 from index.passage import Passage
 from tui.screens.docs import DocsScreen, PageCommand
 
@@ -196,8 +195,8 @@ def test_slash_runbook_asks_the_engine_for_a_draft(agent: ScriptedAgent) -> None
 
 
 def test_an_answer_shows_what_the_runbook_says_below_the_fix(agent: ScriptedAgent) -> None:
-    text = diagnosis_text(stories.DIAGNOSIS.root_causes, (), stories.DIAGNOSIS.fix, stories.PASSAGES, quote=["The claim holds no data."])
-    agent.scripts["why?"] = [AnswerFinished(answer=dataclasses.replace(stories.DIAGNOSIS, text=text))]
+    answer = dataclasses.replace(stories.DIAGNOSIS, passages=tuple(stories.PASSAGES), quotes=("The claim holds no data.",))
+    agent.scripts["why?"] = [AnswerFinished(answer=answer)]
 
     async def story(d: Driver) -> None:
         await d.ask("why?")
