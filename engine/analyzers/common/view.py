@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Collection, Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from engine.analyzers.logs.log_reads import LogKey, LogReader, LogReads
@@ -43,6 +43,8 @@ class ClusterView:
         self.read_trends: Callable[[], Trends] | None = None
         """Where trends come from; None where nobody measures."""
         self.now = now
+        self.moved = timedelta(0)
+        """How far a recording's times were moved; what is dated inside of texts and certificates was not."""
         self.namespace = namespace
         self.server_version = server_version
         self.unseen: dict[str, str] = {}
@@ -75,6 +77,7 @@ class ClusterView:
         view = cls(fetch, now=source.now(), namespace=namespace, logs=logs, server_version=source.server_version())
         if source.kind == "live":
             view.read_logs_in_parallel(logs)
+        view.moved = getattr(source, "delta", None) or timedelta(0)
         view.ask_trends(source)
         # single objects of a recording are looked at, but what is not among them may well exist
         partial = getattr(source, "partial", None) or {}

@@ -103,13 +103,14 @@ def _decoded(value: str) -> str:
 
 
 def _dates(view: ClusterView, holder: Obj, pem: str, path: str, used: str, *, touched: bool) -> Iterator[Finding]:
+    today = view.now - view.moved  # a recording's certificates are judged on the day that it was made
     for validity in validities(pem)[:1]:
-        left = validity.not_after - view.now
+        left = validity.not_after - today
         code = ""
         severity: Severity = "critical"
         if left <= timedelta(0):
             code, text = "CertificateExpired", f"expired on {_day(validity.not_after)}"
-        elif validity.not_before > view.now:
+        elif validity.not_before > today:
             code, text = "CertificateNotYetValid", f"is valid only from {_day(validity.not_before)} on"
         elif left <= SOON:
             code, text, severity = "CertificateExpiresSoon", f"expires on {_day(validity.not_after)}, in {left.days} days", "warning"

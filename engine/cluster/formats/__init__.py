@@ -20,10 +20,14 @@ def open_any(path: Path, *, limits: Limits | None = None) -> Archive:
     found = ours(archive)
     if found is not None:
         return found
+    unread: dict[str, str] = {}
     for layout in LAYOUTS:
         collected = layout(archive)
         if collected is not None and not collected.empty:
             return collected.laid_out(title_of(path))
+        unread |= collected.unread if collected is not None else {}
+    for name, why in unread.items():
+        raise BrokenRecording(f"{path.name}: {name} was not read: {why}")
     raise BrokenRecording(
         f"{path}: meta.json is missing and it holds no Kubernetes objects, so it is neither a recording of ours nor a cluster-info dump, "
         "support bundle, must-gather or folder of `kubectl get -o yaml` files; `k8sagent snapshot record PATH` makes one from a cluster"
@@ -33,6 +37,6 @@ def open_any(path: Path, *, limits: Limits | None = None) -> Archive:
 def title_of(path: Path) -> str:
     """What a recording is called: the file's name without its endings."""
     name = path.resolve().name
-    for ending in (".gz", ".tgz", ".tar", ".zip", ".json", ".yaml", ".yml"):
+    for ending in (".gz", ".xz", ".zst", ".tgz", ".txz", ".tar", ".zip", ".json", ".yaml", ".yml"):
         name = name.removesuffix(ending)
     return name or "recording"

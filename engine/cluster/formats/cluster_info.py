@@ -28,13 +28,13 @@ def from_folder(archive: Archive) -> Collected | None:
             nodes = named("nodes")
             for document in found.read(name):
                 found.add(document, hint=nodes)
-            if nodes is not None:
+            if nodes is not None and name not in found.unread:
                 found.cover(nodes, None)
         elif listed is not None and not listed["top"]:
             row = named(listed["kind"])
             for document in found.read(name):
                 found.add(document, hint=row)
-            if row is not None:
+            if row is not None and name not in found.unread:
                 found.cover(row, [listed["namespace"]])
         elif inner.count("/") == 2 and inner.endswith("/logs.txt"):
             found.marked_logs(archive.read(name) or b"")
@@ -47,7 +47,7 @@ def from_text(archive: Archive) -> Collected | None:
     if len(names) != 1:
         return None
     data = archive.read(names[0]) or b""
-    if b"NodeList" not in data or b"ReplicationControllerList" not in data:
+    if not (b"NodeList" in data and b"ReplicationControllerList" in data) and not (b'"Items"' in data and b'"NodeInfo"' in data):
         return None
     found = Collected(archive, WHAT)
     for document in found.parse(names[0], found.marked_logs(data)):

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from engine.cluster.formats.built_in_kinds import guessed, named, of_kind
+from engine.cluster.formats.internal_types import as_list, is_internal
 from engine.cluster.formats.yaml_text import WrongYaml, documents
 from engine.cluster.objects import parse_time, text_at
 from engine.cluster.recordings.archive import Archive, BrokenRecording
@@ -21,6 +22,8 @@ _MOMENTS = (
 ).split()
 _MOMENT = re.compile(rb'"(?:' + "|".join(_MOMENTS).encode() + rb')":"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{8,18}(?:Z|[+-][0-9:]{5}))"')
 _STAMP = re.compile(rb"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{8,18}(?:Z|[+-][0-9:]{5})(?= )")
+_DUMPED = b"Cluster info dumped to standard output"
+"""What kubectl prints after a dump, into the file as well where both streams went there."""
 _START = re.compile(r"==== START logs for container (\S+) of pod ([^/\s]+)/(\S+) ====\r?\n?")
 _REFUSED = re.compile(r"(?:Create|Request) log error: (.*)", re.S)
 
@@ -38,21 +41,39 @@ class Collected:
         """Namespaces that a resource is complete in; None is all of them; no entry: single objects only."""
         self._refused: dict[Key, tuple[int, str]] = {}
         self._logs: dict[str, bytes] = {}
+        self.unread: dict[str, str] = {}
+        """Files that could not be read, with why; they cost what they hold and not the whole recording."""
+        self._strange: dict[str, int] = {}
+        """What was not understood in readable files, as `kind: how many`."""
 
     def read(self, name: str) -> list[Any]:
-        """The documents of a JSON or YAML file; several ones stand one after another. Raises BrokenRecording with the file's name."""
+        """The documents of a JSON or YAML file; several ones stand one after another. What cannot be read is noted in `unread`."""
         data = self.archive.read(name) or b""
         return self.parse(name, data)
 
     def parse(self, name: str, data: bytes) -> list[Any]:
-        """The documents in a file's bytes. Raises BrokenRecording with the file's name."""
-        begin = data[:200].lstrip()
-        if begin.startswith((b"{", b"[")):
-            return [self.archive.decode(name, part) for part in _json_parts(data)]
+        """The documents in a file's bytes, those before the first that cannot be read."""
+        found: list[Any] = []
         try:
-            return [document for document in documents(data) if document is not None]
+            if data[:200].lstrip().startswith((b"{", b"[")):
+                for part in _json_parts(data):
+                    found.append(self.archive.decode(name, part))
+            else:
+                for document in documents(data):
+                    found.append(document)
         except WrongYaml as error:
-            raise BrokenRecording(f"{self.archive.name}: {name} is not valid YAML: {error}") from error
+            self.unread[name] = f"it is not valid YAML: {error}"
+        except BrokenRecording as error:
+            self.unread[name] = str(error).partition(": ")[2]
+        return [as_list(document) if is_internal(document) else document for document in found if document is not None]
+
+    def lacking(self) -> list[str]:
+        """What was not understood, a sentence each: unreadable files, objects of no known shape."""
+        said = [f"{name} was not read: {why}" for name, why in list(self.unread.items())[:20]]
+        if len(self.unread) > 20:
+            said.append(f"{len(self.unread) - 20} more files were not read")
+        strange = sorted(self._strange.items(), key=lambda pair: -pair[1])
+        return said + [f"{count} {kind} not understood and left out" for kind, count in strange[:20]]
 
     def add(self, document: Any, *, hint: ResourceType | None = None) -> ResourceType | None:
         """Take a List, an array or an object; the resource that it is of, or None where it is nothing of Kubernetes'."""
@@ -154,6 +175,7 @@ class Collected:
             "layout": self.what,
             "recorded_at": (newest or datetime.now(UTC)).isoformat(),
             "about": f"Opened from {self.what}.",
+            "errors": self.lacking(),
         }
         files["meta.json"] = msgspec.json.encode(meta)
         files["index.json"] = msgspec.json.encode(index)
@@ -165,6 +187,8 @@ class Collected:
         kind = text_at(item, "kind") or kind
         api_version = text_at(item, "apiVersion") or api_version
         if not isinstance(item.get("metadata"), dict) or not text_at(item, "metadata", "name"):
+            if kind and not kind.endswith(("Options", "Status", "Review")):
+                self._strange[kind] = self._strange.get(kind, 0) + 1
             return None
         if not kind or not api_version:
             return hint
@@ -208,6 +232,8 @@ def resource_of(word: str, aliases: Mapping[str, str] | None = None) -> Resource
 def _json_parts(data: bytes) -> list[bytes]:
     """The documents of a file that holds several: kubectl prints them one after another, each closing in the first column."""
     text = data.strip()
+    if text.endswith(_DUMPED):
+        text = text.removesuffix(_DUMPED).rstrip()
     if b"\n}" not in text.removesuffix(b"\n}"):
         return [text]
     parts = re.split(rb"(?<=\n\})\s*\n(?=\{)", text)

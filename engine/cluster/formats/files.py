@@ -38,7 +38,7 @@ def from_files(archive: Archive) -> Collected | None:
                 row_of_name = named(PurePosixPath(name).stem)
                 empty += [row_of_name] if row_of_name is not None else []
     if found.empty:
-        return None
+        return found if found.unread else None
     seen: set[str] = set()
     for row, namespaces in listed:
         seen |= namespaces

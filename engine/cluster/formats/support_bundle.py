@@ -70,5 +70,5 @@ def _take(found: Collected, below: str, name: str) -> None:
 def _list(found: Collected, name: str, row: ResourceType | None, namespace: str | None) -> None:
     for document in found.read(name):
         row = found.add(document, hint=row) or row
-    if row is not None:
+    if row is not None and name not in found.unread:
         found.cover(row, None if namespace is None else [namespace])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import lzma
 import os
 import posixpath
 import stat
@@ -139,7 +140,7 @@ def ours(archive: Archive) -> Archive | None:
 
 
 def read_archive(path: Path, *, limits: Limits | None = None) -> Archive:
-    """Read the plain files of a folder, a .tar, .tar.gz, .tgz or .zip, or one JSON or YAML file, of any layout. Raises BrokenRecording."""
+    """Read the plain files of a folder, an archive (see `_inflated`) or one JSON or YAML file, of any layout. Raises BrokenRecording."""
     limits = limits or Limits()
     links: dict[str, str] = {}
     try:
@@ -149,7 +150,7 @@ def read_archive(path: Path, *, limits: Limits | None = None) -> Archive:
             files = {path.name: path} if _is_text(path) else dict((_unzip if _is_zip(path) else _untar)(path, limits, links))
         else:
             what = "is neither a folder nor a file" if path.exists() else "does not exist"
-            raise BrokenRecording(f"{path} {what}; give the path of a recording (a folder, .tar, .tar.gz, .tgz or .zip)")
+            raise BrokenRecording(f"{path} {what}; give the path of a recording (a folder, .tar (also packed: .gz, .xz, .zst) or .zip)")
     except OSError as error:
         raise BrokenRecording(f"{path} cannot be read: {error.strerror or error}") from error
     return Archive(path.name, files, limits, links)
@@ -213,10 +214,7 @@ def _untar(path: Path, limits: Limits, links: dict[str, str]) -> Iterator[tuple[
     where = path.name
     total = count = 0
     with path.open("rb") as opened:
-        packed = opened.read(2) == b"\x1f\x8b"
-        opened.seek(0)
-        stream: IO[bytes] = gzip.GzipFile(fileobj=opened) if packed else opened  # type: ignore[assignment]
-        reader = _Allowance(stream)
+        reader = _Allowance(_inflated(opened, where))
         try:
             with tarfile.open(fileobj=reader, mode="r|", bufsize=64 * 1024) as tar:  # type: ignore[call-overload]
                 while True:
@@ -244,9 +242,29 @@ def _untar(path: Path, limits: Limits, links: dict[str, str]) -> Iterator[tuple[
                     yield name, content.read() if content is not None else b""
             while reader.read(64 * 1024):
                 pass  # gzip's checksum comes last, and a tar ends before it
-        except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile) as error:
-            what = "a whole gzip file" if isinstance(error, EOFError | zlib.error | gzip.BadGzipFile) else "a tar archive"
+        except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile, lzma.LZMAError) as error:
+            packing = "xz" if isinstance(error, lzma.LZMAError) else "gzip"
+            what = "a tar archive" if isinstance(error, tarfile.TarError) else f"a whole {packing} file"
             raise BrokenRecording(f"{where} is not {what}: {error}; copy it again, or give the folder") from error
+
+
+def _inflated(opened: IO[bytes], where: str) -> IO[bytes]:
+    """The contents of a file that may be packed with gzip, xz or zstd, told by how it begins. Raises BrokenRecording."""
+    begin = opened.read(6)
+    opened.seek(0)
+    packed: Any = opened
+    if begin.startswith(b"\x1f\x8b"):
+        packed = gzip.GzipFile(fileobj=opened)
+    elif begin == b"\xfd7zXZ\x00":
+        packed = lzma.LZMAFile(opened)  # noqa: SIM115 - whoever reads the stream closes the file below it
+    elif begin.startswith(b"\x28\xb5\x2f\xfd"):
+        try:
+            import zstandard
+        except ImportError as error:
+            raise BrokenRecording(f"{where} is packed with zstd; unpack it with `zstd -d`, or install the package zstandard") from error
+        packed = zstandard.ZstdDecompressor(max_window_size=2**27).stream_reader(opened)
+    stream: IO[bytes] = packed
+    return stream
 
 
 def _is_zip(path: Path) -> bool:

@@ -86,7 +86,7 @@ def inventory_of(cluster: RecordedCluster) -> Inventory:
         lacks.append("container logs")
     if short := _shortened(cluster.meta):
         lacks.append(short)
-    lacks += [sentence for sentence in texts_at(cluster.meta, "errors") if sentence.startswith("logs: ")]
+    lacks += [sentence for sentence in texts_at(cluster.meta, "errors") if sentence.startswith("logs: ") or cluster.layout]
     if not any(True for _ in cluster.archive.names("discovery/")):
         lacks.append("discovery documents (resources are known from index.json alone)")
     if cluster.openapi("/openapi/v3") is None:

@@ -348,3 +348,11 @@ def test_an_account_with_all_rights_is_noted() -> None:
     assert [(f.code, f.severity) for f in rbac_hygiene(view(admin))] == [("WildcardRights", "info")]
     system = {**admin, "subjects": [{"kind": "ServiceAccount", "name": "bot", "namespace": "kube-system"}]}
     assert list(rbac_hygiene(view(system, scope=None))) == []
+
+
+def test_a_recordings_certificates_are_judged_on_the_day_it_was_made() -> None:
+    value = base64.b64encode(pem(NOW + timedelta(days=-200), NOW + timedelta(days=-100)).encode()).decode()
+    held = view({"kind": "Secret", "metadata": meta("cert"), "type": "kubernetes.io/tls", "data": {"tls.crt": value}})
+    assert [f.code for f in certificates(held)] == ["CertificateExpired"]
+    held.moved = timedelta(days=150)
+    assert [f.code for f in certificates(held)] == []

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import lzma
+import re
 import tarfile
 from datetime import UTC, datetime
 from pathlib import Path
@@ -353,10 +355,77 @@ BOMB = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
     ],
     ids=["aliases", "deep flow", "deep blocks", "torn YAML", "odd key", "torn JSON", "deep JSON"],
 )
-def test_hostile_and_broken_texts_are_refused_by_name(tmp_path: Path, content: str, says: str) -> None:
+def test_hostile_and_broken_texts_cost_their_own_file_and_are_named(tmp_path: Path, content: str, says: str) -> None:
     files = {**dump("yaml"), "shop/pods.yaml": content.encode()}
-    with pytest.raises(BrokenRecording, match=says):
-        opened(write_folder(tmp_path / "dump", files))
+    cluster = opened(write_folder(tmp_path / "dump", files))
+    assert re.search(says, " ".join(cluster.meta["errors"]).replace(" was not read: it", ""))
+    assert any("pods.yaml" in sentence for sentence in inventory(tmp_path / "dump").lacks)
+    with pytest.raises(NotRecorded):
+        cluster.list("pods", "shop")
+
+
+def test_a_recording_of_one_broken_file_says_what_is_wrong_with_it(tmp_path: Path) -> None:
+    (tmp_path / "pods.yaml").write_text("kind: PodList\nitems: [\n")
+    with pytest.raises(BrokenRecording, match=r"pods\.yaml was not read: it is not valid YAML"):
+        opened(tmp_path / "pods.yaml")
+
+
+def test_a_bundle_with_a_hidden_value_that_is_no_yaml_opens_without_that_file(tmp_path: Path) -> None:
+    files = {**dump("yaml"), "shop/services.yaml": b"kind: ServiceList\nitems:\n- metadata: {name: a}\n  spec:\n    ip: ***HIDDEN***\n"}
+    cluster = opened(write_folder(tmp_path / "dump", files))
+    assert cluster.list("pods", "shop")
+
+
+OLD = {
+    "SelfLink": "",
+    "Items": [
+        {
+            "name": "n1",
+            "uid": "u1",
+            "creationTimestamp": "2018-03-01T10:00:00Z",
+            "labels": {"Zone": "A"},
+            "Spec": {"PodCIDR": "10.0.0.0/24", "Taints": None},
+            "Status": {"NodeInfo": {"KubeletVersion": "v1.9.3"}, "Conditions": [{"Type": "Ready", "Status": "True"}]},
+        }
+    ],
+}
+OLD_PODS = {
+    "Items": [
+        {
+            "name": "web-1",
+            "namespace": "shop",
+            "uid": "u2",
+            "Spec": {"Containers": [{"Name": "app", "Image": "web:1", "Resources": {"Limits": {"CPU": "1"}}}], "NodeName": "n1"},
+            "Status": {"Phase": "Running", "PodIP": "10.0.0.9", "HostIP": "192.0.2.1"},
+        }
+    ]
+}
+
+
+def test_a_dump_of_an_old_client_is_read_and_its_last_line_is_no_error(tmp_path: Path) -> None:
+    text = json.dumps(OLD, indent=4) + "\n" + json.dumps(OLD_PODS, indent=4) + "\nCluster info dumped to standard output\n"
+    (tmp_path / "dump.txt").write_text(text)
+    cluster = opened(tmp_path / "dump.txt")
+    [node] = cluster.list("nodes", None)
+    assert (node["metadata"]["labels"], node["spec"]["podCIDR"]) == ({"Zone": "A"}, "10.0.0.0/24")
+    assert node["status"]["conditions"][0] == {"type": "Ready", "status": "True"}
+    [held] = cluster.list("pods", "shop")
+    assert (held["status"]["podIP"], held["spec"]["containers"][0]["resources"]["limits"]) == ("10.0.0.9", {"CPU": "1"})
+    assert not cluster.meta["errors"]
+
+
+@pytest.mark.parametrize("packing", ["xz", "zst"])
+def test_archives_packed_with_xz_and_zstd_open(tmp_path: Path, packing: str) -> None:
+    plain = io.BytesIO()
+    with tarfile.open(fileobj=plain, mode="w") as tar:
+        for name, data in dump("json").items():
+            member = tarfile.TarInfo(f"dump/{name}")
+            member.size = len(data)
+            tar.addfile(member, io.BytesIO(data))
+    path = tmp_path / f"dump.tar.{packing}"
+    packed = lzma.compress if packing == "xz" else pytest.importorskip("zstandard").compress
+    path.write_bytes(packed(plain.getvalue()))
+    assert opened(path).list("pods", "shop")
 
 
 def test_yaml_values_are_read_as_kubernetes_reads_them(tmp_path: Path) -> None:
