@@ -338,7 +338,7 @@ def _not_ready(view: ClusterView, container: Container, owner: ObjectRef) -> Ite
             )
         lines = log_lines(view, container, previous=False)
         story = explain(lines, ended=False, now=view.now) if lines else None
-        if story is not None and (not wrong or (wrong.startswith(_TOO_SLOW) and story.pattern is not None)):
+        if story is not None and (not wrong or wrong.startswith(_TOO_SLOW)):
             told = from_story(view, container, owner, story, previous=False)
             cause.code, cause.object = told.code, told.object
             cause.says = f"{told.says}; so {cause.says}"
