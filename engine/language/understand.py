@@ -161,3 +161,20 @@ def with_objects(request: Request, refs: Sequence[ObjectRef]) -> Request:
     """The same request about other objects: what a person chose of several, or what a follow-up names."""
     kept = set(refs)
     return dataclasses.replace(request, objects=tuple(linked for linked in request.objects if linked.ref in kept))
+
+
+_ORDERS_ABROAD = (
+    (r"^\W*(?:skaliere|schaal|escala|scala)\b", "scale"),
+    (r"^\W*(?:lösche|elimina|borra|supprime|verwijder)\b", "delete"),
+    (r"^\W*(?:reinicia|redémarre|riavvia|herstart)\b", "restart"),
+    (r"^\W*starte\b(?=.*\bneu\b)", "restart"),
+    (r"\b(?:auf|à|naar)\s+(?=\d+\b)", "to "),
+)
+"""The commonest orders in other languages, as their first word."""
+
+
+def in_english(order: str) -> str:
+    """An order with its verb in English, so that one grammar reads it."""
+    for pattern, word in _ORDERS_ABROAD:
+        order = re.sub(pattern, word, order, flags=re.I)
+    return re.sub(r"\s+neu\W*$", "", order) if order.startswith("restart ") else order

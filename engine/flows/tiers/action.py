@@ -17,6 +17,7 @@ from engine.language.orders.apply_fix import Wanted, blank_in, order_of
 from engine.language.orders.parser import plan
 from engine.language.orders.plan import Order, Plan
 from engine.language.request import Request
+from engine.language.understand import in_english
 
 SETTLE_SECONDS = 60.0
 POLL_SECONDS = 0.25
@@ -24,7 +25,7 @@ POLL_SECONDS = 0.25
 
 def action(request: Request, tools: Tools, emit: Emit) -> str:
     """Carry out an order; the outcome is `answered`, `rejected`, `refused` or `nothing_to_do`."""
-    query = request.text
+    query = in_english(request.text)
     with step(tools, emit, "work out the command", "cluster") as note:
         try:
             intended = _planned(query, tools)
@@ -57,7 +58,10 @@ def apply_fix(what: Wanted, about: Sequence[ObjectRef], tools: Tools, emit: Emit
 def carry_out(intended: Plan, tools: Tools, emit: Emit) -> str:
     """Ask for and run a plan's orders one by one; the first that is not done ends it, and what is left is said."""
     if not intended.orders:
-        emit(AnswerFinished(answer=Answer(tier="action", text=intended.problem)))
+        kept = tuple(_remedy(order, tools) for order in intended.understood)
+        lines = [f"  {remedy.command}   ({remedy.risk})" for remedy in kept]
+        text = "\n".join([intended.problem, *(["Understood, but not started without the rest:", *lines] if kept else [])])
+        emit(AnswerFinished(answer=Answer(tier="action", text=text, fix=kept)))
         return "nothing_to_do"
     if intended.note:
         emit(Notice(level="info", text=intended.note))
@@ -73,11 +77,15 @@ def carry_out(intended: Plan, tools: Tools, emit: Emit) -> str:
         said.append(words)
         if done != "answered":
             outcome = done
-            fix.append(Remedy(text=order.words, command=order.command, risk=tools.desk.judge(order.command).risk))
+            fix.append(_remedy(order, tools))
             break
     tools.remember([ref for order in intended.orders for ref in order.objects])
     emit(AnswerFinished(answer=action_answer(said, fix, records, left=intended.orders[len(said) :])))
     return outcome
+
+
+def _remedy(order: Order, tools: Tools) -> Remedy:
+    return Remedy(text=order.words, command=order.command, risk=tools.desk.judge(order.command).risk)
 
 
 def _planned(query: str, tools: Tools) -> Plan:

@@ -138,6 +138,19 @@ class _Linker:
                     self.links.unknown.append(Unknown(token.text, "Namespace", similar(word, list(known.values()))))
                     self._take(n, n, "xspace")
 
+    def _is_the_object(self, n: int) -> bool:
+        """Whether "namespace X" is what the text is about, and not where: no "in" or "of" before it."""
+        before = [token.low for token in self.tokens[max(0, n - 3) : n] if token.low not in ("the", "my", "our", "called", "named")]
+        return before[-1:] in (["namespace"], ["ns"]) and before[-2:-1] not in (
+            ["in"],
+            ["inside"],
+            ["from"],
+            ["of"],
+            ["within"],
+            ["for"],
+            ["create"],
+        )
+
     def _starts_longer_name(self, n: int) -> bool:
         """Whether the word begins a name of several words ("payments worker")."""
         names = self.names.by_name(CORE)

@@ -82,7 +82,7 @@ def unknown_subject(masked: str, linked: bool) -> list[str]:
         words = _noun_phrase(found.group("np") if last else f"{found.group('np')} {found.group('rest')}")
         if not words or any(word in ("xname", "xnode", "xspace") for word in words):
             continue
-        strange = [word for word in words if not _is_ordinary(word)]
+        strange = [word for word in words if not ordinary(word)]
         if strange:
             return strange
     return []
@@ -96,7 +96,7 @@ def _noun_phrase(text: str) -> list[str]:
             break
         if token in STOP and token not in ("the", "my", "our", "new", "old"):
             break
-        if words and _is_ordinary(token) and not _is_ordinary(words[-1]):
+        if words and ordinary(token) and not ordinary(words[-1]):
             break
         words.append(token)
         if len(words) == 4:
@@ -104,7 +104,8 @@ def _noun_phrase(text: str) -> list[str]:
     return [word for word in words if word not in STOP]
 
 
-def _is_ordinary(word: str) -> bool:
+def ordinary(word: str) -> bool:
+    """Whether a word is part of the language, in some form, and so no name."""
     bare = word.strip("'").removesuffix("'s")
     return (
         bare in ORDINARY

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import shlex
 
@@ -12,8 +13,7 @@ from engine.core.redaction.redactor import is_placeholder
 from engine.core.types import ObjectRef
 from engine.language.orders.create import pairs_in
 from engine.language.orders.plan import ROLLED, Look, Order, Plan, Words, changed_and_rolled_out, one
-
-_QUANTITY = r"(\d+(?:\.\d+)?(?:m|Ki|Mi|Gi|Ti|K|M|G)?)\b"
+from engine.language.questions.question import quantity
 
 
 def containers_of(words: Words, ref: ObjectRef) -> tuple[list[Obj], Obj | None]:
@@ -28,34 +28,69 @@ def which_container(ref: ObjectRef, found: list[Obj]) -> Plan:
     return Plan(problem=f"{ref} has several containers ({', '.join(str(c.raw.get('name')) for c in found)}): say “container NAME”.")
 
 
+_AMOUNT = r"(\d+(?:\.\d+)?\s?(?:m|Ki|Mi|Gi|Ti|K|M|G|cores?)?)"
+
+
 def resources(words: Words) -> Plan:
-    """Sets a cpu or memory request or limit: "set memory limit of web to 256Mi", "give web 512Mi memory"."""
-    what = "cpu" if re.search(r"\bcpus?\b", words.text, re.I) else "memory"
-    amount = re.search(rf"(?:\bto\s+|=\s*|\bgive\b.*?\s){_QUANTITY}", words.text)
+    """Sets cpu or memory requests or limits: "set memory limit of web to 256Mi", "limit web to 200m cpu and 256Mi memory"."""
+    text = words.bare
+    whats = [
+        what
+        for what in ("cpu", "memory")
+        if re.search(r"\bcpus?\b|\bcores?\b" if what == "cpu" else r"\bmemory\b|\bmem\b|\bram\b", text, re.I)
+    ]
     ref, plan = one(words, ROLLED, "workload")
     if ref is None:
         return plan
-    if amount is None:
+    amounts: dict[str, str] = {}
+    for what in whats:
+        word = r"(?:cpus?|cores?)" if what == "cpu" else r"(?:memory|mem|ram)"
+        beside = (
+            re.search(rf"(?<![\w.]){_AMOUNT}\s+(?:of\s+)?{word}\b", text, re.I)
+            if len(whats) > 1 or not re.search(r"\bto\s+\d", text)
+            else None
+        )
+        behind = re.search(rf"\b{word}\b(?:(?!\b(?:cpu|memory)\b).)*?(?:\bto\s+|=\s*|:\s*|\s){_AMOUNT}(?![\w.%])", text, re.I)
+        last = re.search(rf"(?:\bto\s+|=\s*|\bgive\b.*?\s|^\W*(?:request|reserve|limit)\s+){_AMOUNT}(?![\w.%])", text, re.I)
+        found = beside or behind or last
+        if found:
+            amounts[what] = re.sub(r"\s*cores?$", "", found.group(1)).replace(" ", "")
+    if not amounts:
         return Plan(problem=f"To how much? As in “set memory limit of {ref.name} to 256Mi”.")
-    if what == "memory" and not re.search(r"[A-Za-z]", amount.group(1)):
-        return Plan(problem=f"{amount.group(1)} bytes of memory? Say the unit, as in {amount.group(1)}Mi.")
-    found, container = containers_of(words, ref)
+    if "memory" in amounts and not re.search(r"[A-Za-z]", amounts["memory"]):
+        return Plan(problem=f"{amounts['memory']} bytes of memory? Say the unit, as in {amounts['memory']}Mi.")
+    found_containers, container = containers_of(words, ref)
     if container is None:
-        return which_container(ref, found)
-    sides = [side for side in ("request", "limit") if re.search(rf"\b{side}s?\b", words.text, re.I)] or ["limit"]
-    flags = " ".join(f"--{side}s={what}={amount.group(1)}" for side in sides)
-    before = ", ".join(f"{side} {container.text('resources', f'{side}s', what, default='none')}" for side in sides)
+        return which_container(ref, found_containers)
+    sides = [side for side in ("request", "limit") if re.search(rf"\b{side}(?:s|ed)?\b", text, re.I)] or ["limit"]
+    for what, amount in amounts.items():
+        other = container.text("resources", "limits" if sides == ["request"] else "requests", what)
+        if len(sides) == 1 and other and sides == ["limit"] and quantity(amount, what) < quantity(other, what):
+            return Plan(problem=f"A {what} limit of {amount} is below the request of {other} that {ref} has; say both, or another number.")
+        if len(sides) == 1 and other and sides == ["request"] and quantity(amount, what) > quantity(other, what):
+            return Plan(problem=f"A {what} request of {amount} is above the limit of {other} that {ref} has; say both, or another number.")
+    values = ",".join(f"{what}={amount}" for what, amount in amounts.items())
+    flags = " ".join(f"--{side}s={values}" for side in sides)
+    before = ", ".join(
+        f"{what} {side} {container.text('resources', f'{side}s', what, default='none')}" for what in amounts for side in sides
+    )
     resource, name = KIND_OF[ref.kind], shlex.quote(container.text("name"))
     command = f"kubectl set resources {resource.singular} {ref.name} -c {name} {flags} -n {ref.namespace}"
-    said = f"sets the {what} {' and '.join(sides)} of {ref} in {ref.namespace} to {amount.group(1)} (before: {before})"
+    listed = " and ".join(f"{what} {' and '.join(sides)} to {amount}" for what, amount in amounts.items())
+    said = f"sets the {listed} of {ref} in {ref.namespace} (before: {before})"
     return Plan((Order(command, said, (ref,), changed_and_rolled_out(words, ref)),), note=plan.note)
 
 
 def environment(words: Words) -> Plan:
     """Sets or removes variables: "set env LOG_LEVEL=debug on web", "unset LOG_LEVEL of web"."""
     pairs = pairs_in(words.text)
-    removed = re.findall(r"\b(?:unset|remove|delete)\s+(?:the\s+)?(?:env(?:ironment)?\s+)?(?:variable\s+)?([A-Z_][A-Z0-9_]+)\b", words.text)
-    bare = Words(_without(words.text, pairs, removed), words.source, words.namespace, words.cancel, words.chosen)
+    removed = re.findall(
+        r"\b(?:unset|remove|delete|drop)\s+(?:the\s+)?(?:env(?:ironment)?\s+)?(?:variable\s+|var\s+)?([A-Z_][A-Z0-9_]+)\b", words.text
+    )
+    spelt = re.search(r"\b([A-Z_][A-Z0-9_]{1,})\s+(?:to|as)\s+(\S+)", words.text) if not pairs and not removed else None
+    if spelt:
+        pairs = [(spelt.group(1), spelt.group(2).strip("\"'"))]
+    bare = dataclasses.replace(words, text=_without(words.text, pairs, removed))
     ref, plan = one(bare, ROLLED, "workload")
     if ref is None:
         return plan

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Callable
 
 from engine.cluster.kinds import KIND_OF, KINDS
 from engine.cluster.objects import Obj
 from engine.cluster.source import ClusterError, ClusterSource, NotFound
 from engine.core.redaction.redactor import is_placeholder
 from engine.core.types import ObjectRef
+from engine.language.names import mentioned_kind
 from engine.language.orders.plan import SCALABLE, Look, Order, Plan, Words, one, there
 
+DEFAULT = "default"
+"""Where an object is made when no namespace is said and none is worked in, as kubectl does."""
 NAME = r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?"
 _PAIR = re.compile(r"(?<![\w./-])([A-Za-z_][\w.-]*)=(\"[^\"]*\"|'[^']*'|[^\s,;]+)")
 
@@ -23,20 +27,31 @@ def pairs_in(text: str) -> list[tuple[str, str]]:
 
 def create(words: Words) -> Plan:
     """The one of the makers that the order names."""
-    if re.search(r"\bconfig ?maps?\b|\bcm\b", words.text, re.I):
-        return config_map(words)
-    if re.search(r"\bjobs?\b", words.text, re.I):
+    if re.search(r"\bfrom\b.*\bcron ?job\b|\bjob from\b", words.text, re.I):
         return job_from_cron(words)
-    return namespace(words)
+    kind = re.search(
+        r"\b(?:create|add|make|run|new|as)\s+(?:(?:a|an|the|new|empty)\s+)*(config ?maps?|cm|service ?accounts?|sa|deployments?|jobs?|namespaces?|ns|[a-z]+(?: ?[a-z]+)?)\b",
+        words.text,
+        re.I,
+    )
+    wanted = kind.group(1).lower() if kind else ""
+    for pattern, make in _MAKERS:
+        if re.match(pattern, wanted) or (not wanted and re.search(pattern, words.text, re.I)):
+            return make(words)
+    if re.search(r"\bas (?:a |an )?deployment\b", words.text, re.I):
+        return deployment(words)
+    what = mentioned_kind(words.text)
+    said = f"A {what.kind}" if what is not None and what.kind != "Namespace" else "This"
+    return Plan(
+        problem=f"{said} is not created from plain words. Created so are a namespace, a config map with its values, a deployment of an image, "
+        "a service account and a job from a cron job. For the rest, ask for a manifest (“write a …”) and apply it."
+    )
 
 
 def namespace(words: Words) -> Plan:
     named = re.search(rf"\b(?:namespace|ns)\s+(?:called |named )?[\"'`]?({NAME})", words.text, re.I)
     if not named:
-        return Plan(
-            problem="What can be created from plain words is a namespace, a config map with its values and a job from a cron job: "
-            "“create namespace NAME”, “create configmap NAME with KEY=VALUE”, “run cronjob NAME now”. For the rest, write a manifest."
-        )
+        return Plan(problem="A namespace needs a name, as in “create namespace qa”.")
     ref = ObjectRef("Namespace", "", named.group(1))
     if _exists(words.source, "namespaces", ref):
         return Plan(problem=f"{ref} exists already.")
@@ -63,6 +78,41 @@ def config_map(words: Words) -> Plan:
         there("configmaps", ref),
     )
     return Plan((order,))
+
+
+_IMAGE = r"(?<![\w=/.-])([\w.-]+(?::\d+)?(?:/[\w.-]+)*(?::[\w][\w.-]{0,127}|@sha256:[0-9a-f]{64}))(?=[\s,;]|$)"
+
+
+def deployment(words: Words) -> Plan:
+    """A Deployment of an image: "create a deployment hello with image nginx:1.27", "run nginx:1.27 as a deployment web with 2 replicas"."""
+    named = re.search(rf"\bdeployment\s+(?:called |named )?[\"'`]?({NAME})(?=[\s\"'`,]|$)", words.text, re.I)
+    image = re.search(_IMAGE, words.text) or re.search(r"\bimage\s+(\S+)", words.text)
+    count = re.search(r"\b(\d+|one|two|three|four|five)\s+(?:replicas?|instances?|copies|pods)\b", words.text, re.I)
+    port = re.search(r"\bport\s+(\d{1,5})\b", words.text, re.I)
+    if not named or not image:
+        return Plan(problem="A deployment needs a name and an image, as in “create deployment web with image nginx:1.27”.")
+    ref = ObjectRef("Deployment", words.namespace or DEFAULT, named.group(1))
+    if _exists(words.source, "deployments.apps", ref):
+        return Plan(problem=f"{ref} exists already in {ref.namespace}.")
+    spelt = {"one": "1", "two": "2", "three": "3", "four": "4", "five": "5"}
+    replicas = f" --replicas={spelt.get(count.group(1).lower(), count.group(1))}" if count else ""
+    ports = f" --port={port.group(1)}" if port else ""
+    command = f"kubectl create deployment {ref.name} --image={shlex.quote(image.group(1))}{replicas}{ports} -n {ref.namespace}"
+    said = f"creates {ref} in {ref.namespace} from {image.group(1)}"
+    note = "" if words.namespace else f"No namespace was said, so it is made in {DEFAULT}."
+    return Plan((Order(command, said, (ref,), there("deployments.apps", ref)),), note=note, used=count.group(0) if count else "")
+
+
+def service_account(words: Words) -> Plan:
+    """A ServiceAccount."""
+    named = re.search(rf"\b(?:service ?account|sa)\s+(?:called |named )?[\"'`]?({NAME})(?=[\s\"'`,]|$)", words.text, re.I)
+    if not named:
+        return Plan(problem="A service account needs a name, as in “create service account deployer in namespace shop”.")
+    ref = ObjectRef("ServiceAccount", words.namespace or DEFAULT, named.group(1))
+    if _exists(words.source, "serviceaccounts", ref):
+        return Plan(problem=f"{ref} exists already in {ref.namespace}.")
+    command = f"kubectl create serviceaccount {ref.name} -n {ref.namespace}"
+    return Plan((Order(command, f"creates {ref} in {ref.namespace}", (ref,), there("serviceaccounts", ref)),))
 
 
 def job_from_cron(words: Words) -> Plan:
@@ -136,3 +186,12 @@ def _exists(source: ClusterSource, resource: str, ref: ObjectRef) -> bool:
     except ClusterError:
         return False  # whether it is there cannot be seen; the server has the last word
     return True
+
+
+_MAKERS: tuple[tuple[str, Callable[[Words], Plan]], ...] = (
+    (r"\bconfig ?maps?\b|\bcm\b", config_map),
+    (r"\bservice ?accounts?\b|\bsa\b", service_account),
+    (r"\bdeployments?\b", deployment),
+    (r"\bjobs?\b|\bcron ?jobs?\b", job_from_cron),
+    (r"\bnamespaces?\b|\bns\b", namespace),
+)

@@ -5,15 +5,18 @@ Every slot is looked up in the cluster; nothing is guessed.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from engine.cluster.kinds import KIND_OF, KindWord
 from engine.cluster.objects import Obj
-from engine.cluster.source import ClusterSource, NotFound
+from engine.cluster.source import ClusterError, ClusterSource, NotFound, RawObject
 from engine.core.cancel import CancelToken
 from engine.core.types import ObjectRef
-from engine.language.names import Resolution, mentioned_kind, resolve
+from engine.language.linking.linker import Links
+from engine.language.linking.spelling import ordinary, similar
+from engine.language.names import Resolution, mentioned_kind, named
 
 EXAMPLES = (
     "scale deployment cart-api to 3",
@@ -58,30 +61,94 @@ class Plan:
     choices: tuple[ObjectRef, ...] = ()
     word: str = ""
     near: tuple[str, ...] = ()
+    understood: tuple[Order, ...] = ()
+    """Steps that were understood beside the one that was not: shown, never carried out without it."""
+    used: str = ""
+    """Words of the order that went into the commands in another form ("double" into a number)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """An order's text and where it is meant; `chosen` is the object that a person picked where several fit."""
+    """An order's text with its names linked, and where it is meant; `chosen` is the object that a person picked where several fit."""
 
     text: str
     source: ClusterSource
     namespace: str
     cancel: CancelToken | None
     chosen: ObjectRef | None = None
+    links: Links = field(default_factory=Links)
+    planned: tuple[ObjectRef, ...] = ()
+    """Objects that earlier steps of the same order make."""
+
+    @property
+    def bare(self) -> str:
+        """The text without the names that were linked."""
+        text = self.text
+        for start, end, _ in sorted(self.links.spans, reverse=True):
+            text = f"{text[:start]} {text[end:]}"
+        return text
 
     def find(self, kinds: Sequence[KindWord]) -> Resolution:
+        """The object that the order names, of some kinds: the first mention's candidates, else what is nearly such a name."""
         named = mentioned_kind(self.text)
-        wanted = [named] if named in kinds else kinds
-        return resolve(self.source, self.text, self.namespace, [k for k in wanted if k is not None], cancel=self.cancel)
+        wanted = {k.kind for k in ([named] if named in kinds and named is not None else kinds)}
+        groups: dict[str, list[ObjectRef]] = {}
+        for linked in self.links.objects:
+            if linked.how not in ("typo", "image", "label"):
+                groups.setdefault(linked.word, []).append(linked.ref)
+        for word, refs in groups.items():
+            hit = [ref for ref in refs if ref.kind in wanted]
+            if not hit and wanted == {"Pod"}:
+                hit = [pod.ref for ref in refs for pod in self._pods_of(ref)]
+            if not hit and any(ref.kind in ("Deployment", "StatefulSet", "DaemonSet", "Service", "CronJob") for ref in refs):
+                hit = [ref for one_ref in refs for ref in self._namesakes(one_ref, kinds, wanted)]
+            if hit:
+                elsewhere = bool(self.namespace) and hit[0].namespace not in ("", self.namespace)
+                return Resolution(word, tuple(hit), elsewhere=elsewhere)
+        for linked in self.links.objects:
+            if linked.how == "typo":
+                return Resolution(linked.word, near=(linked.ref.name,))
+        for unknown in self.links.unknown:
+            return Resolution(unknown.word, near=unknown.near[:1] if unknown.near else ())
+        strange = [word for word in re.findall(r"[a-z][a-z0-9.-]+", self.bare.lower()) if not ordinary(word) and "=" not in word]
+        return Resolution(strange[0] if strange else "", near=() if not strange else self._like(strange[0], kinds))
+
+    def _namesakes(self, ref: ObjectRef, kinds: Sequence[KindWord], wanted: set[str]) -> list[ObjectRef]:
+        """The object of the same name and namespace that is of a wanted kind ("delete service web" where a Deployment was linked)."""
+        for kind in kinds:
+            if kind.kind in wanted:
+                try:
+                    return [Obj(self.source.get(kind.resource, ref.namespace if kind.namespaced else "", ref.name)).ref]
+                except ClusterError:
+                    continue
+        return []
+
+    def _pods_of(self, ref: ObjectRef) -> list[Obj]:
+        pods = named(Obj(raw) for raw in self.source.list("pods", ref.namespace or None, cancel=self.cancel))
+        return [pod for pod in pods if pod.name.startswith(f"{ref.name}-") and pod.controller is not None]
+
+    def _like(self, word: str, kinds: Sequence[KindWord]) -> tuple[str, ...]:
+        names = [Obj(raw).name for kind in kinds for raw in self._listed(kind)]
+        return similar(word, names)[:2] if len(word) > 3 else ()
+
+    def _listed(self, kind: KindWord) -> Sequence[RawObject]:
+        try:
+            return self.source.list(kind.resource, None, cancel=self.cancel)
+        except ClusterError:
+            return ()
 
     def get(self, ref: ObjectRef) -> Obj:
-        """The object as it is now."""
+        """The object as it is now; what an earlier step makes is empty."""
+        if ref in self.planned:
+            return Obj({"kind": ref.kind, "metadata": {"name": ref.name, "namespace": ref.namespace}})
         return Obj(self.source.get(KIND_OF[ref.kind].resource, ref.namespace, ref.name))
 
 
 def one(words: Words, kinds: Sequence[KindWord], what: str) -> tuple[ObjectRef | None, Plan]:
     """The single object meant, or the plan that says why there is none."""
+    for ref in words.planned:
+        if ref.kind in {kind.kind for kind in kinds} and re.search(rf"(?<![\w-]){re.escape(ref.name)}(?![\w-])", words.text):
+            return ref, Plan()
     found = words.find(kinds)
     if words.chosen is not None and words.chosen in found.found:
         return words.chosen, Plan()

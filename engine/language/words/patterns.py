@@ -16,7 +16,7 @@ ACTION_VERBS = (
     "kubectl (?:delete|scale|rollout restart|rollout undo|rollout pause|rollout resume|apply|create|patch|set|label|annotate|taint|cordon|uncordon|drain|edit|replace|run|expose|autoscale|evict|debug|cp|exec)"
 )
 POLITE = (
-    r"(?:(?:please|pls|plz|ok|okay|hey|hi|hello|yes|now|then|and|so|just|also|go ahead and|go on and|let'?s|i want (?:you )?to|i'?d like (?:you )?to|"
+    r"(?:(?:first|please|pls|plz|ok|okay|hey|hi|hello|yes|now|then|and|so|just|also|go ahead and|go on and|let'?s|i want (?:you )?to|i'?d like (?:you )?to|"
     r"i need (?:you )?to|(?:can|could|would|will) you(?: please| kindly)?|you (?:should|must|can)|we (?:need|have) to|proceed to|kindly)[,: ]+)*"
 )
 ORDER = re.compile(rf"^\W*{POLITE}(?P<verb>{ACTION_VERBS})\b", re.I)
@@ -24,6 +24,10 @@ THEN_ORDER = re.compile(
     rf"(?:[.;,!?]|\bthen\b|\band\b)\s+{POLITE}(?P<verb>delete|scale|restart|cordon|uncordon|drain|roll ?back)\s+(?=\S)", re.I
 )
 SET_SO = re.compile(
+    rf"^\W*(?:(?:the|please)\s+)?(?:\w+\s+)?{NAME}\s+(?:should|must|shall|needs? to|has to|ought to)\s+(?:not\s+|no longer\s+|instead\s+)?(?:use|run|have|get|take|listen|point|accept|receive|be (?:scaled|restarted|deleted|removed|cordoned|suspended|paused|limited|set|labell?ed|annotated))\b|"
+    rf"^\W*the\s+(?:liveness|readiness|startup)\s+probe\b.{{0,20}}{NAME}.{{0,10}}\b(?:should|must|needs to|has to)\b|^\W*(?:request|reserve)\s+\d|^\W*(?:return|take|bring|go|put|set)\s+(?:the\s+)?(?:\w+\s+)?{NAME}\s+(?:back\s+)?to\s+(?:its\s+|the\s+)?(?:previous|earlier|last|old)\b|"
+    rf"^\W*(?:a\s+)?rolling restart\b|^\W*make\s+(?:the\s+)?{NAME}\s+(?:the\s+)?default\b|^\W*(?:one|two|three|\d+)\s+(?:replicas?|instances?|pods?)\s+(?:less|more|fewer)\b|^\W*turn\s+(?:the\s+)?{NAME}\s+(?:on|off)\b|"
+    rf"^\W*(?:skaliere|starte|lösche|escala|reinicia|elimina|borra|redémarre|supprime|riavvia|scala|herstart|schaal|verwijder)\b.*{NAME}|^\W*{NAME}:\s.{{0,40}}\bto\s+\S+[:/]\S+|"
     rf"^\W*{POLITE}(?:(?:let|make|have)\s+(?:the\s+)?.{{0,50}}?\b(?:use|listen|point|run with|wait|check|probe)\b|give\s+(?:the\s+)?(?:\w+\s+)?{NAME}\s+(?:a\s+|the\s+|an\s+)?(?:label|annotation|taint|env\w*|\d|more|another|one)|"
     rf"(?:put|attach|stick)\s+(?:a\s+|the\s+)?(?:label|annotation|taint)|use\s+(?:the\s+)?image\b|make\s+(?:the\s+)?{NAME}\s+(?:un)?schedulable|take\s+(?:the\s+)?(?:node\s+)?{NAME}\s+out of|"
     rf"put\s+(?:the\s+)?(?:node\s+)?{NAME}\s+(?:back|into maintenance))",

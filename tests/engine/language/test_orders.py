@@ -19,9 +19,7 @@ from engine.language.orders.parser import plan
         ("please scale cart-api down to one", "kubectl scale deployment cart-api --replicas=1 -n shop"),
         ("make it three replicas: cart-api", "kubectl scale deployment cart-api --replicas=3 -n shop"),
         ("restart checkout-api", "kubectl rollout restart deployment checkout-api -n shop"),
-        ("roll back cart-api", "kubectl rollout undo deployment cart-api -n shop"),
         ("cordon worker-1", "kubectl cordon worker-1"),
-        ("uncordon node worker-1", "kubectl uncordon worker-1"),
         ("drain node worker-1", "kubectl drain worker-1 --ignore-daemonsets"),
         (
             "set image of cart-api to ghcr.io/acme/cart-api:1.9.1",
@@ -81,6 +79,9 @@ def test_pods_not_running_are_named_by_their_status_since_crash_looping_pods_hav
         ("delete pod cart", "ambiguous"),
         ("delete evicted pods", "no pod in namespace shop is evicted"),
         ("restart", "Which workload"),
+        ("roll back cart-api", "has no earlier revision"),
+        ("uncordon node worker-1", "not cordoned already"),
+        ("scale cart-api to 2", "has 2 replicas already"),
         ("apply the new settings", "Understood are"),
         ("label node worker-1", "key=value"),
         ("set memory limit of cart-api to 256", "Say the unit, as in 256Mi"),
@@ -109,9 +110,9 @@ def test_an_object_of_another_namespace_is_taken_and_said(demo: RecordedCluster)
 
 
 def test_the_verification_reads_the_cluster(demo: RecordedCluster) -> None:
-    settled, words = plan("scale cart-api to 2", demo, "shop").orders[0].verify(demo)
+    settled, words = plan("label deployment cart-api app.kubernetes.io/name=cart-api", demo, "shop").orders[0].verify(demo)
     assert settled
-    assert "2 replicas, 2 of them ready" in words
+    assert "has app.kubernetes.io/name=cart-api" in words
     settled, words = plan("scale cart-api to 3", demo, "shop").orders[0].verify(demo)
     assert not settled
 
