@@ -108,6 +108,10 @@ class CommandPipeline:
         """The same pipeline at another place of the same cluster."""
         return dataclasses.replace(self, place=place)
 
+    def within(self, seconds: float) -> CommandPipeline:
+        """The same pipeline, whose reads take no longer than this."""
+        return dataclasses.replace(self, seconds=(min(self.seconds[0], seconds), self.seconds[1]))
+
     def judge(self, text: str) -> Verdict:
         """The verdict on a text, pinned to the place, without running anything."""
         try:

@@ -33,6 +33,12 @@ class CommandPipeline:
 
     outputs: dict[str, str]
     ran: list[str] = field(default_factory=list)
+    limits: list[float] = field(default_factory=list)
+    """How many seconds each command was given."""
+
+    def within(self, seconds: float) -> CommandPipeline:
+        self.limits.append(seconds)
+        return self
 
     def key(self, text: str) -> Key:
         return canonical.key(parse(text))

@@ -221,7 +221,7 @@ class HypothesisTests:
             self.investigation.testing(id)
         statement = self.investigation.hypotheses[first].statement
         with step(self._tools, self._emit, f"test {', '.join(check.owners)}", "kubectl") as note:
-            outcome = self._tools.desk.run(check.command, why=f"tests {first}: {statement}")
+            outcome = self._tools.desk.within(self._tools.left()).run(check.command, why=f"tests {first}: {statement}")
             self.records += outcome.records
             shown, failure = self._printed(check, outcome)
             self._shown[check.key] = shown

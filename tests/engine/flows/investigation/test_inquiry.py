@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from fakes.inquiries import LOGS, POD, WEB, guess, inquiry
 from fakes.manifests import NS
@@ -108,6 +110,12 @@ def test_a_pinned_hypothesis_is_tested_first() -> None:
     loop.leading.append("H1")
     loop.run()
     assert desk.ran == [POD, LOGS]
+
+
+def test_a_test_takes_no_longer_than_what_is_left_of_the_budget() -> None:
+    loop, desk, _ = inquiry(guess("H1", "web runs out of memory", POD), outputs={POD: STARTED}, deadline=time.monotonic() + 7)
+    loop.run()
+    assert len(desk.limits) == 1 and 0 < desk.limits[0] <= 7
 
 
 def test_when_the_time_is_up_nothing_more_runs_and_it_is_known() -> None:
