@@ -13,7 +13,7 @@ from engine.agent.model_connection import ModelState
 from engine.core.config import Settings
 from engine.core.target import Place, is_protected
 from engine.core.types import Mode
-from engine.session.connection import Connection, Opening, recording_title
+from engine.session.connection import Opening, recording_title
 
 MODES: dict[str, Mode] = {"ask": "asks before changes", "read-only": "read-only", "suggest-only": "suggest-only"}
 
@@ -107,20 +107,21 @@ class CurrentTarget:
             return "read-only"
         return MODES[policy.mode]
 
-    def _cluster_opened(self, connection: Connection | None) -> None:
-        """Called on the opening thread: the place becomes what was really opened."""
-        if connection is not None:
+    def _cluster_opened(self) -> None:
+        """Called on the opening thread: the place becomes the context that was chosen, whether its cluster answers or not."""
+        info = self.cluster.info
+        if info is not None:
             with self._lock:
-                info, place = connection.source.context, self.place
+                place = self.place
                 name = place.context or info.name
                 self.place = dataclasses.replace(
                     place,
                     context=name,
-                    namespace=place.namespace or ("" if connection.recorded else info.namespace or "default"),
+                    namespace=place.namespace or ("" if place.recording else info.namespace or "default"),
                     server=info.server,
                     user=info.user,
                     mode=place.mode if place.context else self._initial_mode(name, self._opening.recorded),
-                    protected=not connection.recorded and is_protected(name, self._settings.policy.protected_contexts),
+                    protected=not place.recording and is_protected(name, self._settings.policy.protected_contexts),
                 )
         self._on_move()
         self._on_open()

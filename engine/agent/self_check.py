@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from engine.cluster.live.permissions import NEVER, Access
+from engine.cluster.source import ClusterError, Unauthenticated, Unreachable
 from engine.commands.execution.programs import CREDENTIAL_NAMES, CREDENTIAL_PREFIXES, FALLBACK_PATH, environment
 from engine.core.log import log_path
 from engine.core.paths import state_folder
@@ -122,7 +123,12 @@ def _owner(path: Path) -> str:
 
 def _cluster(agent: Inspectable) -> Check:
     status = agent.wait_for_cluster(20)
+    problem = status.cluster_note or "not reachable"
     if status.cluster_state == "ok":
+        try:
+            agent.cluster.ping()
+        except ClusterError as error:
+            return Check("cluster", False, f"{status.context}: {error}", "the session goes on by itself once the server answers again")
         kind = "recording, " if status.recording else ""
         return Check(
             "cluster", True, f"{kind}{status.context} ▸ {status.namespace or 'all namespaces'}, {status.cluster_version}, {status.mode}"
@@ -130,7 +136,7 @@ def _cluster(agent: Inspectable) -> Check:
     return Check(
         "cluster",
         False,
-        status.cluster_note or "not reachable",
+        f"{status.context}: {problem}" if status.context else problem,
         "name a context with --context or a kubeconfig with --kubeconfig, or look around with: k8sagent --demo",
     )
 
@@ -156,8 +162,13 @@ def _versions(agent: Inspectable) -> Check | None:
 def _permissions(agent: Inspectable) -> list[Check]:
     """What may not be read, by kind; and a warning about an identity that may do everything."""
     if agent.status.cluster_state != "ok":
-        return [Check("permissions", False, "unknown, since the cluster is not reachable", "mend the cluster first", needed=False)]
-    found = agent.cluster.access(agent.status.namespace)
+        return [Check("permissions", False, "unknown, since the cluster does not answer", "see cluster", needed=False)]
+    try:
+        found = agent.cluster.access(agent.status.namespace)
+    except Unauthenticated:
+        return [Check("permissions", False, "unknown, since the server refuses the credentials", "see cluster", needed=False)]
+    except Unreachable:
+        return [Check("permissions", False, "unknown, since the cluster does not answer", "see cluster", needed=False)]
     rights = _rights(agent, found)
     return [rights, _unlimited(agent)] if found.unlimited else [rights]
 

@@ -36,7 +36,7 @@ class Connection:
     """An open cluster. `kubeconfig()` may start the API stand-in; `close()` stops whatever was started.
 
     `serve` writes the kubeconfig into the path that it is given, and returns what ends it: the stand-in's, or a private copy of the
-    kubeconfig as it was when the cluster was opened.
+    kubeconfig that the reads use, written again whenever they had to read it again.
     """
 
     def __init__(self, source: ClusterSource, *, writable: bool, recorded: bool, serve: Callable[[Path], Callable[[], None]]) -> None:
@@ -81,13 +81,12 @@ def connect(
     from engine.cluster.live.kubeconfig import load, private_copy
 
     path = Path(kubeconfig).expanduser() if kubeconfig else None
-    loaded = load(path)
-    source = LiveCluster(loaded, context, timeout=timeout)
+    source = LiveCluster(load(path), context, timeout=timeout, reload=lambda: load(path))
     source.prometheus = prometheus
 
     def copy(kubeconfig: Path) -> Callable[[], None]:
-        private_copy(loaded, source.context.name, kubeconfig)
-        return lambda: None
+        source.on_kubeconfig(lambda newest: private_copy(newest, source.context.name, kubeconfig))
+        return lambda: source.on_kubeconfig(lambda _: None)
 
     return Connection(source, writable=True, recorded=False, serve=copy)
 

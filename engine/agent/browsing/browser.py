@@ -25,7 +25,17 @@ from engine.cluster.rows.build import (
     node_rows,
     workload_rows,
 )
-from engine.cluster.source import ClusterError, ClusterSource, ContextInfo, Forbidden, NotFound, NotRecorded, RawObjects, Usage
+from engine.cluster.source import (
+    ClusterError,
+    ClusterSource,
+    ContextInfo,
+    Forbidden,
+    NotFound,
+    NotRecorded,
+    RawObjects,
+    Unauthenticated,
+    Usage,
+)
 from engine.cluster.usage import by_node, by_pod
 from engine.core.redaction.events import clean
 from engine.core.types import Finding, ObjectRef
@@ -248,8 +258,15 @@ class ClusterBrowser:
                     found.append(name)
         return sorted(set(found), key=lambda name: (not name.startswith(wanted), not name.split("/")[1].startswith(wanted), name))[:limit]
 
+    def ping(self) -> None:
+        """Ask the server for its version now. Raises ClusterError."""
+        self._opened().source.server_version()
+
     def access(self, namespace: str) -> Access:
-        """What of the resources that analyzers read may be read in the current identity; `namespace` is where to ask once more."""
+        """What of the resources that analyzers read may be read in the current identity; `namespace` is where to ask once more.
+
+        Raises Unauthenticated when nothing is known of the identity's rights, since the server refuses its credentials.
+        """
         from engine.analyzers.registry import needs
 
         source = self._opened().source
@@ -258,6 +275,8 @@ class ClusterBrowser:
             known = {kind.name for kind in source.resources()}
             try:
                 return reviewed(source, [name for name in wanted if name in known], namespace)
+            except Unauthenticated:
+                raise
             except (Forbidden, NotFound):
                 pass  # a server that does not answer such questions is read from instead
         return Access(tuple(name for name in wanted if not _readable(source, name)), (), unlimited=False, logs=True)
@@ -282,6 +301,8 @@ def _readable(source: ClusterSource, resource: str) -> bool:
 
     try:
         source.count(resource) if isinstance(source, LiveCluster) else source.list(resource)
+    except Unauthenticated:
+        raise
     except Forbidden:
         return False
     except ClusterError:

@@ -14,12 +14,13 @@ from urllib.parse import quote
 from engine.cluster.discovery import from_aggregated, from_resource_list, preferred
 from engine.cluster.live.credentials import Client, Plugins, client_of
 from engine.cluster.live.decode import METADATA, EventReader, Form, NotTheApi, accept_of, json_of, object_of, page_of
-from engine.cluster.live.http import Asking, Gone, Refused, ServerFailed, Stalled, Throttled, TimedOut, Wire
+from engine.cluster.live.http import Asking, Gone, Refused, ServerFailed, Stalled, Throttled, TimedOut, WatchFailed, Wire
 from engine.cluster.live.kubeconfig import Kubeconfig, load
 from engine.cluster.live.permissions import REVIEWS
 from engine.cluster.live.prometheus import Prometheus
 from engine.cluster.objects import int_at, map_at, maps_at, text_at
 from engine.cluster.source import (
+    ClusterError,
     Forbidden,
     KubeletUnreachable,
     Lines,
@@ -67,10 +68,12 @@ class LiveCluster:
     def __init__(
         self, kubeconfig: Kubeconfig, context: str = "", *, timeout: float = 15.0, reload: Callable[[], Kubeconfig] | None = None
     ) -> None:
-        """`reload` reads the kubeconfig again once its credentials were refused."""
+        """`reload` reads the kubeconfig again once its credentials were refused or have run out."""
         self.context = kubeconfig.context(context)
-        self._kubeconfig: Kubeconfig | None = kubeconfig
+        self._kubeconfig = kubeconfig
+        self._connected = False
         self._reload = reload or (lambda: kubeconfig)
+        self._on_kubeconfig: Callable[[Kubeconfig], object] = lambda _: None
         self.title = self.context.name
         self._timeout = timeout
         self._plugins = Plugins()
@@ -91,8 +94,28 @@ class LiveCluster:
         return cls(load(kubeconfig), context, timeout=timeout, reload=lambda: load(kubeconfig))
 
     def _connect(self) -> Client:
-        kubeconfig, self._kubeconfig = self._kubeconfig or self._reload(), None
-        return client_of(kubeconfig, self.context.name, self._plugins)
+        if self._connected:
+            renewed, name = self._reload(), self.context.name
+            server = renewed.context(name).server
+            if server != self.context.server:
+                raise ClusterError(
+                    f"context {name} named the server {self.context.server} and names {server} now, so nothing is read any more; "
+                    f"/context {name} goes there"
+                )
+            self._kubeconfig = renewed
+            self._on_kubeconfig(renewed)
+        self._connected = True
+        return client_of(self._kubeconfig, self.context.name, self._plugins)
+
+    def on_kubeconfig(self, call: Callable[[Kubeconfig], object]) -> None:
+        """Call with the kubeconfig that is used now, and again with each that is read after credentials were refused or ran out."""
+        self._on_kubeconfig = call
+        call(self._kubeconfig)
+
+    @property
+    def refused_since(self) -> datetime | None:
+        """When the server began to refuse the credentials; None while it accepts them."""
+        return self._wire.refused_since
 
     def now(self) -> datetime:
         """The clock's time."""
@@ -238,7 +261,7 @@ class LiveCluster:
                     raise Gone(f"the watch of {resource} is too old: {message}")
                 if code == 429:
                     raise Throttled(f"the watch of {resource} was refused for a while: {message}", 0.0)
-                raise Unreachable(f"the watch of {resource} failed: {message}")
+                raise WatchFailed(f"the watch of {resource} failed: {message}")
             if change in ("ADDED", "MODIFIED", "DELETED", "BOOKMARK"):
                 yield WatchEvent(change, item)  # type: ignore[arg-type]
 

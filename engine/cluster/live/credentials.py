@@ -34,6 +34,15 @@ class Client:
     from_plugin: bool = False
 
     @property
+    def credential(self) -> str:
+        """What says who asks, as a message names it."""
+        if self.from_plugin:
+            return "credential of the plugin"
+        if self.headers():
+            return "token"
+        return "client certificate" if self.configuration.cert_file else "request without credentials"
+
+    @property
     def stale(self) -> bool:
         """Whether an exec plugin's credential has run out."""
         return self.expires is not None and datetime.now(UTC) >= self.expires

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
@@ -51,6 +52,10 @@ class Stalled(Unreachable):
     """A stream stayed silent for longer than it may: the connection may be dead without either side knowing."""
 
 
+class WatchFailed(Unreachable):
+    """The server ended a watch with an ERROR event that names no cause that is known here."""
+
+
 class TimedOut(Unreachable):
     """The server took the request and did not begin to answer in time."""
 
@@ -83,6 +88,9 @@ class Wire:
         self._login_failed: tuple[float, Unauthenticated] | None = None
         """When a credential plugin failed, and how: the other requests of that moment fail alike instead of running it again."""
         self._renewed_at = float("-inf")
+        self._credential = "credentials"
+        self.refused_since: datetime | None = None
+        """When the server first refused the credentials that are used now; None while it accepts them."""
 
     def get(
         self,
@@ -109,6 +117,7 @@ class Wire:
                 if attempt < _TRIES and retry:
                     continue  # a kept connection may have gone stale, and reading twice does no harm
                 raise
+            self._note_login(status)
             if status == 200:
                 return body
             if status == 401 and not renewed:
@@ -122,11 +131,15 @@ class Wire:
         raise self._refusal(status, body, asking, headers)
 
     def post(self, path: str, asking: Asking, body: Mapping[str, Any]) -> bytes:
-        """The answer to a question that has to be posted (an access review); never retried. Raises as `get` does."""
-        self._pace.wait(None)
-        hold = _Hold()
-        _, response = self._open(path, None, "application/json", self._timeout, hold, json.dumps(body))
-        status, answer = response.status, self._body(response)
+        """The answer to a question that has to be posted (an access review); asked once more only with new credentials. Raises as `get`."""
+        for renewed in (False, True):
+            self._pace.wait(None)
+            client, response = self._open(path, None, "application/json", self._timeout, _Hold(), json.dumps(body))
+            status, answer = response.status, self._body(response)
+            self._note_login(status)
+            if status != 401 or renewed:
+                break
+            self._forget_client(client)
         if status not in (200, 201):
             raise self._refusal(status, answer, asking, response.headers)
         return answer
@@ -152,6 +165,7 @@ class Wire:
 
         self._pace.wait(cancel)
         hold, client, response, refused = _cancellable(begin, cancel)
+        self._note_login(response.status)
         if response.status != 200:
             if response.status == 401:
                 self._forget_client(client)
@@ -237,7 +251,14 @@ class Wire:
                     self._login_failed = (time.monotonic(), error)
                     raise
                 self._login_failed = None
+                self._credential = self._client.credential
             return self._client
+
+    def _note_login(self, status: int) -> None:
+        if status != 401:
+            self.refused_since = None
+        elif self.refused_since is None:
+            self.refused_since = datetime.now().astimezone()
 
     def _forget_client(self, refused: Client | None = None) -> None:
         """Close the client, so that the next request makes one from the kubeconfig as it is then; rarely for refused credentials.
@@ -268,7 +289,8 @@ class Wire:
     def _refusal(self, status: int, body: bytes, asking: Asking, headers: Mapping[str, str]) -> ClusterError:
         said = _message(body)
         if status == 401:
-            message = f"{self._name()} did not accept the credentials ({said}); log in again, then retry"
+            since = self.refused_since or datetime.now().astimezone()
+            message = f"{self._name()} refused the {self._credential} at {since:%H:%M} ({said}); log in again, the kubeconfig is read anew"
             return Unauthenticated(message, resource=asking.resource, verb=asking.verb, namespace=asking.namespace)
         if status == 403:
             message = f"not allowed to {asking}: {said}; ask for a role that grants it"

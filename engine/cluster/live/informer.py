@@ -11,10 +11,10 @@ from typing import Protocol
 
 from engine.cluster.live.decode import Form
 from engine.cluster.live.freshness import Watching, WatchState
-from engine.cluster.live.http import Gone, Refused, ServerFailed, Stalled, Throttled
+from engine.cluster.live.http import Gone, Refused, ServerFailed, Stalled, Throttled, WatchFailed
 from engine.cluster.live.informer_store import Store
 from engine.cluster.objects import text_at
-from engine.cluster.source import ClusterError, Forbidden, NotFound, RawObjects, Unauthenticated, WatchEvent
+from engine.cluster.source import ClusterError, Forbidden, NotFound, RawObjects, Unauthenticated, Unreachable, WatchEvent
 from engine.core.cancel import Cancelled, CancelToken
 
 _SUSPICIOUS = 3
@@ -53,6 +53,8 @@ class Pacing:
     longest: float = 4.0
     overloaded: float = 30.0
     """The longest back-off where the server asks for less load (429). A watch that lasted so long makes the back-off begin anew."""
+    doubted: float = 8.0
+    """So long a right that was there is not taken for lost: an API server that has just started refuses what it will allow."""
     refused: float = 60.0
     """Between two tries at a kind that may not be listed."""
     polled: float = 30.0
@@ -112,6 +114,7 @@ class Informer:
         self._unwatched = False
         self._failures = 0
         self._connected: float | None = None
+        self._refused_since: float | None = None
         self._first = threading.Event()
         self._told = threading.Event()
 
@@ -151,10 +154,11 @@ class Informer:
             try:
                 self._stream(cancel)
                 return
-            except Unauthenticated:
-                raise
-            except (Refused, Gone, Forbidden, Stalled):
-                self._streams = False
+            except ClusterError as error:
+                if self._version or isinstance(error, Unauthenticated | Throttled):
+                    raise
+                # a server that answered otherwise than with a list cannot stream one; a connection that broke says nothing of that
+                self._streams = isinstance(error, Unreachable) and not isinstance(error, Stalled | WatchFailed)
                 cancel.check()
         listed = self._feed.snapshot(self.resource, self.namespace, form=self._form, cancel=cancel)
         self._take(listed.objects, listed.resource_version)
@@ -221,6 +225,7 @@ class Informer:
 
     def _is_live(self) -> None:
         self._renewed = False
+        self._refused_since = None
         self._connected = self._clock.now()
         self.error = None
         self._become("live")
@@ -249,6 +254,9 @@ class Informer:
             case Forbidden() | NotFound():
                 self._version = ""
                 self._unwatched = False
+                if isinstance(error, Forbidden) and self._in_doubt():
+                    self._lost("reconnecting", error)
+                    return self._backoff()
                 self.store.clear()
                 self._lost("forbidden" if isinstance(error, Forbidden) else "live", error)
                 return self._pacing.refused * (0.5 + self._clock.spread() / 2)
@@ -270,6 +278,14 @@ class Informer:
             self._lost("stale", error)
             return 0.0
         return self._pacing.polled * (0.5 + self._clock.spread() / 2)
+
+    def _in_doubt(self) -> bool:
+        """Whether rows came until a moment ago, so that a refusal may be a passing one."""
+        if self._state == "forbidden" or not self._first.is_set():
+            return False
+        if self._refused_since is None:
+            self._refused_since = self._clock.now()
+        return self._clock.now() - self._refused_since < self._pacing.doubted
 
     def _lost(self, state: WatchState, error: ClusterError) -> None:
         self.error = error

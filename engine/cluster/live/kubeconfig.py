@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -91,9 +92,10 @@ def private_copy(kubeconfig: Kubeconfig, context: str, path: Path) -> Path:
     body: dict[str, Any] = {"apiVersion": "v1", "kind": "Config", "current-context": context}
     for section, key in _SECTIONS.items():
         body[section] = [{"name": name, key: value} for name, value in kubeconfig.sections[section].items()]
-    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_NOFOLLOW", 0), 0o600)
+    fd, fresh = tempfile.mkstemp(dir=path.parent)  # mode 0600; put in place whole, since a command may be reading the one before
     with os.fdopen(fd, "w", encoding="utf-8") as file:
         json.dump(body, file, default=str)
+    Path(fresh).replace(path)
     return path
 
 

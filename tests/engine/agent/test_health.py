@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from fakes.kube_server import KubeServer, Reply, Seen
+from fakes.kube_server import KubeServer, Reply, Seen, refusal
 
 from engine.agent.agent import Agent
 from engine.agent.self_check import Check
@@ -141,3 +142,27 @@ def test_what_a_server_says_of_itself_is_plain_and_redacted(monkeypatch: pytest.
             assert text.startswith("refused: password=")
             assert "hunter2" not in text
             assert text.isprintable()
+
+
+def test_refused_credentials_are_reported_as_such_and_not_as_missing_rights(tmp_path: Path) -> None:
+    with KubeServer() as server:
+        config = server.kubeconfig(tmp_path / "config")
+        settings = dataclasses.replace(SETTINGS, cluster=ClusterSettings(kubeconfig=str(config)))
+        agent = Agent(settings, save=False)
+        agent.start()
+        agent.wait_for_cluster(20)
+        for path in ("/version", REVIEWS):
+            server.routes[path] = lambda _: refusal(401, "Unauthorized")
+        checks = {check.name: check for check in agent.health()}
+        agent.close()
+        begun_so = Agent(settings, save=False)
+        begun_so.start()
+        status = begun_so.wait_for_cluster(20)
+        first = {check.name: check for check in begun_so.health()}
+        begun_so.close()
+    for found in (checks, first):
+        assert not found["cluster"].ok
+        assert re.search(r"test: .* refused the token at \d\d:\d\d \(Unauthorized\); log in again", found["cluster"].detail)
+        assert found["permissions"].detail.startswith("unknown, since")
+        assert "--print-role" not in found["permissions"].fix
+    assert status.context == "test"

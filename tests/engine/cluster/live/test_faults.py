@@ -164,7 +164,7 @@ def test_refused_credentials_are_renewed_and_reported_until_they_are_accepted(ri
     rig.live()  # every watch is open again, so that none of them meets the refusal before it is wanted
     rig.proxy.rule = lambda ask: Refuse(401, "Unauthorized")
     rig.proxy.break_watches("cut")
-    rig.until(lambda: "did not accept the credentials" in rig.held["pods"].watching.note, "told")
+    rig.until(lambda: "refused the token at" in rig.held["pods"].watching.note, "told")
     rig.change()
     rig.proxy.rule = lambda _: None
     rig.converged()

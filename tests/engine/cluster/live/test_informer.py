@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from engine.cluster.live.decode import Form
-from engine.cluster.live.http import Gone, Refused, ServerFailed, Stalled, Throttled
+from engine.cluster.live.http import Gone, Refused, ServerFailed, Stalled, Throttled, WatchFailed
 from engine.cluster.live.informer import Clock, Informer, Pacing
 from engine.cluster.source import Forbidden, NotFound, Unauthenticated, Unreachable, WatchEvent
 from engine.core.cancel import CancelToken
@@ -158,16 +158,16 @@ def test_a_list_is_streamed_where_the_server_can_and_the_same_stream_goes_on() -
 
 
 def test_nothing_of_a_streamed_list_is_shown_before_it_is_complete() -> None:
-    done = play([added("a", 3), Unreachable("cut")], Listed([pod("b")], "9"), streams=True)
+    done = play([added("a", 3), Unreachable("cut")], Unreachable("refused"), [], streams=True)
     assert done.states[0] == "reconnecting"
-    assert done.script.asked[:2] == ["stream", "stream"]
+    assert done.script.asked[:3] == ["stream", "list", "stream"], "a cut says nothing of what the server can do"
     assert done.names == []
 
 
 def test_a_stream_that_ends_or_stalls_before_its_list_is_complete_falls_back_to_pages() -> None:
-    for step in ([added("a", 3)], [added("a", 3), Stalled("silent")], Forbidden("no watch")):
-        done = play(step, Listed([pod("b")], "9"), streams=True)  # type: ignore[arg-type]
-        assert (done.names, done.script.asked[1]) == (["b"], "list")
+    for step in ([added("a", 3)], [added("a", 3), Stalled("silent")], Forbidden("no watch"), [WatchFailed("an ERROR event")]):
+        done = play(step, Listed([pod("b")], "9"), Gone("too old"), Listed([pod("c")], "11"), streams=True)  # type: ignore[arg-type]
+        assert (done.names, done.script.asked[:5]) == (["c"], ["stream", "list", "watch 9", "list", "watch 11"]), step
 
 
 def test_a_bookmark_moves_the_place_to_resume_from_and_a_peaceful_end_resumes_at_once() -> None:
@@ -195,7 +195,7 @@ def test_pauses_are_spread_over_their_upper_half() -> None:
         def spread(self) -> float:
             return 0.0
 
-    script, clock = Script([Unreachable("x")] * 4), Low()
+    script, clock = Script([Unreachable("x")] * 8), Low()
     Informer(script, "pods", None, clock=clock).run(script.token)
     assert clock.waits[:4] == [0.25, 0.5, 1, 2]
 
@@ -246,10 +246,18 @@ def test_a_silent_watch_is_made_again_without_alarm() -> None:
 
 def test_a_lost_permission_is_told_hides_the_rows_and_is_tried_again_slowly() -> None:
     no = Forbidden("not allowed to list pods")
-    done = play(Listed([pod("a")], "7"), no, no, no, no, Listed([pod("b")], "9"))
-    assert done.states == ["live", "stale", "forbidden", "live"]
+    done = play(Listed([pod("a")], "7"), *[no] * 9, Listed([pod("b")], "9"))
+    assert done.states == ["live", "stale", "reconnecting", "forbidden", "live"]
     assert done.names == ["b"]
-    assert [wait for wait in done.waits if wait > 1] == [60.0, 60.0, 60.0]
+    assert done.waits == [0.5, 1, 2, 4, 4, 60.0, 60.0, 60.0]
+
+
+def test_a_server_that_has_just_started_and_knows_no_roles_yet_takes_nothing_away() -> None:
+    no = Forbidden("pods is forbidden: User cannot list resource")
+    done = play(Listed([pod("a")], "7"), Unreachable("refused the connection"), no, no, no, Listed([pod("a"), pod("b")], "9"))
+    assert done.states == ["live", "stale", "reconnecting", "live"]
+    assert done.names == ["a", "b"]
+    assert done.clock.time < 5
 
 
 def test_a_kind_that_may_be_listed_but_not_watched_is_listed_now_and_then() -> None:

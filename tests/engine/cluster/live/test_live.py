@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -18,6 +19,7 @@ from fakes.kube_server import KubeServer, Reply, Seen, in_turn, page, refusal
 from engine.cluster.live.cluster import Gone, LiveCluster
 from engine.cluster.source import ClusterError, Forbidden, KubeletUnreachable, NotFound, Unauthenticated, Unreachable
 from engine.core.cancel import Cancelled, CancelToken
+from engine.session.connection import Opening, connect
 
 PODS = "/api/v1/namespaces/shop/pods"
 LOG = "/api/v1/namespaces/shop/pods/a/log"
@@ -536,9 +538,52 @@ def test_a_plugin_that_waits_for_somebody_ends_with_the_cluster(server: KubeServ
 
 def test_credentials_that_stay_wrong_are_told_once(server: KubeServer, cluster: LiveCluster) -> None:
     server.routes["/version"] = in_turn(refusal(401, "Unauthorized"))
-    with pytest.raises(Forbidden, match=r"did not accept the credentials \(Unauthorized\); log in again"):
+    with pytest.raises(Forbidden, match=r"refused the token at \d\d:\d\d \(Unauthorized\); log in again"):
         cluster.server_version()
     assert len(server.seen) == 2
+
+
+def accept_only(server: KubeServer, token: str) -> None:
+    def version(seen: Seen) -> Reply:
+        said = seen.headers.get("authorization")
+        return Reply({"gitVersion": "v1.36.2"}) if said == f"Bearer {token}" else refusal(401, "Unauthorized")
+
+    server.routes["/version"] = version
+
+
+def test_a_new_token_in_the_kubeconfig_is_used_by_reads_and_by_the_commands_copy(server: KubeServer, tmp_path: Path) -> None:
+    path = server.kubeconfig(tmp_path / "config", user={"token": "old"})
+    connection = connect(Opening(), kubeconfig=str(path))
+    source = connection.source
+    assert isinstance(source, LiveCluster)
+    accept_only(server, "old")
+    source.server_version()
+    copy = connection.kubeconfig()
+    accept_only(server, "new")
+    with pytest.raises(Unauthenticated, match=r"refused the token at \d\d:\d\d"):
+        source.server_version()
+    assert source.refused_since is not None
+    server.kubeconfig(path, user={"token": "new"})
+    until = time.monotonic() + 20
+    while source.refused_since is not None:
+        assert time.monotonic() < until
+        with contextlib.suppress(Unauthenticated):
+            source.server_version()
+    assert "new" in copy.read_text() and "old" not in copy.read_text()
+    assert copy.stat().st_mode & 0o077 == 0
+    connection.close()
+
+
+def test_a_context_that_names_another_server_meanwhile_is_not_followed_there(server: KubeServer, tmp_path: Path) -> None:
+    path = server.kubeconfig(tmp_path / "config", user={"token": "old"})
+    cluster = LiveCluster.open(kubeconfig=path)
+    accept_only(server, "new")
+    with KubeServer() as other:
+        other.kubeconfig(path, user={"token": "new"})
+        with pytest.raises(ClusterError, match=f"names {other.url} now, so nothing is read any more; /context test goes there"):
+            cluster.server_version()
+        assert other.seen == []
+    cluster.close()
 
 
 def test_a_certificate_file_that_is_missing_is_named(server: KubeServer, tmp_path: Path) -> None:
