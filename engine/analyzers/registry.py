@@ -39,12 +39,22 @@ class Analyzer:
     look: Look
 
 
+SHARED = tuple(
+    "pods events nodes namespaces services configmaps secrets endpoints endpointslices.discovery.k8s.io replicasets.apps deployments.apps "
+    "statefulsets.apps daemonsets.apps jobs.batch cronjobs.batch customresourcedefinitions.apiextensions.k8s.io".split()
+)
+"""What the helpers of every analyzer read: owner chains, events, settings, who stands behind a Service, which custom kinds there are."""
+
 ANALYZERS: list[Analyzer] = []
 _loaded = False
 
 
 def analyzer(name: str, *, speciality: str, needs: Collection[str]) -> Callable[[Look], Look]:
-    """Register a pure function from a view to findings; `needs` are the resources (`pods`, `deployments.apps`) it reads."""
+    """Register a pure function from a view to findings; `needs` are the resources that it reads beside the `SHARED` ones.
+
+    A test runs every analyzer on a view that knows its needs and fails on any other built-in resource, so that the read-only role that
+    `k8sagent setup` prints is complete.
+    """
 
     def register(look: Look) -> Look:
         ANALYZERS[:] = [known for known in ANALYZERS if known.name != name]
@@ -68,4 +78,4 @@ def load() -> list[Analyzer]:
 
 def needs() -> list[str]:
     """Every resource that an analyzer reads, by name."""
-    return sorted({need for entry in load() for need in entry.needs})
+    return sorted({*SHARED, *(need for entry in load() for need in entry.needs)})

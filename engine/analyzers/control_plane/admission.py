@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from engine.analyzers.common.citations import condition, event, field, fields, listed, nearest
 from engine.analyzers.common.confidence import EVENT, HINT, RELATION, STATE, confidence
 from engine.analyzers.common.view import ClusterView, event_time
-from engine.analyzers.control_plane.webhooks import webhook_failure
+from engine.analyzers.control_plane.webhooks import CONFIGURATIONS, webhook_failure
 from engine.analyzers.registry import analyzer
 from engine.cluster.objects import Obj, maps_at, text_at
 from engine.core.types import Evidence, Finding, ObjectRef, Remedy
@@ -44,7 +44,7 @@ _INVALID = re.compile(r'(?:Pod|pods?) "[^"]*" is invalid: (?P<what>.*)', re.DOTA
 @analyzer(
     "admission",
     speciality="workload",
-    needs=("events", "replicasets.apps", "statefulsets.apps", "daemonsets.apps", "jobs.batch", "resourcequotas", "limitranges"),
+    needs=("replicationcontrollers", "resourcequotas", "limitranges", *CONFIGURATIONS),
 )
 def admission(view: ClusterView) -> Iterator[Finding]:
     """What keeps ReplicaSets, StatefulSets, DaemonSets and Jobs from creating their pods, one finding a workload and cause."""

@@ -23,7 +23,7 @@ _LEADERS = ("kube-controller-manager", "kube-scheduler", "cloud-controller-manag
 _FAULTY = ("Ready", "Available", "Synced", "Healthy", "Reconciled", "Established")
 
 
-@analyzer("apiservices", speciality="workload", needs=(_APIS, "services"))
+@analyzer("apiservices", speciality="workload", needs=(_APIS, "services", "horizontalpodautoscalers.autoscaling"))
 def apiservices(view: ClusterView) -> Iterator[Finding]:
     """Aggregated APIs that the API server cannot reach."""
     for api in view.all(_APIS):
@@ -126,7 +126,7 @@ def certificate_requests(view: ClusterView) -> Iterator[Finding]:
             )
 
 
-@analyzer("control-plane", speciality="observability", needs=(_LEASES,))
+@analyzer("control-plane", speciality="observability", needs=(_LEASES, "componentstatuses"))
 def control_plane(view: ClusterView) -> Iterator[Finding]:
     """Control plane components that say they are unhealthy, or whose leader has stopped renewing its lease."""
     for component in view.within("componentstatuses", None):

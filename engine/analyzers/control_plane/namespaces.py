@@ -27,10 +27,12 @@ _COMMON = (
     "ingresses.networking.k8s.io",
     "customresourcedefinitions.apiextensions.k8s.io",
 )
+_LEFT_BEHIND = tuple(r for r in dict.fromkeys(RESOURCE_OF_KIND.values()) if r not in ("events", "nodes", "namespaces") and "." not in r)
+"""Built-in resources whose objects may still be in a namespace that does not end."""
 _BUILT_IN = ("foregroundDeletion", "orphan", "kubernetes", "kubernetes.io/pvc-protection", "kubernetes.io/pv-protection")
 
 
-@analyzer("namespaces", speciality="workload", needs=("namespaces",))
+@analyzer("namespaces", speciality="workload", needs=("namespaces", "apiservices.apiregistration.k8s.io", *_LEFT_BEHIND))
 def namespaces(view: ClusterView) -> Iterator[Finding]:
     """Namespaces in Terminating, with the objects that hold them."""
     for namespace in view.all("namespaces"):
@@ -140,11 +142,7 @@ def _terminating(view: ClusterView, namespace: Obj) -> Finding:
 def _holders(view: ClusterView, namespace: Obj, message: str) -> list[tuple[Obj, list[str]]]:
     """The objects left in a namespace that have finalizers, those that the namespace's condition names first."""
     named = [m.group(1).rstrip(".") for m in _REMAINING.finditer(message)]
-    usual = (
-        [r for r in dict.fromkeys(RESOURCE_OF_KIND.values()) if r not in ("events", "nodes", "namespaces") and "." not in r]
-        if not named
-        else []
-    )
+    usual = _LEFT_BEHIND if not named else ()
     found = []
     for resource in [*named, *usual]:
         for obj in view.within(resource, namespace.name):

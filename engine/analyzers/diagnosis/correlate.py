@@ -11,6 +11,7 @@ from collections.abc import Iterable
 
 from engine.analyzers.common.callees import Callees
 from engine.analyzers.common.containers import is_ready
+from engine.analyzers.common.links import mentions
 from engine.analyzers.common.view import ClusterView
 from engine.analyzers.diagnosis.callers import behind, explain_alias, explain_caller, selected
 from engine.analyzers.diagnosis.graph import CONFIGURED, Graph
@@ -109,7 +110,7 @@ def _shortage(graph: Graph, effect: Finding) -> None:
     if effect.code == "FailedCreate":
         text = effect.summary
         for cause in graph.by_id.values():
-            named = cause.object.name and cause.object.name in text
+            named = bool(cause.object.name) and _speaks_of(text, cause.object.name)
             here = cause.object.namespace in ("", effect.object.namespace)
             if cause.object.kind in _ADMISSION_KINDS and here and named:
                 graph.explains(cause, effect)
@@ -117,6 +118,14 @@ def _shortage(graph: Graph, effect: Finding) -> None:
         for other in graph.of(effect.object):
             if other.code == "FailedCreate":
                 graph.explains(other, effect)
+
+
+def _speaks_of(text: str, name: str) -> bool:
+    """Whether the API server's refusal names an object: in quotes, or behind the word for its kind (a LimitRange may be called `pod`)."""
+    quoted = re.escape(name)
+    return bool(
+        re.search(rf'"{quoted}"|\b(?:quota|range|webhook|policy|binding|class|account)\W{{1,3}}{quoted}(?![\w.-])', text, re.IGNORECASE)
+    )
 
 
 def _node(view: ClusterView, graph: Graph, effect: Finding) -> None:
@@ -149,7 +158,7 @@ def _volume(view: ClusterView, graph: Graph, effect: Finding) -> None:
             continue
         for cause in about:
             same_owner = cause.owner is not None and cause.owner == (effect.owner or effect.object)
-            if cause.severity != "info" and cause.object.kind in _CLAIM_KINDS and (same_owner or ref.name in effect.summary):
+            if cause.severity != "info" and cause.object.kind in _CLAIM_KINDS and (same_owner or mentions(effect.summary, ref.name)):
                 graph.explains(cause, effect)
 
 
@@ -265,7 +274,7 @@ def _ingress(view: ClusterView, graph: Graph, effect: Finding) -> None:
     names = {text_at(p, "backend", "service", "name") for r in ingress.maps("spec", "rules") for p in maps_at(r, "http", "paths")}
     names.add(ingress.text("spec", "defaultBackend", "service", "name"))
     for name in names - {""}:
-        if view.find("services", ingress.namespace, name) is None or name not in effect.summary:
+        if view.find("services", ingress.namespace, name) is None or not mentions(effect.summary, name):
             continue
         for cause in graph.of(ObjectRef("Service", ingress.namespace, name)):
             if cause.severity != "info":

@@ -27,6 +27,8 @@ _COMPLAINS = re.compile(
 )
 _DRAINS = re.compile(r"\bdrain\w*|\bevict\w*|\bcordon(?:ed)? .{0,40}\b(?:but|and|still)\b|\bmaintenance\b", re.IGNORECASE)
 """Questions about emptying a node: a cordon is what they start with, not what they ask for."""
+ESSENTIAL = frozenset({"pods", "events", "nodes", "deployments.apps", "statefulsets.apps", "daemonsets.apps", "jobs.batch", "services"})
+"""Without these nothing can be called healthy; what else a recording lacks is said beside it."""
 _QUIET = frozenset({"CannotSee", "RestartedBefore"})
 _OF_CLUSTER = frozenset({"CsrPending", "CsrDenied", "CsrNotIssued", "VersionSkew", "NodeSilent", "NodeNotReady"})
 """Faults of the cluster that touch no pod here, and are told when the query speaks of nodes or certificates."""
@@ -113,7 +115,7 @@ def diagnose(view: ClusterView, query: str, *, pod: str = "", focus: Sequence[Ob
         root_causes=causes,
         findings=seen.findings,
         focus=tuple(named),
-        healthy=not causes and not _blind(seen) and not view.unrecorded,
+        healthy=not causes and not _blind(seen) and not view.unrecorded & ESSENTIAL,
         looked_at=_looked_at(view, seen),
         unknown=tuple(seen.errors),
         scanned=seen.scanned,

@@ -50,7 +50,7 @@ def _kin(variable: str, text: str) -> bool:
 
 
 def _is_dns(service: Obj) -> bool:
-    return service.namespace == "kube-system" and service.name in ("kube-dns", "coredns")
+    return service.namespace in ("kube-system", "openshift-dns") and service.name in ("kube-dns", "coredns", "dns-default")
 
 
 def _setting_naming(view: ClusterView, container: Container, needle: str) -> Setting | None:

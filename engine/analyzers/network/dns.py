@@ -15,17 +15,19 @@ from engine.analyzers.network.service_facts import network_finding
 from engine.analyzers.network.services import judge
 from engine.analyzers.registry import analyzer
 from engine.analyzers.workloads.crash import cause_of
-from engine.cluster.objects import Obj, texts_at
+from engine.cluster.objects import Obj, labels_at, texts_at
 from engine.core.types import Evidence, Finding, ObjectRef, Remedy, Severity
 
 _SYSTEM = "kube-system"
+_PLACES = (_SYSTEM, "openshift-dns")
+_NAMES = ("kube-dns", "coredns", "dns-default", "rke2-coredns-rke2-coredns")
 _DNS_CODES = ("NameNotResolved", "DnsFailing")
 
 
 @analyzer("dns", speciality="network", needs=("pods", "services", "endpointslices.discovery.k8s.io"))
 def dns(view: ClusterView) -> Iterator[Finding]:
     """Whether the cluster's DNS serves, and which pods do not ask it although they need it."""
-    service = _service(view)
+    service = dns_service(view)
     if service is not None:
         yield from _server(view, service)
     elif view.can_see("services", _SYSTEM) and view.within("services", _SYSTEM) and view.namespace in (None, _SYSTEM):
@@ -40,14 +42,30 @@ def dns(view: ClusterView) -> Iterator[Finding]:
     yield from _clients(view, service)
 
 
-def _service(view: ClusterView) -> Obj | None:
-    found = [s for s in view.within("services", _SYSTEM) if s.namespace == _SYSTEM]
-    return next((s for s in found if s.labels.get("k8s-app") == "kube-dns" or s.name in ("kube-dns", "coredns")), None)
+def dns_service(view: ClusterView) -> Obj | None:
+    """The Service of the DNS of the cluster: in kube-system or in OpenShift's namespace, by its label, its name or port 53."""
+    for namespace in _PLACES:
+        found = [s for s in view.within("services", namespace) if s.namespace == namespace]
+        named = [s for s in found if s.labels.get("k8s-app") == "kube-dns" or s.name in _NAMES]
+        serving = [s for s in found if any(p.get("port") == 53 for p in s.maps("spec", "ports")) and "dns" in s.name]
+        if named or serving:
+            return (named or serving)[0]
+    return None
+
+
+def dns_pods(view: ClusterView) -> list[Obj]:
+    """The pods that serve the cluster's DNS."""
+    service = dns_service(view)
+    selector = labels_at(service.raw, "spec", "selector") if service is not None else {}
+    if service is None or not selector:
+        return []
+    pods = view.within("pods", service.namespace)
+    return [p for p in pods if all(p.labels.get(k) == v for k, v in selector.items()) and not is_finished(p)]
 
 
 def _failing(view: ClusterView, owner: ObjectRef) -> Cause | None:
     """Why a container of the DNS pods keeps ending."""
-    for pod in view.within("pods", _SYSTEM):
+    for pod in view.within("pods", owner.namespace):
         if view.workload_of(pod) == owner:
             for container in containers(pod):
                 if container.end and container.exit_code:
@@ -57,7 +75,7 @@ def _failing(view: ClusterView, owner: ObjectRef) -> Cause | None:
 
 def _server(view: ClusterView, service: Obj) -> Iterator[Finding]:
     broken = [f for f in judge(view, service, needed=True) if f.severity != "info"]
-    if not broken or view.namespace == _SYSTEM:
+    if not broken or view.namespace == service.namespace:
         return
     owners = Clients.of(view).callees.behind(service)
     owner = owners[0] if owners else service
@@ -80,9 +98,9 @@ def _server(view: ClusterView, service: Obj) -> Iterator[Finding]:
         f"The cluster's DNS does not serve: {why}; no pod can resolve a Service name",
         evidence,
         confidence([STATE, RELATION, *([LOG] if complaints else [])]),
-        (Remedy("start the DNS pods", f"kubectl -n {_SYSTEM} scale {owner.kind.lower()}/{owner.name} --replicas=2", "mutate"),)
+        (Remedy("start the DNS pods", f"kubectl -n {owner.namespace} scale {owner.kind.lower()}/{owner.name} --replicas=2", "mutate"),)
         if zero
-        else (Remedy("see why the DNS pods are not ready", f"kubectl -n {_SYSTEM} get pods -l k8s-app=kube-dns", "read"),),
+        else (Remedy("see why the DNS pods are not ready", f"kubectl -n {service.namespace} get pods -o wide", "read"),),
         causes=tuple(f.id for f in broken if f.object != owner.ref),
         docs=("CoreDNS",),
     )

@@ -131,7 +131,7 @@ def external_name(view: ClusterView, service: Obj) -> Iterator[Finding]:
     )
     evidence = (field(service, "spec", "externalName"),)
     name, namespace = split(target, service.namespace, clients.callees.namespaces) if "." in target else ("", "")
-    if target.endswith((".svc", ".svc.cluster.local")) and name and view.can_see("services", namespace):
+    if "svc" in target.split(".")[2:] and name and view.can_see("services", namespace):
         known = clients.callees.services
         if (namespace, name) in known:
             if (namespace, name) == (service.namespace, service.name):

@@ -10,7 +10,8 @@ from engine.analyzers.common.containers import is_finished, is_ready
 from engine.analyzers.common.selectors import selects
 from engine.analyzers.common.view import ClusterView
 from engine.analyzers.network.clients import Client, Clients, Complaint
-from engine.analyzers.network.ingress_controllers import controller_pods
+from engine.analyzers.network.dns import dns_pods
+from engine.analyzers.network.ingress_controllers import CLASSES, controller_pods
 from engine.analyzers.network.policy_rules import Denial, Policies, Wire, directions, selector_text
 from engine.analyzers.network.service_facts import network_finding, service_ports
 from engine.analyzers.registry import analyzer
@@ -22,7 +23,7 @@ _TIMEOUTS = ("ConnectionTimeout", "NoRoute", "UpstreamError", "ConnectionRefused
 _DNS = ("DnsFailing", "NameNotResolved")
 
 
-@analyzer("networkpolicies", speciality="network", needs=(_POLICIES, "pods", "services", "namespaces"))
+@analyzer("networkpolicies", speciality="network", needs=(_POLICIES, "ingresses.networking.k8s.io", CLASSES))
 def networkpolicies(view: ClusterView) -> Iterator[Finding]:
     """Connections that clients need and policies do not allow, DNS that they may not ask, policies that select no pod."""
     if not view.within(_POLICIES, None) and not view.all(_POLICIES):
@@ -116,7 +117,7 @@ def _denied(
 
 def _dns(view: ClusterView, policies: Policies, clients: Clients) -> Iterator[Finding]:
     """Pods that are isolated for egress and may not ask the cluster's DNS."""
-    servers = [p for p in view.within("pods", "kube-system") if p.labels.get("k8s-app") == "kube-dns" and not is_finished(p)]
+    servers = dns_pods(view)
     told: set[tuple[str, str]] = set()
     for pod in view.all("pods"):
         if is_finished(pod) or pod.text("spec", "dnsPolicy") in ("Default", "None"):

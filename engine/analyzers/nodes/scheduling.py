@@ -24,7 +24,7 @@ _PREEMPTOR = re.compile(r"[Pp]reempted by (?:a )?pod (\S+)")
 _CLAIM = re.compile(r'persistentvolumeclaim "([^"]+)" (not found|is being deleted|bound to non-existent persistentvolume)')
 
 
-@analyzer("scheduling", speciality="scheduling", needs=("pods", "nodes", "events"))
+@analyzer("scheduling", speciality="scheduling", needs=("persistentvolumeclaims", "persistentvolumes", "storageclasses.storage.k8s.io"))
 def scheduling(view: ClusterView) -> Iterator[Finding]:
     """Pending pods without a node, one finding a workload and reason."""
     cluster: Cluster | None = None

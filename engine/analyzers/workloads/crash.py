@@ -45,7 +45,7 @@ _RUNTIME = (
 )  # fmt: skip
 
 
-@analyzer("containers-crashing", speciality="workload", needs=("pods", "events", "configmaps", "deployments.apps", "replicasets.apps"))
+@analyzer("containers-crashing", speciality="workload", needs=("pods", "events", "persistentvolumeclaims"))
 def crashing(view: ClusterView) -> Iterable[Finding]:
     """One finding a container that ends again and again, with what it says, and an info for an old restart that is over."""
     down = [c for pod in view.all("pods") if not is_settled(pod) for c in containers(pod) if is_crashing(view, c)]

@@ -80,7 +80,7 @@ _ANSWERS = (
 )
 
 
-@analyzer("images", speciality="registry", needs=("pods", "events", "secrets"))
+@analyzer("images", speciality="registry", needs=("pods", "events", "secrets", "serviceaccounts"))
 def images(view: ClusterView) -> Iterable[Finding]:
     """One finding a container whose image cannot be had."""
     for pod in view.all("pods"):

@@ -334,3 +334,10 @@ def test_dns_settings_that_lead_past_the_cluster_are_told_when_names_fail(spec: 
 
 def test_a_node_and_a_namespace_alone_have_no_network_faults() -> None:
     assert quiet(node(), namespace())
+
+
+def test_openshifts_dns_is_found_where_it_lives() -> None:
+    dns_default = service("dns-default", {"dns": "default"}, port=53, target=5353, namespace="openshift-dns")
+    other = service("metrics", namespace="kube-system")
+    assert "DnsServiceMissing" not in {f.code for f in dns(view(dns_default, other, scope=None))}
+    assert "DnsServiceMissing" in {f.code for f in dns(view(other, scope=None))}
