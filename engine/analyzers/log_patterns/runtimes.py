@@ -66,6 +66,10 @@ RUNTIMES: tuple[Pattern, ...] = (
     say("PHP", "ServerOverloaded", "a PHP request runs longer than it may ({error})", "Maximum execution time of {number} seconds exceeded", "execution timed out ({number} sec), terminating", docs=("php-fpm", "slow")),
     say("PHP", "MissingModule", "the PHP image lacks a file, class or extension ({error})", "Failed opening required {what}", "Call to undefined function {name}", "PDOException: could not find driver", "PHP Fatal error:  Uncaught Error: Class {what} not found", "Your lock file does not contain a compatible set of packages", weight=94, docs=("image content",)),
     say("Laravel", "MissingConfiguration", "Laravel has no application key ({error})", "No application encryption key has been specified", docs=("configuration",)),
+    # Perl, Elixir, Deno, NestJS
+    say("Perl", "MissingModule", "the image lacks a Perl module ({error})", "Can't locate {name} in @INC", fix="install the module when the image is built", docs=("image content",)),
+    say("Elixir", "MissingModule", "the Elixir release lacks a module ({error})", "(UndefinedFunctionError) function {what} is undefined (module {name} is not available)", docs=("image content",)),
+    say("NestJS", "InvalidConfigurationFile", "the program's parts do not fit together: a dependency cannot be resolved ({error})", "Nest can't resolve dependencies of the {what}", "Nest could not find {name} element", weight=93, docs=("configuration",)),
     # Rust
     say("Rust", "Panic", "the program panics at {path}: {reason}", "panicked at {path}:... called `{what}` on {reason}", "panicked at 'called `{what}` on {reason}", "panicked at {path}:\\n{reason}", weight=92, docs=("panic",)),
     # schema migrations

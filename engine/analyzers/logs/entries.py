@@ -16,7 +16,7 @@ _STAMP = re.compile(r"^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d
 _ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _PODDED = re.compile(r"^\[pod/\S+\] ")
 _LOGFMT = re.compile(r"(?:^|\s)(level|lvl|severity|msg|message|err|error|exception|reason)=(\"(?:[^\"\\]|\\.)*\"|\S+)")
-_NAMED_CAUSE = re.compile(r"[\s,](?:error|err|exception)=(\"(?:[^\"\\]|\\.)*\"|\S+)")
+_NAMED_CAUSE = re.compile(r"[\s,](?:error|err|exception)=(\"(?:[^\"\\]|\\.)*\"|[^\n]+?(?=\s+[\w.]+=|$))")
 _KLOG = re.compile(r"^([IWEF])\d{4} \d\d:\d\d:\d\d\.\d+\s+\d+ [\w./-]+:\d+\] (.*)$", re.DOTALL)
 _QUOTED_START = re.compile(r'^"((?:[^"\\]|\\.)*)"(?=\s|$)')
 _POSTGRES = re.compile(r"^(?:\d{4}-\d\d-\d\d[ T][\d:.,]+ (?:[A-Z]{2,5}|[+-]\d+) )?(?:\[[\d-]+\] )?(?:\S+@\S+ )?(LOG|WARNING|ERROR|FATAL|PANIC|HINT|DETAIL|STATEMENT|CONTEXT):\s+(.*)$")  # fmt: skip
@@ -24,16 +24,18 @@ _NGINX = re.compile(r"^\d{4}/\d\d/\d\d \d\d:\d\d:\d\d \[(\w+)\] \d+#\d+: (?:\*\d
 _REDIS = re.compile(r"^\d+:[XCSM] \d\d \w{3} \d{4} [\d:.]+ ([.\-*#]) (.*)$")
 _ACCESS = re.compile(r"^\S+ - +\S+ \[[^\]]+\] \"[A-Z]+ |^\S+ -  \d\d/\w{3}/\d{4}:")
 _CEPH = re.compile(r"^(?:debug )?\d{4}-\d\d-\d\dT[\d:.+]+ [0-9a-f]{8,16} {1,2}(-?\d+) (.*)$")
-_LEVEL = r"TRACE|DEBUG|DBG|INFO|INF|NOTICE|NOTE|SYSTEM|WARN|WARNING|WRN|ERROR|ERR|FAIL|FATAL|FTL|CRITICAL|CRIT|SEVERE|EMERG|ALERT|PANIC"
+_LEVEL = r"TRACE|DEBUG|DBG|INFORMATION|INFO|INF|NOTICE|NOTE|SYSTEM|WARN|WARNING|WRN|ERROR|ERR|FAIL|FATAL|FTL|CRITICAL|CRIT|SEVERE|EMERG|ALERT|PANIC"
 _HEAD = re.compile(
     rf"""\s*(?:
       (?P<time>[\[(]?(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)\w*,?\s+)?(?:
           \d{{2,4}}[-/.](?:\d\d|[A-Z][a-z]{{2}})[-/.]\d{{2,4}}[T :_]?(?:\d\d:\d\d:\d\d[\d.,:]*)?(?:\s?(?:Z|[+-]\d\d:?\d\d|UTC|GMT|[A-Z]{{3,4}}\b))?
         | [A-Z][a-z]{{2}}\s+\d{{1,2}}\s+\d\d:\d\d:\d\d[\d.,]*(?:\s\d{{4}})?
-        | \d\d:\d\d:\d\d[\d.,]*
+        | \d\d:\d\d:\d\d[\d.,]*(?:\s[AP]M)?
+        | \d\d?/\d\d?/\d{{4}},\s\d\d?:\d\d:\d\d(?:\s[AP]M)? | \d\d-\d\d\s\d\d:\d\d:\d\d[\d.,]*
         | \d{{9,13}}(?:\.\d+)?
         | \d+\.\d+s)(?:\s*[\])])?)(?=[\s|,\]\[-]|$)
     | [\[(<]?\s*(?P<level>{_LEVEL})\d?(?:/\w+)?\s*[\])>]?(?=[\s:|\]\[,]|$):?
+    | \{{[^{{}}"'\n]{{0,60}}\}} | (?:pid|tid|jid|class|elapsed|thread)=\S+ | [\w.-]{{2,30}}\s*\|(?=\s)
     | \[[^\]\n]{{0,100}}\](?::(?=\s))? | \(\#?[\w.-]{{1,60}}\)(?:\s*:(?=\s))? | <[\d.]{{1,30}}>
     | \#?\d{{1,7}}(?=\s) | -{{1,3}}(?=\s) | \|(?=\s) | :(?=\s) | ==>(?=\s)
     )""",
@@ -53,9 +55,12 @@ _EXCEPTION = re.compile(
 _TRACE_BODY = re.compile(
     r"^(?:\s+at |\s+File \"|\s+\S|\s*\.\.\. \d+ more|Caused by: |Suppressed: |\tat |goroutine \d+ \[|created by |\S+\(.*\)$|$|The above exception|During handling|at \S+\(|from \S+:\d+)"
 )
+_FRAME = re.compile(
+    r"\s*(?:at \S|File \"|from \S+:\d+|\.\.\. \d+ |\S+\.(?:go|rs|py|js|ts|rb|java|ex|erl):\d+|[\w./*()\[\]-]+\(.*\)$|goroutine \d+)"
+)
 _GO_PANIC = re.compile(r"^(?:panic: |fatal error: |thread '[^']*' (?:\(\d+\) )?panicked at )")
 _FAILS_FIRST = re.compile(
-    r"^(?:[\w./-]+: )?(?:error|fatal|failed|failure|panic|cannot|could not|couldn['’]t|unable to|unhandled|uncaught|abort|exec |process terminated|you must )\b",
+    r"^(?:[\w./-]+: )?(?:error|fatal|failed|failure|panic|cannot|can['’]?t|could not|couldn['’]t|unable to|unhandled|uncaught|abort|exec |process terminated|you must )\b",
     re.IGNORECASE,
 )
 _RELAYED = re.compile(r"^(?:[\w .-]{1,30}: )?(?:PHP )?(?:Fatal error|Parse error|ERROR|FATAL|CRITICAL|panic): ")
@@ -195,6 +200,14 @@ def _absorb(entry: Entry, line: str) -> None:
         entry.level = "fatal" if entry.level == "" else entry.level
     elif not entry.trace and _EXCEPTION.match(line):
         entry.text, entry.trace, entry.level = line, True, "fatal" if entry.level != "error" else "error"
+    elif (
+        entry.trace
+        and line[:1].isspace()
+        and line.strip()
+        and not _FRAME.match(line)
+        and entry.text.endswith(entry.lines[-2].strip()[-60:])
+    ):
+        entry.text += f" {line.strip()}"  # the exception's own message goes on before its frames
     elif _open_ended(entry) and line.strip():
         entry.text = f"{entry.text}\n{line.strip()}" if entry.text.endswith(":") else line.strip()
 
@@ -324,9 +337,10 @@ def innermost(text: str) -> str:
         return caused[-1]
     if any(line.startswith("Traceback (") for line in lines):
         return lines[-1].strip()
-    if re.match(r"\s*(?:at |\S+\n?\t/|File )", lines[1]) or lines[1].startswith(("\t", "    ")):
-        return lines[0].strip()
-    return " ".join(line.strip() for line in lines)
+    told = [line.strip() for line in lines if not _FRAME.match(line)]
+    if len(told) < len(lines):
+        return told[0] if told else lines[0].strip()
+    return " ".join(line for line in told if not re.fullmatch(r"\d+ errors? occurred:", line))
 
 
 def _parse_json(line: str) -> tuple[str, str] | None:
@@ -342,6 +356,8 @@ def _parse_json(line: str) -> tuple[str, str] | None:
     level = _PINO.get(told, "") if isinstance(told, int) else _LEVELS.get(str(told or "").lower(), "")
     message = _words(_first(record, "msg", "message", "event", "text", "@m", "@mt", "Message", "MESSAGE", "log"))
     cause = _words(_first(record, *_CAUSE_KEYS, "Exception", "@x"))
+    if re.fullmatch(r"(?:exit status|exit code|signal)\W.*", cause) and (output := _words(_first(record, "stderr", "output", "stdout"))):
+        cause = output
     if not cause and isinstance(record.get("attr"), dict):  # MongoDB
         cause = _words(_first(record["attr"], "error", "err"))
     if not message and not cause:

@@ -60,6 +60,8 @@ _CONSEQUENCE = re.compile(
     re.IGNORECASE,
 )
 """Words of lines that only say what follows from a fault."""
+_BARE_FAILURE = re.compile(r"^\W*(?:fail(?:ed|ure)?|unable|could not|couldn['’]t|cannot|can['’]t|error)\b[^:\"'(=]{0,50}$", re.IGNORECASE)
+"""A message that says that something failed, and nothing of why."""
 _ADVICE = re.compile(
     r"^\W*(?:for more|for further|see |please |run |try |use |hint|note|tip|learn more|check |to resolve|set |consider|if you|visit |more (?:info|details)|https?://|at |from |caused by:?$|details:?$|stack ?trace|response:?$)",
     re.IGNORECASE,
@@ -171,6 +173,8 @@ def _unknown_score(entry: Entry) -> float:
         score += 4
     if (found := _CONSEQUENCE.search(text)) is not None and len(text) - found.end() < 50 and not _REASON.search(text[found.end() :]):
         score -= 14
+    elif _BARE_FAILURE.match(text):
+        score -= 9
     if _ADVICE.match(text) or len(text) < 12:
         score -= 16
     return score
