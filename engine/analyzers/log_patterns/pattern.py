@@ -86,7 +86,7 @@ def _as_regex(text: str) -> str:
         made += _literal(text[end : hole.start()])
         end = hole.end()
         if hole[1] is None:
-            made += r"[^\n]*?"
+            made += r"[^\n]{0,600}?"
         else:
             anything = r"[^\n]{1,240}" if end == len(text) else r"[^\n]{1,240}?"
             made += f"(?P<{hole[1]}>{_SHAPES.get(hole[1].rstrip('0123456789'), anything)})"
