@@ -20,9 +20,9 @@ _LEVEL = r"TRACE|DEBUG|DBG|INFORMATION|INFO|INF|NOTICE|NOTE|SYSTEM|WARN|WARNING|
 _HEAD = re.compile(
     rf"""\s*(?:
       (?P<time>[\[(]?(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)\w*,?\s+)?(?:
-          \d{{2,4}}[-/.](?:\d\d|[A-Z][a-z]{{2}})[-/.]\d{{2,4}}[T :_]?(?:\d\d:\d\d:\d\d[\d.,:]*)?(?:\s?(?:Z|[+-]\d\d:?\d\d|UTC|GMT|[A-Z]{{3,4}}\b))?
+          \d{{2,4}}[-/.](?:\d\d|[A-Z][a-z]{{2}})[-/.]\d{{2,4}}[T :_]?(?:\d\d:\d\d:\d\d[\d.,:]*)?(?:\s?(?:Z|[+-]\d\d:?\d\d|UTC|GMT|(?!(?:{_LEVEL})\b)[A-Z]{{3,4}}\b))?
         | [A-Z][a-z]{{2}}\s+\d{{1,2}}\s+\d\d:\d\d:\d\d[\d.,]*(?:\s\d{{4}})?
-        | \d\d:\d\d:\d\d[\d.,]*(?:\s[AP]M)?
+        | \d\d:\d\d:\d\d[\d.,]*(?:\s[AP]M|Z|[+-]\d\d:?\d\d)?
         | \d\d?/\d\d?/\d{{4}},\s\d\d?:\d\d:\d\d(?:\s[AP]M)? | \d\d-\d\d\s\d\d:\d\d:\d\d[\d.,]*
         | \d{{9,13}}(?:\.\d+)?
         | \d+\.\d+s)(?:\s*[\])])?)(?=[\s|,\]\[-]|$)
@@ -35,7 +35,7 @@ _HEAD = re.compile(
 )
 """One piece of what stands before a message: a time, a level, a thread or component in brackets, a process number, a separator."""
 _SYSLOG_NAME = re.compile(r"\s*(?:[\w.-]+\s+)?[\w./-]+\[\d+\]:\s")
-_PROGRAM_FIRST = re.compile(r"^[\w.-]{2,30}(?=\s+(?:\[?\d{2}:\d{2}:\d{2}|\|))")
+_PROGRAM_FIRST = re.compile(r"^(?=[\d.-]*[A-Za-z])[\w.-]{2,30}(?=\s+(?:\[?\d{2}:\d{2}:\d{2}|\|))")
 _RUBY = re.compile(r"^[DIWEF], \[[^\]]+\]\s+(\w+) -- [^:]*: (.*)$")
 _LOGGER = re.compile(
     r"\s*(?:\[[^\]\n]{0,100}\]\s*|\([\w .:#-]{1,60}\)\s+|(?:[\w$-]+[.:/])+[\w$\[\]-]+(?:\.java:\d+)?(?:\s+\[[^\]]*\])?\s+-\s+|(?:[\w$-]+\.)+[\w$-]*\s+:\s|\S+\.(?:java|go|rs|py|cc|cpp|c|ex):\d+(?:\s+-|:)?\s+|[\w./-]{2,60}\t)"
@@ -128,7 +128,7 @@ def _headed(line: str) -> tuple[str, str]:
             break
         if found["level"]:
             word = found["level"]
-            if not dated and word.islower() and not re.match(r"[\])>:]|\s*:", line[at + found.end("level") - at :][:1] or ":"):
+            if not dated and not word.isupper() and line[found.end("level") : found.end("level") + 1] not in tuple("])>:|["):
                 break  # a sentence that begins with such a word
             level = _LEVELS[word.lower()]
         dated = dated or bool(found["time"])
