@@ -47,6 +47,10 @@ def informational(request: Request, tools: Tools, emit: Emit) -> str:
             reply = plan_with_model(request.text, tools, emit)
         note.detail = ("; ".join(reply.commands) or "computed") if reply else "no read command fits"
         note.outcome = "done" if reply else "skipped"
+    if reply is None and request.wants == "write" and tools.speaker is None:
+        from engine.language.answers.templates.questions import NEEDS_A_MODEL
+
+        reply = Reply(answer=NEEDS_A_MODEL)
     if reply is None:
         return _from_documents(request, tools, emit)
     if reply.missing:

@@ -32,6 +32,10 @@ def answerers(want: Want) -> tuple[Answerer, ...]:
             from engine.language.answers.glossary.explain import explained
 
             return (explained,)
+        case "how_to" | "write":
+            from engine.language.answers.templates.questions import how_to, write
+
+            return ({"how_to": how_to, "write": write}[want],)
         case "who_may" | "who_uses" | "reach":
             from engine.language.answers.relations.questions import access, connection, users
 
