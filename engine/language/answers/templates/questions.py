@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 
+from engine.cluster.kinds import KIND_OF
 from engine.cluster.objects import text_at
+from engine.commands.policy.policy import Policy
 from engine.core.types import ObjectRef
 from engine.language.answers.glossary.fields import has_schema, problems
 from engine.language.answers.interface import Reply, Scene
@@ -49,7 +51,9 @@ def how_to(request: Request, scene: Scene) -> Reply | None:
     if found is None:
         return None
     ready = tasks.is_runnable(found.body)
+    verdict = Policy().judge(found.body).verdict
     note = "" if ready else "\nThe parts in capitals are to be filled in."
+    note += f"\nRun it in a shell of your own: K8sAgent does not run it itself. {verdict.reason}" if verdict.risk == "forbidden" else ""
     return Reply(answer=f"{found.text}{note}", code=found.body, code_language="sh", objects=(ref,) if ref else ())
 
 
@@ -76,13 +80,22 @@ def _manifest(request: Request, scene: Scene, kind: str) -> Reply | None:
     checked = all(has_schema(scene.source, text_at(obj, "kind"), text_at(obj, "apiVersion")) for obj in objects)
     names = " and ".join(f"{text_at(obj, 'kind')} {text_at(obj, 'metadata', 'name')}" for obj in objects)
     assumed = f"\nAssumed: {'; '.join(dict.fromkeys(facts.assumed))}." if facts.assumed else ""
+    there = [
+        obj
+        for obj in objects
+        if (word := KIND_OF.get(text_at(obj, "kind")))
+        and facts.view.find(word.resource, text_at(obj, "metadata", "namespace"), text_at(obj, "metadata", "name"))
+    ]
+    taken = "".join(
+        f"\nThere is a {text_at(obj, 'kind')} {text_at(obj, 'metadata', 'name')} already: applying this changes it." for obj in there
+    )
     valid = (
         "its fields were checked against the API's schema"
         if checked
         else "its fields could not be checked, since no schema of that kind is known here"
     )
     lead = f"{names}{f' in namespace {facts.place}' if any(text_at(o, 'metadata', 'namespace') for o in objects) else ''}; {valid}. Nothing was applied: try it with kubectl apply --dry-run=server -f FILE."
-    return Reply(answer=lead + assumed, code=as_yaml(objects), code_language="yaml", objects=facts.refs[:2])
+    return Reply(answer=lead + assumed + taken, code=as_yaml(objects), code_language="yaml", objects=facts.refs[:2])
 
 
 def _about(request: Request) -> ObjectRef | None:

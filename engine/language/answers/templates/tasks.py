@@ -37,8 +37,11 @@ class Written:
 def kubectl(words: str, ref: ObjectRef | None = None, namespace: str = "") -> Written | None:
     """The kubectl command for a task in lower-case words, about an object where one is named; None where no task fits."""
     task = _best("kubectl_tasks.toml", words)
-    if task is None:
-        return None
+    return Written(task.text, kubectl_of(task, ref, namespace)) if task is not None else None
+
+
+def kubectl_of(task: Task, ref: ObjectRef | None, namespace: str) -> str:
+    """The command of a task, filled in for an object or with capitals where nothing is named."""
     space = (ref.namespace if ref else "") or namespace
     name = ref.name if ref else "NAME"
     word = KIND_OF[ref.kind].singular if ref and ref.kind in KIND_OF else "pod"
@@ -55,8 +58,7 @@ def kubectl(words: str, ref: ObjectRef | None = None, namespace: str = "") -> Wr
         "ns": f"-n {space or 'NAMESPACE'}" if ref is None or ref.namespace else "",
         "scope": f"-n {space}" if space else "-A",
     }
-    body = string.Template(task.body).safe_substitute(values)
-    return Written(task.text, re.sub(r" {2,}", " ", body).strip())
+    return re.sub(r" {2,}", " ", string.Template(task.body).safe_substitute(values)).strip()
 
 
 def python(words: str, ref: ObjectRef | None = None, namespace: str = "", number: int | None = None) -> Written | None:
