@@ -53,6 +53,13 @@ _ADMISSION_KINDS = frozenset(
 )
 _NO_CAUSE_OF_SHORTAGE = frozenset({"Service", "Ingress", "PodDisruptionBudget", "HorizontalPodAutoscaler"})
 _RBAC_KINDS = frozenset({"Role", "ClusterRole", "RoleBinding", "ClusterRoleBinding", "ServiceAccount"})
+_CREDENTIALS = re.compile(
+    r"credential|assume ?role|access ?denied|not authorized|unauthorized|expired ?token|403|web ?identity|"
+    r"managed identity|metadata.{0,30}169\.254",
+    re.IGNORECASE,
+)
+_KUBELET_TLS = re.compile(r"remote error: tls: internal error|kubelet.{0,60}(?:tls|x509)|:10250.{0,80}(?:tls|x509)", re.IGNORECASE)
+"""What clients of a kubelet get that has no serving certificate: logs, exec and metrics fail."""
 _MOST = 400
 """Beyond this number of findings the rules that compare all with all, or read settings, are left out."""
 
@@ -78,6 +85,7 @@ def correlate(view: ClusterView, findings: list[Finding]) -> list[Finding]:
             explain_alias(graph, callees, effect)
             _made_by_nobody(graph, effect)
             _agent(view, graph, effect)
+            _kubelet_certificates(graph, effect)
         follow_references(view, graph)
         for finding in broken:
             if finding.object.kind in CONFIGURED:
@@ -172,6 +180,12 @@ def _same_program(graph: Graph, effect: Finding) -> None:
         held = cause.code == "StuckOldRevision" and effect.code not in SHORTAGES and effect.object.kind == "StatefulSet"
         if cause.code in first.get(effect.code, ()) or held:
             graph.explains(cause, effect)
+        behind_log = any(e.source.startswith("log of") for e in effect.evidence) and cause.id != effect.id
+        unidentified = cause.code == "CloudIdentityMissing" and bool(
+            _CREDENTIALS.search(" ".join([effect.summary, *(e.excerpt for e in effect.evidence)]))
+        )
+        if behind_log and (cause.code == "VolumeLocked" or unidentified):
+            graph.explains(cause, effect)
     text = effect.summary.lower()
     forbidden = "forbidden" in text or "serviceaccount" in text or effect.code in ("Forbidden", "AuthorizationFailed")
     unresolved = effect.code in ("NameNotResolved", "DnsFailing")
@@ -187,6 +201,15 @@ def _same_program(graph: Graph, effect: Finding) -> None:
         for cause in graph.by_id.values():
             if cause.code == "ClusterDnsDown" and cause.severity != "info":
                 graph.explains(cause, effect)
+
+
+def _kubelet_certificates(graph: Graph, effect: Finding) -> None:
+    """TLS errors of a kubelet's clients are explained by its certificate request that nobody approved."""
+    if not _KUBELET_TLS.search(" ".join([effect.summary, *(e.excerpt for e in effect.evidence)])):
+        return
+    for cause in graph.by_id.values():
+        if cause.code in ("CsrPending", "CsrDenied", "CsrNotIssued") and "serving" in cause.summary:
+            graph.explains(cause, effect)
 
 
 def _dns_servers(graph: Graph, effect: Finding) -> None:
