@@ -6,87 +6,54 @@ import base64
 import binascii
 import functools
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
-from engine.core.redaction.triggers import KEY_WORDS, pattern_words
+from engine.core.redaction.triggers import KEY_WORDS, may_hold_token, pattern_words, token_prefixes
 
 Mark = Callable[[str, str], str]
 """`mark(kind, secret)` gives the placeholder for a secret."""
 
-_B = r"(?<![A-Za-z0-9_])"
-_TOKENS: tuple[tuple[str, tuple[str, ...], re.Pattern[str]], ...] = (
-    ("token", ("eyj",), re.compile(_B + r"eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*){0,3}")),
-    ("token", ("sha256~",), re.compile(_B + r"sha256~[A-Za-z0-9_-]{20,}")),
-    ("aws-key-id", ("akia", "asia", "abia", "acca"), re.compile(_B + r"(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}(?![A-Za-z0-9])")),
-    ("google-key", ("aiza", "gocspx", "ya29"), re.compile(_B + r"(?:AIza[\w-]{30,}|GOCSPX-[\w-]{20,}|ya29\.[\w-]{20,})")),
-    (
-        "forge-token",
+
+def _vendor_tokens() -> Iterator[tuple[str, re.Pattern[str]]]:
+    for kind, prefixes in token_prefixes().items():
+        either = "|".join(re.escape(prefix) + body for prefix, body in prefixes.items())
+        yield kind, re.compile(rf"(?<![A-Za-z0-9_])(?:{either})")
+
+
+def _tokens() -> Iterator[tuple[str, tuple[str, ...], re.Pattern[str]]]:
+    """Kind, words that must be there, and pattern of tokens that begin with no fixed word."""
+    for kind, words, pattern in (
+        ("token", ("eyj",), r"(?<![A-Za-z0-9_])eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*){0,3}"),
+        ("chat-token", ("hooks.slack", "webhooks/"), r"(?<=hooks\.slack\.com/)[A-Za-z0-9/_-]{16,}|(?<=/api/webhooks/)\d{10,}/[\w-]{30,}"),
+        ("chat-token", ("incomingwebhook/",), r"(?<=/IncomingWebhook/)[0-9a-z]{20,}/[0-9a-f-]{30,}(?:/[\w-]+)?"),
+        ("chat-token", (":",), r"(?:(?<=bot)|(?<![\w:]))\d{8,10}:[A-Za-z0-9_-]{35}(?![\w-])"),
+        ("chat-token", (".",), r"(?<![\w.-])[MNO][\w-]{23,27}\.[\w-]{6,7}\.[\w-]{27,}(?![\w.-])"),
+        ("azure-secret", ("7q~", "8q~", "9q~"), r"(?<![A-Za-z0-9_])[A-Za-z0-9_~.-]{3}\dQ~[A-Za-z0-9_~.-]{31,34}(?![\w~-])"),
+        ("cloud-token", ("azdo",), r"(?<![A-Za-z0-9])[A-Za-z0-9]{52}JQQJ99[A-Za-z0-9]{10,30}AZDO\w{4}"),
+        ("cloud-token", ("atlasv1",), r"(?<![A-Za-z0-9])[A-Za-z0-9]{14}\.atlasv1\.[\w=-]{40,}"),
+        ("cloud-token", ("_mmk",), r"(?<![A-Za-z0-9])[A-Za-z0-9]{6}_[A-Za-z0-9]{29}_mmk(?![A-Za-z0-9])"),
         (
-            "ghp_",
-            "gho_",
-            "ghu_",
-            "ghs_",
-            "ghr_",
-            "github_",
-            "glpat-",
-            "gldt-",
-            "glrt-",
-            "glptt-",
-            "glft-",
-            "glsoat-",
-            "glcbt-",
-            "glimt-",
-            "glagent-",
-            "gloas-",
-            "glffct-",
+            "cloud-token",
+            (".acc",),
+            r"(?<![A-Za-z0-9])(?:sc|ext|scauth|authress)_[A-Za-z0-9]{5,30}\.[A-Za-z0-9]{4,6}\.acc[_-][\w-]{10,32}\.[\w+/=-]{30,120}",
         ),
-        re.compile(
-            _B + r"(?:gh[pousr]_[A-Za-z0-9]{20,}|github_pat_\w{20,}|gl(?:pat|dt|rt|ptt|ft|soat|cbt|imt|agent|oas|ffct)-[\w.-]{16,})"
+        ("cloud-token", ("pat.", "sat."), r"(?<![\w.])(?:pat|sat)\.[\w-]{22}\.[A-Za-z0-9]{24}\.[A-Za-z0-9]{20}(?![\w.])"),
+        ("cloud-token", ("airtable", "pat"), r"(?<![A-Za-z0-9])pat[A-Za-z0-9]{14}\.[a-f0-9]{64}"),
+        ("api-key", ("-us",), r"(?<![A-Za-z0-9])[0-9a-f]{32}-us\d{1,2}(?![A-Za-z0-9])"),
+        ("api-key", ("access-",), r"(?<![\w-])access-(?:sandbox|development|production)-[0-9a-f-]{30,}"),
+        ("cloud-token", ("hvs.", " s.", "=s.", ":s."), r"(?<=[\s=:\"'])s\.(?=[A-Za-z0-9]*\d)[A-Za-z0-9]{24}(?![\w.])"),
+        ("private-key", ("aq",), r"(?<![A-Za-z0-9+/])AQ[A-Za-z0-9+/]{34,38}==(?![A-Za-z0-9+/=])"),
+        (
+            "bootstrap-token",
+            (".",),
+            r"(?<![\w.:/-])(?=[a-z0-9.]*\d)[a-z0-9]{6}\.(?=[a-z0-9]*\d)(?=[a-z0-9]*[g-z])[a-z0-9]{16}(?![\w.-])",
         ),
-    ),
-    (
-        "api-key",
-        ("sk-", "hf_", "gsk_", "nvapi-", "r8_", "xai-", "pplx-"),
-        re.compile(
-            _B + r"(?:sk-ant-[\w-]{16,}|sk-(?:proj|svcacct|admin|or)-[\w-]{16,}|sk-[A-Za-z0-9]{20,}|hf_[A-Za-z0-9]{20,}"
-            r"|gsk_\w{20,}|nvapi-[\w-]{20,}|r8_\w{20,}|xai-\w{20,}|pplx-\w{20,})"
-        ),
-    ),
-    (
-        "api-key",
-        ("sk_", "rk_", "whsec_", "sg.", "key-", "sk"),
-        re.compile(
-            _B + r"(?:[sr]k_(?:live|test)_[A-Za-z0-9]{10,}|whsec_[A-Za-z0-9+/=]{16,}|SG\.[\w-]{16,}\.[\w-]{16,}"
-            r"|key-[0-9a-f]{32}|SK[0-9a-f]{32})(?![A-Za-z0-9])"
-        ),
-    ),
-    (
-        "registry-token",
-        ("npm_", "pypi-", "dckr_", "rubygems_", "cio"),
-        re.compile(_B + r"(?:npm_[A-Za-z0-9]{20,}|pypi-[\w-]{20,}|dckr_[po]at_[\w-]{16,}|rubygems_[0-9a-f]{20,}|cio[A-Za-z0-9]{32})"),
-    ),
-    ("chat-token", ("xox", "xapp-"), re.compile(_B + r"(?:xox[a-z]-[\w-]{10,}|xapp-[\w-]{10,}|xoxe\.[\w.-]{10,})")),
-    (
-        "chat-token",
-        ("hooks.slack", "webhooks/"),
-        re.compile(r"(?<=hooks\.slack\.com/services/)[A-Za-z0-9/_-]{16,}|(?<=/api/webhooks/)\d{10,}/[\w-]{30,}"),
-    ),
-    ("chat-token", (":",), re.compile(r"(?:(?<=bot)|(?<![\w:]))\d{8,10}:[A-Za-z0-9_-]{35}(?![\w-])")),
-    (
-        "cloud-token",
-        ("dop_", "hvs.", "hvb.", "hvr.", "dapi", "shpat_", "shpss_", "shpca_", "shppa_", "sq0", "atatt", "lin_api", "glsa_", "age-secret"),
-        re.compile(
-            _B + r"(?:dop_v1_[0-9a-f]{32,}|hv[sbr]\.[\w-]{20,}|dapi[0-9a-f]{32}|shp(?:at|ss|ca|pa)_[0-9a-fA-F]{32}"
-            r"|sq0(?:atp|csp)-[\w-]{20,}|ATATT3x[\w=-]{20,}|lin_api_\w{20,}|glsa_\w{20,}|AGE-SECRET-KEY-1[0-9A-Z]{20,})"
-        ),
-    ),
-    ("azure-secret", ("7q~", "8q~"), re.compile(_B + r"[A-Za-z0-9_~.-]{3}[78]Q~[A-Za-z0-9_~.-]{31,34}(?![\w~-])")),
-    (
-        "bootstrap-token",
-        (".",),
-        re.compile(r"(?<![\w.:/-])(?=[a-z0-9.]*\d)[a-z0-9]{6}\.(?=[a-z0-9]*\d)(?=[a-z0-9]*[g-z])[a-z0-9]{16}(?![\w.-])"),
-    ),
-)
+    ):
+        yield kind, words, re.compile(pattern)
+
+
+_VENDOR_TOKENS = tuple(_vendor_tokens())
+_TOKENS = tuple(_tokens())
 
 _PEM_INLINE = re.compile(
     r"(-----BEGIN (?:[A-Z0-9 ]+ )?PRIVATE KEY(?: BLOCK)?-----)(.*?)(-----END (?:[A-Z0-9 ]+ )?PRIVATE KEY(?: BLOCK)?-----|[\"']|$)"
@@ -98,56 +65,104 @@ _URL_TOKEN = re.compile(r"(https?://)([A-Za-z0-9_-]{20,})@(?=[\w.-])")
 _DSN_TCP = re.compile(r"(\b[\w.-]+):([^\s\"'@]+)@(?=(?:tcp|unix)\()")
 
 _HEADER = re.compile(
-    r"((?:proxy-)?authorization\\*[\"']?\s*[:=]\s*\\*[\"']?(?:\[?)(?:bearer|basic|token|digest|negotiate|apikey|"
-    r"aws4-hmac-sha256)\s+)([^\s\"'\\,\]]+)",
+    r"((?:proxy-)?authorization\\*[\"']?\s*[:=]\s*\\*[\"']?(?:\[?)(?:(?:bearer|basic|token|negotiate|apikey)|"
+    r"(?!(?:digest|aws4-hmac-sha256)\b)[A-Za-z][\w-]*(?=\s+\S*\d))\s+)([^\s\"'\\,\]]+)",
     re.IGNORECASE,
 )
+_HEADER_PART = re.compile(r"(\b(?:response|cnonce|signature|credential)=\\*\"?)([^\s\"\\,]+)", re.IGNORECASE)
 _RAW_HEADER = re.compile(
     r"((?<![\w-])(?:(?:proxy-)?authorization|x-api-key|x-auth-token|x-vault-token|private-token|"
     r"x-amz-security-token|api-key)\\*[\"']?\s*[:=]\s*\\*[\"']?\[?)"
-    r"(?!(?:bearer|basic|token|digest|negotiate|apikey|aws4-hmac-sha256)\b|\\*[\"'<])([^\s\"'\\,\]]{6,})",
+    r"(?![A-Za-z][\w-]*\s+\S|\\*[\"'<])([^\s\"'\\,\]]{6,})",
     re.IGNORECASE,
 )
-_BEARER = re.compile(r"(\b(?:bearer|token)\s+)((?=[^\s\"']*\d)(?=[^\s\"']*[A-Za-z])[A-Za-z0-9_.~+/-]{20,}=*)", re.IGNORECASE)
+_BEARER = re.compile(
+    r"(\b(?:bearer|token|apikey|basic|splunk)\s+)((?=[^\s\"']*\d)(?=[^\s\"']*[A-Za-z])[A-Za-z0-9_.~+/-]{20,}=*)", re.IGNORECASE
+)
 _COOKIE = re.compile(r"((?:set-)?cookie\\*[\"']?\s*:\s*)([^\r\n\"']+)", re.IGNORECASE)
 _COOKIE_PAIR = re.compile(r"([\w.-]+=)([^;\s]{6,})")
 
+_OPTION_WORD = (
+    r"(?:password|passwd|passphrase|passwort|pass|pwd|pin|secret|token|api-?key|requirepass|storepass|keypass|psk|"
+    r"(?:secret|access|certificate|signing|encryption|private|master|account|shared|license)-key)"
+)
 _OPTION = re.compile(
-    r"((?<![\w-])--?(?:[\w-]*(?:password|passwd|passphrase|secret|token|api-?key|secret-key|access-key|"
-    r"requirepass))[ =]+[\"']?)((?![-<$\[/{])[^\s\"']+)",
+    rf"((?<![\w-])--?(?:[\w.-]*{_OPTION_WORD})(?:[ =]+[\"']?|\\*[\"']?\s*,\s*\\*[\"']?))"
+    r"((?![-<$\[/{])[^\s\"'\\]+?)(?=[\s\"'\\]|,?\]|,\s|$)",
     re.IGNORECASE,
 )
+OPTION_ALONE = re.compile(rf"^[\s\"'-]*?(?P<dash>--?)(?P<word>[\w.-]*{_OPTION_WORD}|a|p|w|u)[\"']?,?\s*$", re.IGNORECASE)
 _LOGIN = re.compile(r"(\b(?:login\b[^|;\n]*?|sshpass)\s(?:-p|--password)[ =]?)(?![-<$\[])([^\s\"']+)")
 _USER_PASS = re.compile(r"(\b(?:curl|wget|skopeo|crictl|ctr)\b[^|;\n]*?\s(?:-u|--user|--creds)[ =]?[\"']?[^\s:\"'/]+:)([^\s\"']+)")
+_LDAP = re.compile(r"(\bldap\w+\b[^|;\n]*?\s-w\s?)([^\s\"']+)")
+_DIRECTIVE = re.compile(
+    r"^(\s*(?:password|passwd|requirepass|masterauth|insecure-password|auth-pass|auth_pass|bindpw|rootpw|keyfile_password|secret)\s+[\"']?)([^\s\"':=]{6,})[\"']?\s*$"
+    r"|(\b(?:insecure-password|requirepass|masterauth)\s+[\"']?)([^\s\"':=]{4,})",
+    re.IGNORECASE,
+)
+_ACL = re.compile(r"(\buser\s+\S+\s[^\n]*?>)([^\s\"']{4,})")
+_DOCKERFILE = re.compile(r"^(\s*(?:ENV|ARG|setenv|set)\s+([A-Za-z_][\w.-]*)\s+[\"']?)([^\s\"'=]+)")
+_TABLE = re.compile(r"^(\s*([A-Z][A-Z0-9_]*)(?:\s{2,}|\t))(\S+)(?=\s|$)")
+_ORACLE = re.compile(r"((?:jdbc:oracle:\w+:|\bsqlplus\s+(?:-\w+\s+)*)[\w$#]+/)([^@\s\"']+)(?=@)", re.IGNORECASE)
+_PGPASS = re.compile(r"^([\w.*-]+:(?:\d{1,5}|\*):[^:\s]+:[^:\s]+:)(\S+)$")
+_SAID_WORD = (
+    r"(?:password|passwort|kennwort|passphrase|passcode|pwd|mot de passe|contraseña|contrasena|wachtwoord|senha|lösenord|hasło|heslo|"
+    r"parola|"
+    r"salasana|jelszó|şifre|пароль|パスワード|密码|密碼|secret|api key|access key|token|pin|creds|credentials)"
+)
+_TOLD = re.compile(
+    rf"((?:(?<!\w){_SAID_WORD}(?: for \S+| of \S+)?\s*(?:(?:is now|is|was|ist|lautet|est|es|è|é|set to|changed to|to)\s|:\s|：\s?|"
+    rf"\s(?=[\"'`]))"
+    r"|\b(?:using|with|new|old|default|initial|temporary)\s(?:password|passphrase|token|secret|key)\s)\s*[\"'`]?)([^\s\"'`<\[]+)",
+    re.IGNORECASE,
+)
+_LISTED = re.compile(r"([\"'])([\w.-]+)\1(\s*\]?\s*(?:,|=>|=|:)\s*)([\"'])((?:(?!\4).)+)\4")
+_CELL = re.compile(r"(\|\s*`?([\w.-]+)`?\s*\|\s*`?)([^\s|`]+)")
+_JWK = re.compile(r"(\\*\"(?:d|p|q|dp|dq|qi|k)\\*\"\s*:\s*\\*\")([\w-]{16,})")
+_ARGUMENT = re.compile(
+    r"(\bhtpasswd\s[^|;\n]*?-\w*b\w*\s+\S+\s+\S+\s+|-pass(?:in|out)?\s+pass:|\bsmbclient\b[^|;\n]*?-U\s*[^\s%]+%|\b(?:zip|unzip)\s[^|;\n]*?-P\s*|"
+    r"\b(?:mongo|mongosh|mongodump|az login|cqlsh|influx|clickhouse-client)\b[^|;\n]*?\s-p\s+|\bstats\s+auth\s+[^\s:]+:|"
+    r"\bvault login\s+(?=\S*\d)|\b(?:rocommunity|rwcommunity|community)\s+|"
+    r"\becho\s+[\"']?(?=[^|]*\|\s*(?:sudo\s+-S|docker login|helm registry login|passwd|kinit)))([^\s\"'|]+)"
+)
+_ATTRIBUTE = re.compile(r"(\b(?:key|name)=\\*\"([\w.:-]+)\\*\"\s+value=\\*\")([^\"\\]+)", re.IGNORECASE)
+_ESCAPED = re.compile(r"\\u00([2-7][0-9a-fA-F])")
 _SQL = re.compile(r"(\b(?:password|identified\s+(?:with\s+\S+\s+)?by)\s+['\"])([^'\"]+)", re.IGNORECASE)
 _NETRC = re.compile(r"(\blogin\s+\S+\s+password\s+)(\S+)", re.IGNORECASE)
 _XML = re.compile(
     r"(<([\w.:-]*(?:password|passwd|passphrase|secret|token|apikey|api-key|api_key|accesskey|secretkey))>)([^<]+)(?=</)", re.IGNORECASE
 )
-_CRYPT = re.compile(r"\$(?:apr1|1|2[abxy]?|5|6|y|argon2id?|pbkdf2[\w-]*|scrypt)\$[A-Za-z0-9./+$=,]{12,}")
+_CRYPT = re.compile(
+    r"(?<=[\"'\s])md5[0-9a-f]{32}(?![0-9a-f])|SCRAM-SHA-256\$\d+:[\w+/=:$]+|\$(?:apr1|1|2[abxy]?|5|6|y|argon2id?|pbkdf2[\w-]*|scrypt)\$[A-Za-z0-9./+$=,]{12,}"
+)
 _MYSQL = re.compile(r"(\b(?:mysql|mysqldump|mysqladmin|mariadb|mariadb-dump)\b[^|;\n]*?\s-p)([^\s\"']+)")
 _REDIS = re.compile(r"(\bredis-cli\b[^|;\n]*?\s(?:-a|--pass)[ =]?)([^\s\"']+)")
 
 _COMMANDS: tuple[tuple[tuple[str, ...], re.Pattern[str]], ...] = (
-    (("pass", "secret", "token", "key"), _OPTION),
+    (("pass", "secret", "token", "key", "pwd", "pin", "psk"), _OPTION),
     (("login", "sshpass"), _LOGIN),
     ((" -u", "--user", "--creds"), _USER_PASS),
     (("mysql", "mariadb"), _MYSQL),
     (("redis-cli",), _REDIS),
+    (("htpasswd", "pass:", "smbclient", "zip", " -p ", "stats", "vault", "echo", "community"), _ARGUMENT),
+    (("ldap",), _LDAP),
+    (("user",), _ACL),
+    (("oracle", "sqlplus"), _ORACLE),
     (("password", "identified"), _SQL),
     (("login",), _NETRC),
 )
 
 _KEY_NAME = (
-    r"(?:[\w.-]*(?:password|passwd|passphrase|secret[_-]?key(?:[_-]?base)?|secret[_-]?access[_-]?key|"
-    r"client[_-]?secret|api[_-]?key|apikey|access[_-]?key|private[_-]?key|"
-    r"account[_-]?key|shared[_-]?access[_-]?key|signing[_-]?key|encryption[_-]?key|master[_-]?key|auth[_-]?key|"
-    r"license[_-]?key|jwt[_-]?key|app[_-]?key|client-key-data|client-certificate-data|"
-    r"token|secret|credentials?|htpasswd|dockerconfigjson|dockercfg|_auth|authtoken|shared[_-]?key|webhook[_-]?url|secret[_-]?id|sas)|"
-    r"(?:[\w.-]*[_.-])?(?:pass|pwd|pw)|[a-z]+(?:Pass|Pwd)|sig|x-amz-signature|requirepass|masterauth|pgpassword)"
+    r"(?:[\w.-]*(?:password|passwd|passphrase|passwort|kennwort|secret[._-]?key(?:[._-]?base)?|secret[._-]?access[._-]?key|"
+    r"client[._-]?secret|api[._-]?key|apikey|access[._-]?key|private[._-]?key|"
+    r"account[._-]?key|shared[._-]?access[._-]?key|signing[._-]?key|encryption[._-]?key|master[._-]?key|auth[._-]?key|"
+    r"license[._-]?key|jwt[._-]?key|app[._-]?key|client-key-data|client-certificate-data|"
+    r"token|secret|credentials?|htpasswd|dockerconfigjson|dockercfg|_auth|authtoken|shared[._-]?key|webhook[._-]?url|secret[._-]?id|sas|passcode|pre[._-]?shared[._-]?key|rootpw|bindpw|(?<![A-Za-z])jwt)|"
+    r"(?:[\w.-]*[_.-])?(?:pass|pwd|pw|pin|psk)|(?:db|my|user|admin|root|smtp|mail|redis|app|login|ldap|bind|sa)pass|(?-i:[a-z]+(?:Pass|Pwd|Psk|Pin))|"
+    r"sig|x-(?:amz|goog)-signature|requirepass|masterauth|pgpassword)"
 )
 _HEAD = re.compile(r"(?<![\w.-])-*+(?P<open>\\*[\"']?)(?P<key>[A-Za-z_.][\w.-]*+)(?P=open)(?P<sep>\s*+(?::=|=>|=|:)\s*+)")
-_QUOTED = re.compile(r"(?P<q>\\*[\"'])(?P<quoted>.*?)(?<!\\)(?P=q)")
+_QUOTED = re.compile(r"(?P<q>\"\"\"|'''|\\*[\"'])(?P<quoted>.*?)(?<!\\)(?P=q)")
 _TO_FILL_IN = re.compile(r"<[A-Za-z][^<>\"'\n]{0,40}>")
 _PLAIN = re.compile(r"[^\s\"'][^\s]*+")
 _ENV_LINE = re.compile(r"^(\s*(?:export\s+|[-+]\s+)?[\"']?)(" + _KEY_NAME + r")=(?![\"'])(.+?)([\"']?)$", re.IGNORECASE)
@@ -173,6 +188,15 @@ _NUMBER = re.compile(r"^[\d.,:%]{1,9}(?:ms|s|m|h|d)?[,;)]?$")
 _PLAIN_END = re.compile(r"[&;,)\]}\"'<>\\]")
 
 
+_HEADERS = frozenset("authorization proxy-authorization cookie set-cookie x-api-key x-auth-token x-vault-token private-token".split())
+
+
+@functools.lru_cache(maxsize=4096)
+def sensitive_header(name: str) -> bool:
+    """Whether a pair of this name and a value holds a secret: a telling key, or a header that carries credentials."""
+    return sensitive_name(name) or name.lower() in _HEADERS
+
+
 @functools.lru_cache(maxsize=4096)
 def sensitive_name(name: str) -> bool:
     """Whether a key or variable of this name holds a secret."""
@@ -189,6 +213,8 @@ def redact_line(line: str, mark: Mark) -> str:
 
     Each pattern is tried only where a word that it needs is on the line, since most lines hold none.
     """
+    if "\\u00" in line:
+        line = _ESCAPED.sub(lambda m: plain if (plain := chr(int(m[1], 16))).isalnum() else m[0], line)
     low = line.lower()
     if not pattern_words(low):
         return line
@@ -198,21 +224,88 @@ def redact_line(line: str, mark: Mark) -> str:
         line = _PEM_BASE64.sub(lambda m: _pem_base64(m[0], mark), line)
     if "@" in low:
         line = _urls(line, mark)
+    if may_hold_token(low):
+        for kind, pattern in _VENDOR_TOKENS:
+            line = pattern.sub(lambda m, kind=kind: mark(kind, m[0]), line)  # type: ignore[misc]
     for kind, words, pattern in _TOKENS:
         if any(word in low for word in words):
             line = pattern.sub(lambda m, kind=kind: mark(kind, m[0]), line)  # type: ignore[misc]
     line = _headers(line, low, mark)
-    if "$" in low:
+    if "$" in low or "md5" in low:
         line = _CRYPT.sub(lambda m: mark("password-hash", m[0]), line)
     for words, pattern in _COMMANDS:
         if any(word in low for word in words):
             line = pattern.sub(lambda m: m[0] if no_secret(m[2]) else m[1] + mark("password", m[2]), line)
+    if _PGPASS.match(line) and line.count(":") == 4:
+        return _PGPASS.sub(lambda m: m[1] + mark("password", m[2]), line)
     if not any(word in low for word in KEY_WORDS):
         return line
+    line = _spoken(line, low, mark)
     whole = _ENV_LINE.match(line)
     if whole and "&" not in whole[3] and not re.search(r"\s\w+=", whole[3]):
         return line if _keeps(whole[2], whole[3], "=", alone=True) else whole[1] + whole[2] + "=" + mark("password", whole[3]) + whole[4]
     return _assignments(line, mark)
+
+
+def _spoken(line: str, low: str, mark: Mark) -> str:
+    """Secrets behind a telling word without `=` or `:`: directives, Dockerfiles, tables, attributes, sentences."""
+
+    def told(match: re.Match[str]) -> str:
+        bare = match[2].rstrip(".,;)")
+        return match[1] + mark("password", bare) + match[2][len(bare) :] if random_word(bare) else match[0]
+
+    def directive(match: re.Match[str]) -> str:
+        value = match[2] or match[4]
+        return match[0].replace(value, mark("password", value)) if random_word(value) else match[0]
+
+    def named(match: re.Match[str]) -> str:
+        keeps = not sensitive_name(match[2]) or _keeps(match[2], match[3], "=", alone=True)
+        return match[0] if keeps else match[1] + mark("password", match[3])
+
+    def listed(match: re.Match[str]) -> str:
+        keeps = not sensitive_name(match[2]) or _keeps(match[2], match[5], "=", quoted=True)
+        return match[0] if keeps else match[0].replace(match[5], mark("password", match[5]))
+
+    start = low.lstrip()[:4]
+    if start in _DIRECTIVES or "insecure-pass" in low or "requirepass" in low or "masterauth" in low:
+        line = _DIRECTIVE.sub(directive, line)
+    if start in ("env ", "arg ", "sete", "set "):
+        line = _DOCKERFILE.sub(named, line)
+    if line.lstrip()[:1].isupper():
+        line = _TABLE.sub(named, line)
+    if "value=" in low:
+        line = _ATTRIBUTE.sub(named, line)
+    if "|" in line:
+        line = _CELL.sub(named, line)
+    if '"' in line or "'" in line:
+        line = _LISTED.sub(listed, line)
+        if '"kty' in low:
+            line = _JWK.sub(lambda m: m[1] + mark("private-key", m[2]), line)
+    if any(word in low for word in _SAID_HINTS) or not low.isascii():
+        line = _TOLD.sub(told, line)
+    return line
+
+
+_DIRECTIVES = frozenset(["pass", "requ", "mast", "inse", "auth", "bind", "root", "keyf", "secr"])
+_SAID_HINTS = ("pass", "secret", "token", "pin", "cred", "pwd", "key ", "kennw", "contrase", "wachtw", "senha", "heslo", "parola", "salas")
+
+
+def random_word(value: str) -> bool:
+    """Whether a word of a sentence looks made up: letters with digits or signs, no name, number, path or placeholder."""
+    if (
+        len(value) < 6
+        or no_secret(value)
+        or _NUMBER.match(value)
+        or "[redacted:" in value
+        or value.startswith(("/", "http", "<", "{", "$"))
+    ):
+        return False
+    kinds = sum(any(test(c) for c in value) for test in (str.islower, str.isupper, str.isdigit, lambda c: c in "!#%&*+?@^~$=_"))
+    return (
+        kinds >= 2
+        and not _REFERENCE.match(value)
+        and not re.fullmatch(r"[A-Z]?[a-z]+|[A-Z][A-Z_]+|[A-Za-z]+(?:_[A-Za-z]+)+|v?\d[\d.]*", value)
+    )
 
 
 def _urls(line: str, mark: Mark) -> str:
@@ -225,9 +318,10 @@ def _urls(line: str, mark: Mark) -> str:
 def _headers(line: str, low: str, mark: Mark) -> str:
     if "authorization" in low:
         line = _HEADER.sub(lambda m: m[0] if no_secret(m[2]) else m[1] + mark("credential", m[2]), line)
+        line = _HEADER_PART.sub(lambda m: m[0] if no_secret(m[2]) else m[1] + mark("credential", m[2]), line)
     if "authorization" in low or "-key" in low or "-token" in low:
         line = _RAW_HEADER.sub(lambda m: m[0] if no_secret(m[2]) else m[1] + mark("credential", m[2]), line)
-    if "bearer" in low or "token" in low:
+    if "bearer" in low or "token" in low or "apikey" in low or "basic" in low:
         line = _BEARER.sub(lambda m: m[1] + mark("token", m[2]), line)
     if "cookie" in low:
         line = _COOKIE.sub(
@@ -269,6 +363,8 @@ def _value(line: str, head: re.Match[str], mark: Mark) -> tuple[str | None, int]
     if plain is None:
         return None, at
     value = plain[0]
+    if value[0] in "{[" and not value.startswith("{{"):
+        return None, at + 1  # a mapping or a list, whose own keys are looked at
     if separator == ":" and not line[: head.start()].strip(" \t-"):
         # A YAML or describe line: what follows the value decides whether it is prose.
         if _keeps(key, line[at:], separator, alone=True):
@@ -295,6 +391,8 @@ def _keeps(key: str, value: str, separator: str, *, quoted: bool = False, alone:
     if quoted or separator != ":":
         return False
     words = value.lower().split()
+    if not words:
+        return True
     if "pass" in lower or "pwd" in lower:
         return words[0].strip(".,;!") in _SAYS_NO
     # In prose ("invalid token: expired") plain words are no secret; behind "=" or in quotes they may well be one.

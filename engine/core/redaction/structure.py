@@ -13,8 +13,10 @@ import json
 import re
 from collections import deque
 from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
 
-from engine.core.redaction.patterns import Mark, no_secret, redact_line, sensitive_name
+from engine.core.redaction.patterns import OPTION_ALONE, Mark, no_secret, random_word, redact_line, sensitive_header, sensitive_name
 from engine.core.redaction.triggers import may_be_env_value, may_hold_secret
 
 HOLD_LINES = 50_000
@@ -30,8 +32,17 @@ _DATA_INLINE = re.compile(r"(?P<q>\\*[\"']?)(?:data|stringData)(?P=q)\s*:\s*\{")
 _PAIR_JSON = re.compile(r"\s*(?P<q>\\*\")(?P<key>[\w./-]+)(?P=q)\s*:\s*(?P=q)(?P<value>.*?)(?<!\\)(?P=q)\s*(?P<comma>,?)")
 _PAIR_FLOW = re.compile(r"\s*(?P<key>[\w./-]+)\s*:\s*(?P<value>\"[^\"]*\"|'[^']*'|[^,{}]+?)\s*(?P<comma>,|(?=\}))")
 _ENV_INLINE = re.compile(
-    r"((?P<q>\\*\")name(?P=q)\s*:\s*(?P=q)(?P<name>[\w.-]+)(?P=q)\s*,\s*(?P=q)value(?P=q)\s*:\s*(?P=q))(?P<value>.*?)(?<!\\)(?P=q)"
+    r"((?P<q>\\*\")(?i:name|key)(?P=q)\s*:\s*(?P=q)(?P<name>[\w.-]+)(?P=q)\s*,\s*(?P=q)(?i:value|val)(?P=q)\s*:\s*(?P=q))(?P<value>.*?)(?<!\\)(?P=q)"
 )
+_PAIR_WORDS = re.compile(r"(?i:name|key)\\*\"\s*:.*(?i:val)|(?i:val|value)\\*\"\s*:.*(?i:name|key)")
+_NAME_KEYS = ("name", "key")
+_VALUE_KEYS = ("value", "val")
+MAX_EMBEDDED = 1_000_000
+_JWT_CUT = re.compile(r"eyJ[\w.=-]{30,}\\?\s*$")
+_WRAPPED = re.compile(r"[\s>|]*[\w.=-]{4,}\\?\s*")
+_ANNOUNCED = re.compile(r"(?i)\b(?:password|passphrase|passwort|secret|token|api key|access key|private key)(?: is)?\s*:$")
+_DESCRIBED_KEY = re.compile(r"[\w.-]+:\s*$|BinaryData$|Events:")
+_SCALAR = re.compile(r"^\s*(?P<dash>(?:- )*)\s*(?P<q>[\"']?)(?P<value>[^\s\"'{}\[\],](?:[^\"'{}\[\]]*?[^\s\"'{}\[\],:])?)(?P=q),?\s*$")
 _AUTH_INLINE = re.compile(r"((?P<q>\\*\")(?:auth|identitytoken|registrytoken)(?P=q)\s*:\s*(?P=q))(?P<value>[A-Za-z0-9+/=_.-]{8,})(?P=q)")
 _GET_SECRET = re.compile(
     r"\b(?:kubectl|oc|k)\b.*\bget\b.*\bsecrets?\b.*"
@@ -47,10 +58,19 @@ _KEY_LINE = re.compile(r"^(?P<head>(?:.*\s|[|>])?)(?P<body>[A-Za-z0-9+/]{16,}={0
 # A line that a diff added or took away: the mark stands where a space would. `- ` in front of a word is an item of a list instead.
 _DIFF_LINE = re.compile(r"^(?:\+(?!\+)|-(?=\s{2}|[A-Za-z\"'{}\[\]]))")
 _ENV_VALUE_FIRST = re.compile(
-    r"(?P<start>(?P<q>\\*\")value(?P=q)\s*:\s*(?P=q))(?P<value>(?:(?!(?P=q)).)*?)"
-    r"(?P<rest>(?P=q)\s*,\s*(?P=q)name(?P=q)\s*:\s*(?P=q)(?P<name>[\w.-]+)(?P=q))"
+    r"(?P<start>(?P<q>\\*\")(?i:value|val)(?P=q)\s*:\s*(?P=q))(?P<value>(?:(?!(?P=q)).)*?)"
+    r"(?P<rest>(?P=q)\s*,\s*(?P=q)(?i:name|key)(?P=q)\s*:\s*(?P=q)(?P<name>[\w.-]+)(?P=q))"
 )
 _KEY_HEADER = re.compile(r"^\s*(?:$|Proc-Type:|DEK-Info:|Version:|Comment:)")
+
+
+@dataclass(frozen=True, slots=True)
+class _Next:
+    """What is expected on the next line ("" for nothing), from which indentation on, and the key or option that said so."""
+
+    what: Literal["", "block", "value", "word", "argument", "wrapped", "described"] = ""
+    indent: int = 0
+    key: str = ""
 
 
 class StructureReader:
@@ -73,6 +93,7 @@ class StructureReader:
         self._after_get = 0
         self._waiting: list[tuple[str, int, re.Match[str]]] = []
         self._diff_marks: deque[str] = deque()
+        self._next = _Next()
 
     @property
     def idle(self) -> bool:
@@ -81,6 +102,7 @@ class StructureReader:
             not (self._held or self._run or self._in_key or self._in_other or self._after_get or self._kinds or self._waiting)
             and self._block < 0
             and self._env_indent < 0
+            and not self._next.what
         )
 
     def feed(self, line: str) -> Iterator[str]:
@@ -169,6 +191,77 @@ class StructureReader:
     # Manifests --------------------------------------------------------------------------------------------------------
 
     def _tree(self, line: str) -> Iterator[str]:
+        if self._next.what:
+            value = self._value_of(line)
+            if value:
+                yield value
+                return
+        self._expect(line)
+        yield from self._manifest(line)
+
+    def _expect(self, line: str) -> None:
+        """Note when a line says that a secret follows on the next one."""
+        stripped = line.strip()
+        match = _KEY.match(line) if stripped[-1:] in ":|>+-'\"" else None
+        if self._block >= 0:
+            return
+        if _JWT_CUT.search(line):
+            self._next = _Next("wrapped", _indent(line))
+        elif match is not None and (sensitive_header(match["key"]) or _plural(match["key"])):
+            value = match["value"]
+            if re.fullmatch(r"[|>][-+\d]*", value):
+                self._next = _Next("block", _indent(line) + len(match["dash"]))
+            elif value in ("", '"""', "'''") and not match["tail"]:
+                self._next = _Next("value", _indent(line) + len(match["dash"]), key=match["key"])
+        elif stripped.endswith(":") and _ANNOUNCED.search(stripped):
+            self._next = _Next("word", _indent(line))
+        elif (option := OPTION_ALONE.match(line)) is not None:
+            self._next = _Next("argument", _indent(line), key=option["word"])
+        elif stripped.startswith("Private-Lines:"):
+            self._in_key = True
+
+    def _value_of(self, line: str) -> str:
+        """The line with its value marked when it is the one that was expected, "" when it is none."""
+        expected, self._next = self._next, _Next()
+        stripped = line.strip()
+        indent = _indent(line)
+        match expected.what:
+            case "block":
+                if not stripped or indent > expected.indent:
+                    self._next = expected
+                    return line if not stripped else line[:indent] + self._mark("secret", stripped)
+            case "wrapped" if _WRAPPED.fullmatch(line):
+                self._next = expected
+                return line[:indent] + self._mark("token", stripped)
+            case "described":
+                # `kubectl describe configmap` prints KEY:, ----, and the value up to the next KEY:.
+                if not stripped or not _DESCRIBED_KEY.match(line):
+                    self._next = expected
+                    return line if not stripped else line[:indent] + self._mark("secret", stripped)
+            case "value" if stripped == "----" and sensitive_name(expected.key):
+                self._next = _Next("described")
+                return line
+            case "value" | "word" | "argument":
+                item = _SCALAR.match(line)
+                if not stripped and expected.what != "argument":
+                    self._next = expected
+                    return line
+                inner = _KEY.match(line)
+                if item is None or indent < expected.indent or no_secret(item["value"]) or (inner and (inner["gap"] or not inner["value"])):
+                    return ""
+                listed = bool(item["dash"].strip())
+                if expected.what == "value" and not listed and indent <= expected.indent:
+                    return ""
+                if expected.what == "value" and listed and expected.key.lower() in ("secrets", "credentials", "secret"):
+                    return ""
+                if (expected.what == "word" or len(expected.key) == 1) and not random_word(item["value"]):
+                    return ""
+                if expected.what == "value" and listed:
+                    self._next = expected
+                return line[: item.start("value")] + self._mark("password", item["value"]) + line[item.end("value") :]
+        return ""
+
+    def _manifest(self, line: str) -> Iterator[str]:
         if self._waiting:
             yield from self._settle_waiting(line)
         if self._after_get:
@@ -209,7 +302,7 @@ class StructureReader:
             yield from self._open_data(line, at, match)
             return
         first = self._env_indent != at or match["dash"]
-        if key == "value" and first and value and not no_secret(value) and may_be_env_value(line):
+        if key.lower() in _VALUE_KEYS and first and value and not no_secret(value) and may_be_env_value(line):
             # An env list may name the variable after its value, so the value waits for one line.
             self._waiting.append((line, at, match))
             return
@@ -220,13 +313,13 @@ class StructureReader:
         match = _KEY.match(line)
         _, at, _ = self._waiting[0]
         same = match is not None and _indent(line) + len(match["dash"]) == at and not match["dash"]
-        if same and match is not None and match["key"] == "value":
+        if same and match is not None and match["key"].lower() in _VALUE_KEYS:
             return  # a diff shows the value before and after
-        if same and match is not None and match["key"] == "name" and sensitive_name(match["value"].strip("\"' ")):
+        if same and match is not None and match["key"].lower() in _NAME_KEYS and sensitive_header(match["value"].strip("\"' ")):
             waiting, self._waiting = self._waiting, []
             self._env_indent = at
             for held, _, value in waiting:
-                yield self._env(held, at, "value", value["value"].strip("\"' "), value)
+                yield self._env(held, at, value["key"], value["value"].strip("\"' "), value)
         else:
             yield from self._release_waiting()
 
@@ -304,26 +397,33 @@ class StructureReader:
         return line[:indent] + self._mark("secret", stripped)
 
     def _env(self, line: str, at: int, key: str, value: str, match: re.Match[str]) -> str:
-        if key == "value" and self._env_indent == at and value and not no_secret(value):
+        if key.lower() in _VALUE_KEYS and self._env_indent == at and value and not no_secret(value):
             quote = match["value"][0] if match["value"][0] in "\"'" else ""
             return line[: match.start("value")] + quote + self._mark("password", value) + quote + match["tail"]
-        self._env_indent = at if key == "name" and sensitive_name(value) else -1
+        self._env_indent = at if key.lower() in _NAME_KEYS and sensitive_header(value) else -1
         return self._leaf(line)
 
     def _leaf(self, line: str) -> str:
+        if "\\n" in line and ": " in line and len(line) < MAX_EMBEDDED:
+            # A text of several lines inside a string, such as a chart's manifest: read as the lines that it is.
+            separator = "\\\\n" if "\\\\n" in line else "\\n"
+            inner = StructureReader(self._mark)
+            pieces = line.split(separator)
+            if len(pieces) > 2:
+                return separator.join([*(out for piece in pieces for out in inner.feed(piece)), *inner.flush()])
         if "ecret" in line and _DATA_INLINE.search(line) and _SECRET_INLINE.search(line):
             line = _inline_secret(line, self._mark)
-        if "name" in line and "value" in line:
+        if _PAIR_WORDS.search(line):
             line = _ENV_INLINE.sub(
                 lambda m: (
-                    m[0] if not sensitive_name(m["name"]) or no_secret(m["value"]) else m[1] + self._mark("password", m["value"]) + m["q"]
+                    m[0] if not sensitive_header(m["name"]) or no_secret(m["value"]) else m[1] + self._mark("password", m["value"]) + m["q"]
                 ),
                 line,
             )
             line = _ENV_VALUE_FIRST.sub(
                 lambda m: (
                     m[0]
-                    if not sensitive_name(m["name"]) or no_secret(m["value"])
+                    if not sensitive_header(m["name"]) or no_secret(m["value"])
                     else m["start"] + self._mark("password", m["value"]) + m["rest"]
                 ),
                 line,
@@ -331,6 +431,11 @@ class StructureReader:
         if "auth" in line or "token" in line:
             line = _AUTH_INLINE.sub(lambda m: m[1] + self._mark("credential", m["value"]) + m["q"], line)
         return redact_line(line, self._mark)
+
+
+def _plural(key: str) -> bool:
+    """Whether a key names a list of secrets, and not of names of Secrets."""
+    return key.endswith("s") and key.lower() not in ("secrets", "credentials") and sensitive_name(key[:-1])
 
 
 def _indent(line: str) -> int:

@@ -6,25 +6,100 @@ substrings, since these cost a tenth of one large pattern.
 
 from __future__ import annotations
 
+import functools
+import json
 import re
+from pathlib import Path
 
-KEY_WORDS = ("pass", "pwd", "secret", "token", "key", "cred", "auth", "sig", "sas", "pw", "webhook", "dockerc", "client-cert")
+KEY_WORDS = (
+    "pass",
+    "pwd",
+    "secret",
+    "token",
+    "key",
+    "cred",
+    "auth",
+    "sig",
+    "sas",
+    "pw",
+    "pin",
+    "psk",
+    "webhook",
+    "dockerc",
+    "client-cert",
+    *(
+        "kennwort",
+        "contrase",
+        "wachtwoord",
+        "senha",
+        "lösenord",
+        "hasło",
+        "heslo",
+        "parola",
+        "salasana",
+        "jelszó",
+        "şifre",
+        "пароль",
+        "パスワード",
+    ),
+    *("密码", "密碼", "mot de passe", "jwt", '"kty'),
+)
 """Parts of the names of keys that hold secrets."""
+
+
+@functools.cache
+def token_prefixes() -> dict[str, dict[str, str]]:
+    """By kind of placeholder: what vendors' tokens begin with, and a pattern of what follows (tokens.json)."""
+    found: dict[str, dict[str, str]] = json.loads(Path(__file__).with_name("tokens.json").read_text(encoding="utf-8"))
+    return found
+
 
 _WORDS = (
     *KEY_WORDS,
-    *("bearer", "cookie", "-----", "eyj", "akia", "asia", "abia", "acca", "aiza", "ya29", "gocspx", "sha256~", "ghp_", "gho_", "ghu_"),
-    *("ghs_", "ghr_", "github_", "glpat-", "gldt-", "glrt-", "glptt-", "glft-", "glsoat-", "glcbt-", "glimt-", "glagent-", "gloas-"),
-    *("glffct-", "glsa_", "sk-", "sk_", "rk_", "whsec", "sg.", "hf_", "npm_", "pypi-", "dckr_", "rubygems_", "xox", "xapp-", "xai-"),
-    *("pplx-", "dop_", "hvs.", "hvb.", "hvr.", "dapi", "shpat_", "shpss_", "shpca_", "shppa_", "sq0", "atatt", "lin_api", "nvapi-"),
-    *("gsk_", "r8_", "ls0tls1crudj", "login", "identified", "mysql", "mariadb", "redis-cli", "hooks.slack", "7q~", "8q~", "--creds"),
+    *(
+        "bearer",
+        "cookie",
+        "-----",
+        "eyj",
+        "ls0tls1crudj",
+        "login",
+        "identified",
+        "mysql",
+        "mariadb",
+        "redis-cli",
+        "hooks.slack",
+        "7q~",
+        "8q~",
+    ),
+    *(
+        "9q~",
+        "--creds",
+        "incomingwebhook",
+        "azdo",
+        "atlasv1",
+        "_mmk",
+        "ldap",
+        "oracle",
+        "sqlplus",
+        "md5",
+        "scram-sha",
+        "basic ",
+        "community",
+        "stats auth",
+        " -p ",
+    ),
 )
+_HEADS = frozenset(prefix.lower()[:3] for prefixes in token_prefixes().values() for prefix in prefixes)
+_STARTS = re.compile(r"(?<![a-z0-9_])(?=([a-z0-9_]..))")
 _SHAPES = re.compile(
     r"\.[a-z0-9]{16}(?![\w.-])|\$[0-9a-z-]{1,10}\$|:[a-z0-9_-]{35}(?![\w-])|@(?:tcp|unix)\(|"
-    r"://[^\s/]*@| -u ?[^\s:]+:| --user[ =][^\s:]+:|\bsk[0-9a-f]{32}|\bcio[a-z0-9]{32}"
+    r"://[^\s/]*@| -u ?[^\s:]+:| --user[ =][^\s:]+:|\bsk[0-9a-f]{32}|\bcio[a-z0-9]{32}|\boy2[a-z0-9]{43}|\ba3[t-][a-z0-9]{6}|"
+    r"\bre_[a-z0-9]{8}_|[mno][\w-]{23,27}\.[\w-]{6,7}\.[\w-]{27}|\baq[a-z0-9+/]{34,38}==|\bpat[a-z0-9]{14}\.|\b[ps]at\.[\w-]{22}\.|"
+    r"[0-9a-f]{32}-us\d|\baccess-\w+-[0-9a-f]{8}|^[\w.*-]+:(?:\d{1,5}|\*):[^:\s]+:[^:\s]+:\S+$|\buser \S+ .*>\S{4}|\.acc[_-]",
+    re.MULTILINE,
 )
-_STRUCTURE = ("kind", "data", "auths")
-_ENV_VALUE = re.compile(r"^[+-]?\s*(?:- )?[\"']?value[\"']?\s*:\s*\S")
+_STRUCTURE = ("kind", "data", "auths", "- -", "private-lines")
+_ENV_VALUE = re.compile(r"^[+-]?\s*(?:- )?[\"']?(?:value|val|Value)[\"']?\s*:\s*\S")
 _KEY_BODY = re.compile(r"^[ \t|>]*[A-Za-z0-9+/]{40,}={0,2}[ \t]*$", re.MULTILINE)
 
 
@@ -33,12 +108,17 @@ def pattern_words(low: str) -> bool:
     for word in _WORDS:
         if word in low:
             return True
-    return bool(_SHAPES.search(low))
+    return bool(_SHAPES.search(low)) or may_hold_token(low)
+
+
+def may_hold_token(low: str) -> bool:
+    """Whether a word of a text in small letters begins as a vendor's token does."""
+    return not _HEADS.isdisjoint(_STARTS.findall(low))
 
 
 def may_be_env_value(line: str) -> bool:
     """Whether a line may be the value of a variable whose telling name follows on the next one."""
-    return bool(_ENV_VALUE.match(line)) if "value" in line else False
+    return bool(_ENV_VALUE.match(line)) if "val" in line or "Val" in line else False
 
 
 def may_hold_secret(text: str) -> bool:

@@ -65,7 +65,7 @@ def _with_reading(query: str, frame: Answer, tools: Tools, emit: Emit) -> Answer
         note.outcome = "done" if text else "failed"
     if text is None:
         return frame
-    grounded = ground(text, frame.evidence, trusted=f"{log}\n{frame.text}\n{query}")
+    grounded = ground(text, frame.evidence, trusted=f"{frame.text}\n{query}", outside=log)
     if grounded.flagged:
         emit(Notice(level="info", text=grounded.changed))
     said = f"{frame.text}\n\nThe model reads the log so: {grounded.text}"

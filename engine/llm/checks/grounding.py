@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from engine.core.redaction.escapes import visible
 from engine.core.types import Evidence, ObjectRef
 
 ClaimKind = Literal["object", "number", "image", "command", "quotation", "citation"]
@@ -21,11 +22,32 @@ _KINDS = (
     r"clusterrolebinding|networkpolicy|netpol|horizontalpodautoscaler|hpa|poddisruptionbudget|pdb|resourcequota|quota|container|volume|image"
 )
 _NAME = r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?"
+_MIXED = re.compile(r"\b(?=\w*[A-Za-z])(?=\w*[\u0370-\u03ff\u0400-\u052f\u0530-\u058f\u13a0-\u13ff])\w+")
+"""A word of Latin letters and letters that look like them: what it names is not what it shows."""
 _BLOCK = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
 _CODE = re.compile(r"`([^`\n]+)`")
 _QUOTE = re.compile(r"\"([^\"\n]{3,400})\"|“([^”\n]{3,400})”")
 _CITATION = re.compile(r"\[([ED]\d+)\]")
-COMMAND = re.compile(r"(?<![\w/-])(?:kubectl|helm|oc)\s+[^\n`]+")
+_PROGRAMS = (
+    "kubectl helm oc systemctl journalctl curl wget docker podman nerdctl crictl ctr rm dd mkfs fdisk nc ncat netcat socat bash sh "
+    "zsh sudo su chmod chown chattr iptables ip6tables nft firewall-cmd ssh scp rsync etcdctl kubeadm kubelet kustomize istioctl "
+    "argocd flux python python3 perl ruby node php eval exec xargs tee truncate shred wipefs parted mount umount modprobe sysctl "
+    "setenforce swapoff reboot poweroff shutdown halt init kill pkill killall crontab useradd usermod passwd chpasswd dnf yum apt "
+    "apt-get rpm dpkg pip npm git openssl gpg base64 nsenter unshare chroot ansible terraform vault aws gcloud az psql mysql "
+    "mongosh redis-cli"
+).split()
+COMMAND = re.compile(
+    rf"(?<![\w/.-])(?:sudo +)?(?:/(?:[\w.-]+/)*)?(?:{'|'.join(map(re.escape, _PROGRAMS))})(?:\.\w+)?\s+(?=[^\s\w]|\w+\b)[^\n`]+"
+)
+"""A command line of an answer: a program's name and what follows it."""
+_PROSE = frozenset(
+    (
+        "sh init node exec kill mount ip git vault az halt reboot shutdown passwd kubelet docker python su tee eval truncate parted flux"
+    ).split()
+)
+"""Programs whose names are plain words too: in a sentence they are commands only with something that a shell would read."""
+_SHELL = re.compile(r"\s--?\w|[|$`\\]|&&|\s(?:\./|/)\S|://")
+_SHELL_BLOCK = frozenset(["bash", "sh", "shell", "console", "zsh", "terminal", "shell-session", "powershell"])
 _IMAGE = re.compile(
     r"(?<![\w./-])(?:(?:[a-z0-9-]+\.)+[a-z]+(?::\d+)?/[\w./-]*\w(?::[\w.-]*\w|@sha256:[0-9a-f]+)?"
     r"|(?:[\w-]+/)+[\w.-]*\w:[\w.-]*\w|[a-z][a-z0-9-]*:(?:v?\d[\w.-]*\w|v?\d|latest))"
@@ -101,15 +123,19 @@ def ground(
     commands: Iterable[str] = (),
     *,
     trusted: str = "",
+    outside: str = "",
     kinds: Sequence[ClaimKind] = CLAIMS,
 ) -> Grounded:
     """Look up what an answer claims. `trusted` is text of our own making (the result, the question, cited passages); it counts as seen.
 
+    `outside` is text of others (a pasted log) that counts as seen. A command is known only when it is one of `commands`, the source of a
+    piece of evidence, or stands in `trusted` and in no outside text: what a log or an event holds is never a command of ours.
     Each claim is marked once, where it first stands; a command is struck wherever it stands, since somebody might copy it.
     General words are no claims; names, numbers and quotations are. `kinds` narrows what is looked up, since an explanation has numbers
     of its own; names that only stand for one (`my-pod`) are never claims.
     """
-    seen = _Seen(evidence, known_objects, commands, trusted)
+    text = _MIXED.sub(lambda match: visible(match[0], ascii_only=True), text)
+    seen = _Seen(evidence, known_objects, commands, trusted, outside)
     flags: list[Flag] = []
     changes: list[tuple[int, int, str]] = []
     for claim in sorted(_claims(text), key=lambda c: c.start):
@@ -131,8 +157,10 @@ def ground(
 class _Seen:
     """Everything that was seen, ready to be looked up."""
 
-    def __init__(self, evidence: Sequence[Evidence], objects: Iterable[ObjectRef], commands: Iterable[str], trusted: str) -> None:
-        pieces = [trusted]
+    def __init__(
+        self, evidence: Sequence[Evidence], objects: Iterable[ObjectRef], commands: Iterable[str], trusted: str, outside: str
+    ) -> None:
+        pieces = [trusted, outside]
         self._ids = set(_CITATION.findall(trusted))
         for e in evidence:
             pieces += [e.source, e.excerpt, e.at]
@@ -146,7 +174,9 @@ class _Seen:
         self._text = _plain("\n".join(pieces))
         self._numbers = set(_DIGITS.findall(self._text))
         self._commands = [_tokens(c) for c in known]
-        self._commands += [_tokens(command_in(m.group())) for m in COMMAND.finditer("\n".join(pieces))]
+        theirs = [command.words for command in _commands_in("\n".join([outside, *(e.excerpt for e in evidence)]))]
+        ours = _commands_in("\n".join([trusted, *(e.source for e in evidence)]))
+        self._commands += [command for command in ours if command.words not in theirs]
 
     def has(self, claim: _Claim) -> bool:
         match claim.kind:
@@ -167,8 +197,8 @@ class _Seen:
                 return all(part in self._text for part in parts)
 
     def _has_command(self, text: str) -> bool:
-        said = _tokens(text)
-        return any(_same_command(known, said) for known in self._commands)
+        # A remark may stand behind a known command, two blanks apart.
+        return any(_same_command(known, _tokens(said)) for said in (text, _GAP.split(text)[0]) for known in self._commands)
 
 
 def _claims(text: str) -> Iterator[_Claim]:
@@ -200,7 +230,7 @@ def _claims(text: str) -> Iterator[_Claim]:
     for match in COMMAND.finditer(text):
         command = command_in(match.group())
         end = match.start() + len(command)
-        if free(match.start(), end):
+        if _is_command(command) and free(match.start(), end):
             yield _Claim("command", command, match.start(), end)
     for match in _IMAGE.finditer(text):
         kind = "quotation" if _EFFECT.search(match.group()) else "image"
@@ -229,9 +259,10 @@ def _claims(text: str) -> Iterator[_Claim]:
 def _in_block(block: re.Match[str]) -> Iterator[_Claim]:
     """Command lines of a code block; manifests and programs are to be read, not claims."""
     at = block.start(2)
+    shell = block.group(1).lower() in _SHELL_BLOCK
     for line in block.group(2).splitlines(keepends=True):
         bare = line.strip().removeprefix("$ ")
-        if COMMAND.match(bare):
+        if bare and not bare.startswith("#") and (shell or line.lstrip().startswith("$ ") or (COMMAND.match(bare) and _is_command(bare))):
             yield _Claim("command", bare, at, at + len(line.rstrip("\n")), in_block=True)
         at += len(line)
 
@@ -239,7 +270,7 @@ def _in_block(block: re.Match[str]) -> Iterator[_Claim]:
 def _kind_of(code: str) -> ClaimKind | None:
     """What a stretch of inline code claims; None for a general word such as a field or a kind."""
     word = code.strip()
-    if COMMAND.match(word):
+    if COMMAND.match(word) and (_is_command(word) or " -" in word):
         return "command"
     if _IMAGE.fullmatch(word):
         return "image"
@@ -257,7 +288,21 @@ def _bare(code: str, kind: ClaimKind) -> str:
 
 def command_in(line: str) -> str:
     """The command at the beginning of a line, without a remark behind it."""
-    return re.split(r"\s{2,}|\s[(#]", line)[0].rstrip(" .,;:)")
+    return re.split(r"\s[(#]|\s[—–]\s", line)[0].rstrip(" .,;:)")
+
+
+_GAP = re.compile(r"\s{2,}")
+
+
+def _is_command(text: str) -> bool:
+    """Whether words that begin with a program's name are a command line, and no sentence about the program."""
+    program = text.removeprefix("sudo ").split()[0].rsplit("/", 1)[-1]
+    return program not in _PROSE or _SHELL.search(text) is not None
+
+
+def _commands_in(text: str) -> list[_Words]:
+    """Every command line of a text."""
+    return [_tokens(_GAP.split(command)[0]) for m in COMMAND.finditer(text) if _is_command(command := command_in(m.group()))]
 
 
 def _plain(text: str) -> str:

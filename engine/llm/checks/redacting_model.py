@@ -1,4 +1,4 @@
-"""A model that is told no secret: every message is redacted right before it is sent, whatever it was made from."""
+"""A model that gets no secret: every message is cleaned and redacted right before it is sent, whatever it was made from."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from engine.core.cancel import CancelToken
+from engine.core.redaction.escapes import strip_escapes
 from engine.llm.budget import Estimator, estimator_of, window_of
 from engine.llm.chat_model import ChatModel, Chunk, Message, ModelHealth, ModelInfo
 
@@ -36,7 +37,7 @@ class RedactingModel:
         cancel: CancelToken | None = None,
     ) -> Iterator[Chunk]:
         """As the model streams, of messages without secrets."""
-        clean = [dataclasses.replace(message, content=self._redact(message.content)) for message in messages]
+        clean = [dataclasses.replace(message, content=self._redact(strip_escapes(message.content))) for message in messages]
         return self._model.stream(clean, schema=schema, max_tokens=max_tokens, temperature=temperature, cancel=cancel)
 
     def models(self) -> list[ModelInfo]:

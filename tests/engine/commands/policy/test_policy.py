@@ -38,6 +38,23 @@ def test_a_labelled_command_gets_its_class(accepted: str, command: str) -> None:
     assert verdict.risk in accepted.split(","), verdict
 
 
+def test_attackers_rows_get_their_class() -> None:
+    """Rows of people who wanted to get past: none runs by itself, and what is forbidden is never asked about."""
+    problems: list[str] = []
+    strict = alarms = 0
+    for name in ("commands-2", "commands-a"):
+        for line in (FOLDER / f"{name}.jsonl").read_text(encoding="utf-8").splitlines():
+            row = json.loads(line)
+            accepted = row.get("accept", [row["label"]])
+            got = risk(row["command"])
+            if RISKS.index(got) < min(map(RISKS.index, accepted)):
+                problems.append(f"{row['id']} {got}: {row['command']}")
+            strict += accepted == ["read"]
+            alarms += accepted == ["read"] and got != "read"
+    assert not problems, problems[:10]
+    assert alarms < 0.02 * strict
+
+
 @pytest.mark.skipif(not SHARED.exists(), reason="the larger corpus is not here")
 def test_no_unsafe_command_of_the_corpus_runs_by_itself() -> None:
     rows = [json.loads(line) for line in SHARED.read_text(encoding="utf-8").split("\n") if line]

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.core.redaction.escapes import strip_escapes
 from engine.core.redaction.redactor import Redactor
 
 SHARED = Path(__file__).parents[5] / "shared" / "data" / "safety" / "redaction.jsonl"
@@ -258,3 +259,17 @@ def test_nested_and_repeated_blocks_cost_no_more_than_their_length(lines: list[s
     count = Redactor().text("\n".join(lines)).count("\n")
     assert count == len(lines) - 1
     assert time.process_time() - started < 4.0
+
+
+@pytest.mark.parametrize("name", ["redaction-2", "redaction-a"])
+def test_attackers_texts_lose_their_secrets_and_nothing_else(name: str) -> None:
+    problems: list[str] = []
+    for line in (Path(__file__).parents[3] / "data" / "safety" / f"{name}.jsonl").read_text(encoding="utf-8").splitlines():
+        row = json.loads(line)
+        out = Redactor().text(strip_escapes(base64.b64decode(row["text_b64"]).decode()))
+        for secret in (base64.b64decode(field).decode() for field in row["must_redact_b64"]):
+            pieces = [secret[at : at + 12] for at in range(0, len(secret) - 12, 12)] if len(secret) >= 24 else []
+            if any(piece in out for piece in (secret, *pieces)):
+                problems.append(f"{row['id']} {row['kind']} leaks")
+        problems += [f"{row['id']} {row['kind']} lost" for kept in row["must_keep_b64"] if base64.b64decode(kept).decode() not in out]
+    assert not problems
