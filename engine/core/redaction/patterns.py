@@ -6,54 +6,14 @@ import base64
 import binascii
 import functools
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
-from engine.core.redaction.triggers import KEY_WORDS, may_hold_token, pattern_words, token_prefixes
+from engine.core.redaction.tokens import redact_tokens
+from engine.core.redaction.triggers import KEY_WORDS, pattern_words
 
 Mark = Callable[[str, str], str]
 """`mark(kind, secret)` gives the placeholder for a secret."""
 
-
-def _vendor_tokens() -> Iterator[tuple[str, re.Pattern[str]]]:
-    for kind, prefixes in token_prefixes().items():
-        either = "|".join(re.escape(prefix) + body for prefix, body in prefixes.items())
-        yield kind, re.compile(rf"(?<![A-Za-z0-9_])(?:{either})")
-
-
-def _tokens() -> Iterator[tuple[str, tuple[str, ...], re.Pattern[str]]]:
-    """Kind, words that must be there, and pattern of tokens that begin with no fixed word."""
-    for kind, words, pattern in (
-        ("token", ("eyj",), r"(?<![A-Za-z0-9_])eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*){0,3}"),
-        ("chat-token", ("hooks.slack", "webhooks/"), r"(?<=hooks\.slack\.com/)[A-Za-z0-9/_-]{16,}|(?<=/api/webhooks/)\d{10,}/[\w-]{30,}"),
-        ("chat-token", ("incomingwebhook/",), r"(?<=/IncomingWebhook/)[0-9a-z]{20,}/[0-9a-f-]{30,}(?:/[\w-]+)?"),
-        ("chat-token", (":",), r"(?:(?<=bot)|(?<![\w:]))\d{8,10}:[A-Za-z0-9_-]{35}(?![\w-])"),
-        ("chat-token", (".",), r"(?<![\w.-])[MNO][\w-]{23,27}\.[\w-]{6,7}\.[\w-]{27,}(?![\w.-])"),
-        ("azure-secret", ("7q~", "8q~", "9q~"), r"(?<![A-Za-z0-9_])[A-Za-z0-9_~.-]{3}\dQ~[A-Za-z0-9_~.-]{31,34}(?![\w~-])"),
-        ("cloud-token", ("azdo",), r"(?<![A-Za-z0-9])[A-Za-z0-9]{52}JQQJ99[A-Za-z0-9]{10,30}AZDO\w{4}"),
-        ("cloud-token", ("atlasv1",), r"(?<![A-Za-z0-9])[A-Za-z0-9]{14}\.atlasv1\.[\w=-]{40,}"),
-        ("cloud-token", ("_mmk",), r"(?<![A-Za-z0-9])[A-Za-z0-9]{6}_[A-Za-z0-9]{29}_mmk(?![A-Za-z0-9])"),
-        (
-            "cloud-token",
-            (".acc",),
-            r"(?<![A-Za-z0-9])(?:sc|ext|scauth|authress)_[A-Za-z0-9]{5,30}\.[A-Za-z0-9]{4,6}\.acc[_-][\w-]{10,32}\.[\w+/=-]{30,120}",
-        ),
-        ("cloud-token", ("pat.", "sat."), r"(?<![\w.])(?:pat|sat)\.[\w-]{22}\.[A-Za-z0-9]{24}\.[A-Za-z0-9]{20}(?![\w.])"),
-        ("cloud-token", ("airtable", "pat"), r"(?<![A-Za-z0-9])pat[A-Za-z0-9]{14}\.[a-f0-9]{64}"),
-        ("api-key", ("-us",), r"(?<![A-Za-z0-9])[0-9a-f]{32}-us\d{1,2}(?![A-Za-z0-9])"),
-        ("api-key", ("access-",), r"(?<![\w-])access-(?:sandbox|development|production)-[0-9a-f-]{30,}"),
-        ("cloud-token", ("hvs.", " s.", "=s.", ":s."), r"(?<=[\s=:\"'])s\.(?=[A-Za-z0-9]*\d)[A-Za-z0-9]{24}(?![\w.])"),
-        ("private-key", ("aq",), r"(?<![A-Za-z0-9+/])AQ[A-Za-z0-9+/]{34,38}==(?![A-Za-z0-9+/=])"),
-        (
-            "bootstrap-token",
-            (".",),
-            r"(?<![\w.:/-])(?=[a-z0-9.]*\d)[a-z0-9]{6}\.(?=[a-z0-9]*\d)(?=[a-z0-9]*[g-z])[a-z0-9]{16}(?![\w.-])",
-        ),
-    ):
-        yield kind, words, re.compile(pattern)
-
-
-_VENDOR_TOKENS = tuple(_vendor_tokens())
-_TOKENS = tuple(_tokens())
 
 _PEM_INLINE = re.compile(
     r"(-----BEGIN (?:[A-Z0-9 ]+ )?PRIVATE KEY(?: BLOCK)?-----)(.*?)(-----END (?:[A-Z0-9 ]+ )?PRIVATE KEY(?: BLOCK)?-----|[\"']|$)"
@@ -224,12 +184,7 @@ def redact_line(line: str, mark: Mark) -> str:
         line = _PEM_BASE64.sub(lambda m: _pem_base64(m[0], mark), line)
     if "@" in low:
         line = _urls(line, mark)
-    if may_hold_token(low):
-        for kind, pattern in _VENDOR_TOKENS:
-            line = pattern.sub(lambda m, kind=kind: mark(kind, m[0]), line)  # type: ignore[misc]
-    for kind, words, pattern in _TOKENS:
-        if any(word in low for word in words):
-            line = pattern.sub(lambda m, kind=kind: mark(kind, m[0]), line)  # type: ignore[misc]
+    line = redact_tokens(line, low, mark)
     line = _headers(line, low, mark)
     if "$" in low or "md5" in low:
         line = _CRYPT.sub(lambda m: mark("password-hash", m[0]), line)

@@ -37,7 +37,7 @@ _PROGRAMS = (
     "mongosh redis-cli"
 ).split()
 COMMAND = re.compile(
-    rf"(?<![\w/.-])(?:sudo +)?(?:/(?:[\w.-]+/)*)?(?:{'|'.join(map(re.escape, _PROGRAMS))})(?:\.\w+)?\s+(?=[^\s\w]|\w+\b)[^\n`]+"
+    rf"(?<![\w/.-])(?:sudo +)?(?:/(?:[\w.-]+/)*)?(?:{'|'.join(map(re.escape, _PROGRAMS))})(?:\.\w+)?[ \t]+(?=\S)[^\n`]+"
 )
 """A command line of an answer: a program's name and what follows it."""
 _PROSE = frozenset(
