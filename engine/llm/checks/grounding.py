@@ -36,9 +36,7 @@ _PROGRAMS = (
     "apt-get rpm dpkg pip npm git openssl gpg base64 nsenter unshare chroot ansible terraform vault aws gcloud az psql mysql "
     "mongosh redis-cli"
 ).split()
-COMMAND = re.compile(
-    rf"(?<![\w/.-])(?:sudo +)?(?:/(?:[\w.-]+/)*)?(?:{'|'.join(map(re.escape, _PROGRAMS))})(?:\.\w+)?[ \t]+(?=\S)[^\n`]+"
-)
+COMMAND = re.compile(rf"(?<![\w/.-])(?:sudo +)?(?:/(?:[\w.-]+/)*)?(?:{'|'.join(map(re.escape, _PROGRAMS))})(?:\.\w+)?[ \t]+(?=\S)[^\n`]+")
 """A command line of an answer: a program's name and what follows it."""
 _PROSE = frozenset(
     (
