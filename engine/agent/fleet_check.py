@@ -122,6 +122,8 @@ def _checked(target: Target, scope: CheckScope, kubeconfig: str, timeout: float,
             report = check(view, only=scope.only)
             if scope.about is not None:
                 report = about(view, report, *scope.about)
+            if report.nothing_seen:
+                raise ClusterError(f"nothing could be looked at: {report.nothing_seen}")
             row = ClusterCheck(target.name, True, version, namespace, "", report.scanned, report.findings, report.errors)
             return CheckedCluster(row, _visibility(view))
         finally:

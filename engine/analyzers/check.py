@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Iterable
+import re
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from engine.analyzers.common.view import ClusterView
 from engine.analyzers.diagnosis.beyond import pods_behind
 from engine.analyzers.diagnosis.correlate import correlate
 from engine.analyzers.registry import Analyzer, load
-from engine.cluster.source import Unreachable
+from engine.cluster.source import Unauthenticated, Unreachable
 from engine.core.cancel import Cancelled
 from engine.core.types import Evidence, Finding, ObjectRef, Remedy
 
@@ -22,32 +23,33 @@ class Report:
     findings: tuple[Finding, ...] = ()
     scanned: dict[str, int] = field(default_factory=dict)
     errors: tuple[str, ...] = ()
+    nothing_seen: str = ""
+    """Why not a single object could be looked at; "" where some were, or where there are none."""
 
 
 def check(view: ClusterView, *, only: Collection[str] = ()) -> Report:
     """Run the analyzers (`only` these names or specialities), correlate and sort what they say.
 
-    An analyzer that raises becomes an entry of `errors` and the others go on. Raises Unreachable when the cluster is gone.
+    An analyzer that raises becomes an entry of `errors` and the others go on. Raises Unreachable when the cluster is
+    gone, and Unauthenticated when it refuses the credentials.
     """
     wanted = [a for a in load() if not only or a.name in only or a.speciality in only]
     findings, errors = _look(view, wanted)
     further = {} if only else _further(view, findings, wanted, errors)
     needed = list(dict.fromkeys(r for entry in wanted for r in entry.needs))
-    blind = [resource for resource in needed if not view.can_see(resource) and resource in view.unseen]
+    blind = [resource for resource in needed if not view.can_see(resource) and resource in view.unseen.keys() - view.absent]
     errors += _half_recorded(view, needed)
     errors += _not_recorded(view, [resource for resource in blind if resource in view.unrecorded])
-    for resource in blind:
-        if resource in view.unrecorded:
-            continue
-        errors.append(f"cannot see {resource}: {view.unseen[resource]}")
-        if resource in view.denied:
-            finding = cannot_see(view, resource)
-            findings[finding.id] = finding
+    errors += [f"cannot see {r}: {view.unseen[r]}" for r in blind if r not in view.unrecorded and r not in view.denied]
+    gaps = list(cannot_see(view, [r for r in blind if r in view.denied]))
+    findings |= {gap.id: gap for gap in gaps}
+    errors += [f"{gap.summary} ({_refusal(gap)})" for gap in gaps]
     errors += view.unread_logs
     told = correlate(view, [*findings.values(), *further.values()])
     if further:
         told = _that_explain(told, further)
-    return Report(order(told), view.scanned, tuple(errors))
+    refused = gaps and not any(view.scanned.values()) and all(r in blind for r in needed if r in _FIRST)
+    return Report(order(told), view.scanned, tuple(errors), "; ".join(errors[-len(gaps) :]) if refused else "")
 
 
 def _look(view: ClusterView, wanted: Iterable[Analyzer]) -> tuple[dict[str, Finding], list[str]]:
@@ -59,7 +61,7 @@ def _look(view: ClusterView, wanted: Iterable[Analyzer]) -> tuple[dict[str, Find
                 kept = findings.get(finding.id)
                 if kept is None or finding.confidence > kept.confidence:
                     findings[finding.id] = finding
-        except (Unreachable, Cancelled):
+        except (Unreachable, Unauthenticated, Cancelled):
             raise
         except Exception as error:  # noqa: BLE001 - one analyzer's fault must not hide what the others see
             errors.append(f"analyzer {entry.name} failed: {type(error).__name__}: {error}")
@@ -135,22 +137,48 @@ def _not_recorded(view: ClusterView, resources: list[str]) -> list[str]:
     return [f"not recorded: {before}{', '.join(sorted(names))}{after}" for (before, after), names in alike.items()]
 
 
-def cannot_see(view: ClusterView, resource: str) -> Finding:
-    """The finding that says which permission is missing for the check itself."""
-    where = f"in namespace {view.namespace}" if view.namespace else "in all namespaces"
-    scope = f"-n {view.namespace}" if view.namespace else "-A"
-    return Finding(
-        code="CannotSee",
-        severity="warning" if resource in ("pods", "events", "deployments.apps", "nodes") else "info",
-        object=ObjectRef("Namespace", "", view.namespace) if view.namespace else ObjectRef("Cluster"),
-        summary=f"cannot see {resource}: needs get and list on {resource} {where}",
-        evidence=(Evidence(source=f"list {resource}", excerpt=view.unseen.get(resource, "")),),
-        remedies=(Remedy("ask what the current user may do", f"kubectl auth can-i list {resource} {scope}", "read"),),
-        confidence=1.0,
-        docs=("rbac", "read-only ClusterRole"),
-        speciality="security",
-        detail=resource,
-    )
+_FIRST = (
+    *("pods", "events", "deployments.apps", "statefulsets.apps", "daemonsets.apps", "jobs.batch", "services", "nodes"),
+    *("persistentvolumeclaims", "configmaps", "ingresses.networking.k8s.io", "namespaces", "replicasets.apps"),
+)
+"""The kinds that matter most where they cannot be seen, in this order."""
+_NAMED = 6
+
+
+def cannot_see(view: ClusterView, resources: Collection[str]) -> Iterator[Finding]:
+    """The findings that say which permissions are missing for the check itself: one for the kinds of namespaces, one for the others."""
+    ranked = sorted(resources, key=lambda r: (_FIRST.index(r) if r in _FIRST else len(_FIRST), r))
+    for namespaced in (True, False):
+        names = [name for name in ranked if view.is_namespaced(name) is namespaced]
+        if not names:
+            continue
+        inside = namespaced and view.namespace
+        where = f" in namespace {view.namespace}" if inside else " in all namespaces" if namespaced else ""
+        kinds = "kinds" if namespaced else "cluster-scoped kinds"
+        if len(names) == 1:
+            summary = f"cannot see {names[0]}: needs get and list on {names[0]}{where}"
+        else:
+            more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+            summary = f"cannot see {len(names)} {kinds}{where}: {', '.join(names[:_NAMED])}{more}"
+        flag = "" if not namespaced else f" -n {view.namespace}" if inside else " -A"
+        yield Finding(
+            code="CannotSee",
+            severity="warning" if any(name in ("pods", "events", "deployments.apps", "nodes") for name in names) else "info",
+            object=ObjectRef("Namespace", "", view.namespace) if inside and view.namespace else ObjectRef("Cluster"),
+            summary=summary,
+            evidence=tuple(Evidence(source=f"list {name}", excerpt=view.unseen.get(name, "")) for name in names),
+            remedies=(Remedy("ask what the current user may do", f"kubectl auth can-i list {names[0]}{flag}", "read"),),
+            confidence=1.0,
+            docs=("rbac", "read-only ClusterRole"),
+            speciality="security",
+            detail="namespaced" if namespaced else "cluster-scoped",
+        )
+
+
+def _refusal(gap: Finding) -> str:
+    """Who may not, in the server's words; the rest of them is in the finding's evidence."""
+    user = re.search(r'User "([^"]+)"', gap.evidence[0].excerpt)
+    return f"user {user[1]} may not list them" if user else gap.evidence[0].excerpt[:200]
 
 
 _SEVERITY = {"critical": 0, "warning": 1, "info": 2}

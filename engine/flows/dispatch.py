@@ -166,6 +166,8 @@ def check_cluster(
         raise FlowError("cluster", str(error)) from error
     except NoSuchObject as error:
         raise FlowError("engine", str(error)) from error
+    if report.nothing_seen:
+        raise FlowError("cluster", f"nothing could be looked at: {report.nothing_seen}")
     run.emit(FindingsFound(findings=report.findings, scanned=report.scanned, errors=report.errors))
     return "answered"
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from engine.cluster.live.shared_informers import InformerLease
 from engine.cluster.objects import Obj
-from engine.cluster.source import ClusterError, ClusterSource, Unreachable
+from engine.cluster.source import ClusterError, ClusterSource, Unauthenticated, Unreachable
 from engine.core.cancel import Cancelled, CancelToken
 
 if TYPE_CHECKING:
@@ -130,6 +130,7 @@ class BackgroundFindings:
             server_version=self._source.server_version(),
         )
         view.read_logs_in_parallel(self._read_logs)
+        view.cluster_scoped = {name for name, inside in namespaced.items() if not inside}
         view.ask_trends(self._source)
         return view
 
@@ -153,7 +154,7 @@ class BackgroundFindings:
     def _list(self, resource: str, wanted: str | None) -> list[Obj] | ClusterError:
         try:
             return [Obj(raw) for raw in self._source.list(resource, wanted, cancel=self._token)]
-        except Unreachable:
+        except (Unreachable, Unauthenticated):
             raise
         except ClusterError as error:
             return error
@@ -165,7 +166,7 @@ class BackgroundFindings:
             answer: list[str] | ClusterError
             try:
                 answer = self._source.logs(namespace, pod, container, previous=previous, tail=2000, cancel=self._token)
-            except Unreachable:
+            except (Unreachable, Unauthenticated):
                 raise
             except ClusterError as error:
                 answer = error

@@ -11,10 +11,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from engine.analyzers.logs.log_reads import LogKey, LogReader, LogReads
-from engine.cluster.kinds import RESOURCE_OF_KIND
+from engine.cluster.kinds import KINDS, RESOURCE_OF_KIND
 from engine.cluster.live.prometheus import Prometheus, Trends
 from engine.cluster.objects import Obj
-from engine.cluster.source import ClusterError, ClusterSource, Forbidden, NotFound, NotRecorded, Unreachable
+from engine.cluster.source import ClusterError, ClusterSource, Forbidden, NotFound, NotRecorded, Unauthenticated, Unreachable
 from engine.core.cancel import CancelToken
 from engine.core.types import ObjectRef
 
@@ -51,6 +51,8 @@ class ClusterView:
         """resource -> why it could not be read, in words."""
         self.denied: set[str] = set()
         """The unseen resources that the server refused for want of a permission."""
+        self.absent: set[str] = set()
+        """The unseen resources that the server does not have: there are no such objects."""
         self.unrecorded: set[str] = set()
         """The unseen resources that a recording lacks, in whole or in part."""
         self.limited: Mapping[str, frozenset[str]] = {}
@@ -59,6 +61,8 @@ class ClusterView:
         """Resource and namespace of looks beyond the view's own namespace that a recording has no answer to."""
         self._only_pods: frozenset[str] | None = None
         self._custom: dict[str, list[str]] | None = None
+        self.cluster_scoped: Collection[str] = frozenset(kind.resource for kind in KINDS.values() if not kind.namespaced)
+        """Resources that live in no namespace, as far as they are known."""
 
     @classmethod
     def of(cls, source: ClusterSource, namespace: str | None = None, *, cancel: CancelToken | None = None) -> ClusterView:
@@ -78,6 +82,7 @@ class ClusterView:
         if source.kind == "live":
             view.read_logs_in_parallel(logs)
         view.moved = getattr(source, "delta", None) or timedelta(0)
+        view.cluster_scoped = {name for name, inside in namespaced.items() if not inside}
         view.ask_trends(source)
         # single objects of a recording are looked at, but what is not among them may well exist
         partial = getattr(source, "partial", None) or {}
@@ -145,6 +150,7 @@ class ClusterView:
         other = copy.copy(self)
         other.namespace = namespace
         other.unseen, other.denied, other.unrecorded = dict(self.unseen), set(self.denied), set(self.unrecorded)
+        other.absent = set(self.absent)
         other.read_trends, other._trends = None, None
         other._only_pods = frozenset(pods)
         return other
@@ -171,6 +177,8 @@ class ClusterView:
             else:
                 try:
                     found = self._fetch(resource, namespace)
+                except Unauthenticated:
+                    raise  # a login that has expired is no missing right
                 except (Forbidden, NotFound, NotRecorded) as error:
                     if isinstance(error, Forbidden) and namespace is None and self.namespace is not None:
                         found = self.within(resource, self.namespace)  # a wider look than the scope: what is allowed must do
@@ -181,6 +189,8 @@ class ClusterView:
                         self.unseen[resource] = str(error)
                         if isinstance(error, Forbidden):
                             self.denied.add(resource)
+                        if isinstance(error, NotFound):
+                            self.absent.add(resource)
                         if isinstance(error, NotRecorded):
                             self.unrecorded.add(resource)
                         found = []
@@ -199,6 +209,10 @@ class ClusterView:
             spaces.setdefault(obj.namespace, []).append(obj)
         self._spaces[resource] = spaces
         return spaces
+
+    def is_namespaced(self, resource: str) -> bool:
+        """Whether objects of a resource live in namespaces."""
+        return resource not in self.cluster_scoped
 
     def can_see(self, resource: str, namespace: str = "") -> bool:
         """Whether all objects of a resource are known, in a namespace or else in the view's scope (asks for the list if nobody did yet)."""
@@ -306,7 +320,7 @@ class ClusterView:
             if self._read_logs is not None:
                 try:
                     lines = self._read_logs(namespace, pod, container, previous)
-                except Unreachable:
+                except (Unreachable, Unauthenticated):
                     raise
                 except ClusterError:
                     lines = []

@@ -9,7 +9,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterable
 
-from engine.cluster.source import ClusterError, KubeletUnreachable, Lines, NotFound, Unreachable
+from engine.cluster.source import ClusterError, Forbidden, KubeletUnreachable, Lines, NotFound, Unauthenticated, Unreachable
 from engine.core.cancel import Cancelled
 
 LogKey = tuple[str, str, str, bool]
@@ -19,7 +19,9 @@ LogReader = Callable[[str, str, str, bool], Lines]
 AT_ONCE = 8
 SECONDS = 20.0
 """How long all log reads of one view may take together."""
-_OUT_OF_TIME = ""
+_Why = tuple[str, str]
+"""What keeps logs from being read: the word `node`, `namespace` or `time`, and which one."""
+_OUT_OF_TIME: _Why = ("time", "")
 
 
 class LogReads:
@@ -40,7 +42,8 @@ class LogReads:
         self._answers: dict[LogKey, Lines | ClusterError] = {}
         self._answered: set[str] = set()
         self._unreachable: set[str] | None = None
-        self._unread: dict[str, set[tuple[str, str]]] = {}
+        self._forbidden: set[str] = set()
+        self._unread: dict[_Why, set[tuple[str, str]]] = {}
 
     def __call__(self, namespace: str, pod: str, container: str, previous: bool) -> Lines:
         """The lines of one container. Raises ClusterError; KubeletUnreachable without asking where its node did not answer before."""
@@ -65,38 +68,45 @@ class LogReads:
         if self._unreachable is None:
             self._unreachable = set(self._unreachable_nodes())
         for node in self._unreachable & wanted.keys():
-            self._skip(node, wanted.pop(node))
+            self._skip(("node", node), wanted.pop(node))
+        for node, those in wanted.items():
+            self._skip_forbidden(those)
+            wanted[node] = [key for key in those if key not in self._answers]
         began = time.monotonic()
-        late = _Batch(self._read, wanted, self._answered).finish(self._left)
+        read = _Batch(self._read, wanted, self._answered).finish(self._left)
         self._left = max(0.0, self._left - (time.monotonic() - began))
-        for node, keys_of_node in wanted.items():
-            for key in keys_of_node:
-                if key in late.answers:
-                    self._answers[key] = late.answers[key]
-            missing = [key for key in keys_of_node if key not in late.answers]
-            failed = any(isinstance(late.answers.get(key), KubeletUnreachable) for key in keys_of_node)
-            if failed and node:
+        self._answers |= read.answers
+        self._forbidden |= read.forbidden
+        for node, those in wanted.items():
+            self._skip_forbidden(those)
+            missing = [key for key in those if not isinstance(self._answers.get(key), list)]
+            if node and any(isinstance(self._answers.get(key), KubeletUnreachable) for key in missing):
                 self._unreachable.add(node)
-                self._skip(node, keys_of_node)
-            elif missing:
-                self._skip(_OUT_OF_TIME, missing)
+                self._skip(("node", node), missing)
+            else:
+                self._skip(_OUT_OF_TIME, [key for key in missing if key not in self._answers])
 
-    def _skip(self, node: str, keys: Iterable[LogKey]) -> None:
+    def _skip_forbidden(self, keys: Iterable[LogKey]) -> None:
+        for namespace in self._forbidden:
+            self._skip(("namespace", namespace), [k for k in keys if k[0] == namespace and not isinstance(self._answers.get(k), list)])
+
+    def _skip(self, why: _Why, keys: Iterable[LogKey]) -> None:
         for key in keys:
-            if not isinstance(self._answers.get(key), list):
-                why = f"the kubelet of node {node} does not answer" if node else f"reading logs took longer than {self._budget:.0f} s"
-                self._answers[key] = KubeletUnreachable(why) if node else NotFound(why)
-                self._unread.setdefault(node, set()).add(key[:2])
+            self._answers[key] = (KubeletUnreachable if why[0] == "node" else NotFound)(f"not read: {self._reason(why)}")
+            self._unread.setdefault(why, set()).add(key[:2])
+
+    def _reason(self, why: _Why) -> str:
+        match why:
+            case "node", node:
+                return f"the kubelet of node {node} does not answer"
+            case "namespace", namespace:
+                return f"not allowed to get pods/log in namespace {namespace}"
+        return f"reading logs took longer than {self._budget:.0f} s"
 
     @property
     def unread(self) -> list[str]:
         """What was not read and why, a sentence a cause."""
-        return [
-            f"logs of {_pods(len(pods))} on node {node} were not read: its kubelet does not answer"
-            if node
-            else f"logs of {_pods(len(pods))} were not read: reading logs took longer than {self._budget:.0f} s"
-            for node, pods in sorted(self._unread.items())
-        ]
+        return [f"logs of {_pods(len(pods))} were not read: {self._reason(why)}" for why, pods in sorted(self._unread.items())]
 
 
 def _pods(count: int) -> str:
@@ -115,6 +125,8 @@ class _Batch:
         self._answered = answered
         self._open = 0
         self._error: BaseException | None = None
+        self.forbidden: set[str] = set()
+        """Namespaces whose logs may not be read."""
         for node, keys in wanted.items():
             first = keys if node in answered or not node else keys[:1]
             self._ready += [(node, key) for key in first]
@@ -148,7 +160,7 @@ class _Batch:
             error: BaseException | None = None
             try:
                 answer = self._read(*key)
-            except (Unreachable, Cancelled) as gone:
+            except (Unreachable, Unauthenticated, Cancelled) as gone:
                 error = gone
             except ClusterError as refused:
                 answer = refused
@@ -166,13 +178,21 @@ class _Batch:
             return
         self.answers[key] = answer
         self._open -= 1
-        later = self._waiting.pop(node, [])
         if isinstance(answer, KubeletUnreachable) and node:
-            self._open -= len(later)
-            dropped = [one for one in self._ready if one[0] == node]
-            self._open -= len(dropped)
-            for one in dropped:
-                self._ready.remove(one)
+            self._drop(lambda other_node, _: other_node == node)
+        elif isinstance(answer, Forbidden):
+            self.forbidden.add(key[0])
+            self._drop(lambda _, other: other[0] == key[0])
         else:
             self._answered.add(node)
-            self._ready += [(node, one) for one in later]
+        self._ready += [(node, other) for other in self._waiting.pop(node, [])]
+
+    def _drop(self, useless: Callable[[str, LogKey], bool]) -> None:
+        """Read no more of these."""
+        kept = [(node, key) for node, key in self._ready if not useless(node, key)]
+        self._open -= len(self._ready) - len(kept)
+        self._ready = deque(kept)
+        for node, keys in self._waiting.items():
+            left = [key for key in keys if not useless(node, key)]
+            self._open -= len(keys) - len(left)
+            self._waiting[node] = left

@@ -19,7 +19,7 @@ from engine.analyzers.diagnosis.hypotheses import of_diagnosis
 from engine.analyzers.diagnosis.rank import diagnose
 from engine.analyzers.registry import ANALYZERS, SPECIALITIES, load
 from engine.cluster.recordings.recorded_cluster import open_recording
-from engine.cluster.source import ClusterSource, Forbidden, Unreachable
+from engine.cluster.source import ClusterSource, Forbidden, NotFound, Unreachable
 from engine.core.paths import resource_path
 
 SHARED = Path(__file__).parents[5] / "shared" / "data" / "clusters"
@@ -241,10 +241,41 @@ def test_a_denied_list_becomes_a_finding_and_not_a_silent_gap() -> None:
         return []
 
     report = check(ClusterView(fetch, now=NOW, namespace="lab"))
-    (gap,) = [f for f in report.findings if f.code == "CannotSee" and f.detail == "secrets"]
+    (gap,) = [f for f in report.findings if f.code == "CannotSee"]
     assert gap.summary == "cannot see secrets: needs get and list on secrets in namespace lab"
     assert gap.severity == "info" and gap.remedies[0].command == "kubectl auth can-i list secrets -n lab"
     assert any("cannot see secrets" in e for e in report.errors)
+
+
+def test_many_denied_lists_are_one_line_a_cause_and_nothing_seen_is_no_empty_cluster() -> None:
+    def refuse(resource: str, namespace: str | None) -> list[Any]:
+        raise Forbidden(f'{resource} is forbidden: User "nobody" cannot list resource', resource=resource)
+
+    report = check(ClusterView(refuse, now=NOW, namespace="lab"))
+    inside, outside = (e for e in report.errors if e.startswith("cannot see"))
+    assert re.fullmatch(
+        r"cannot see \d+ kinds in namespace lab: pods, events, deployments.apps, statefulsets.apps, daemonsets.apps, jobs.batch "
+        r"and \d+ more \(user nobody may not list them\)",
+        inside,
+    )
+    assert re.fullmatch(r"cannot see \d+ cluster-scoped kinds: nodes, .* and \d+ more \(user nobody may not list them\)", outside)
+    gaps = [f for f in report.findings if f.code == "CannotSee"]
+    assert [(f.severity, f.detail) for f in gaps] == [("warning", "cluster-scoped"), ("warning", "namespaced")]
+    assert report.nothing_seen == f"{inside}; {outside}"
+    assert all(str(resource) in str(gaps) for resource in ("pods", "secrets", "storageclasses.storage.k8s.io")), "details are there"
+
+
+def test_an_empty_namespace_that_may_be_read_and_a_kind_that_the_server_lacks_are_no_gap() -> None:
+    def fetch(resource: str, namespace: str | None) -> list[Any]:
+        if resource in ("nodes", "secrets"):
+            raise Forbidden(f"{resource} is forbidden", resource=resource)
+        if "gateway" in resource:
+            raise NotFound(f"the server has no resource {resource}")
+        return []
+
+    report = check(ClusterView(fetch, now=NOW, namespace="lab"))
+    assert report.nothing_seen == ""
+    assert not [e for e in report.errors if "gateway" in e]
 
 
 def test_without_pods_nobody_says_healthy() -> None:

@@ -10,7 +10,7 @@ from fakes.lab import Lab, worker
 
 from engine.analyzers.check import check
 from engine.analyzers.logs.log_reads import LogKey, LogReads
-from engine.cluster.source import KubeletUnreachable, Lines, NotFound, Unreachable
+from engine.cluster.source import Forbidden, KubeletUnreachable, Lines, NotFound, Unauthenticated, Unreachable
 from engine.core.cancel import Cancelled
 
 
@@ -45,14 +45,14 @@ def test_a_node_that_does_not_answer_is_asked_once_and_the_others_are_read() -> 
     with pytest.raises(KubeletUnreachable):
         logs("shop", "dead-30", "app", True)
     assert len(asked) == 5, "nothing is read twice, and nothing more of the dead node"
-    assert logs.unread == ["logs of 31 pods on node dead were not read: its kubelet does not answer"]
+    assert logs.unread == ["logs of 31 pods were not read: the kubelet of node dead does not answer"]
 
 
 def test_a_node_whose_kubelet_stopped_reporting_is_not_asked_at_all() -> None:
     logs, asked = reads(dead, unreachable=("dead",))
     logs.ahead([*keys("dead"), *keys("alive", 1)])
     assert asked == ["alive-0"]
-    assert logs.unread == ["logs of 4 pods on node dead were not read: its kubelet does not answer"]
+    assert logs.unread == ["logs of 4 pods were not read: the kubelet of node dead does not answer"]
 
 
 def test_logs_are_read_side_by_side() -> None:
@@ -80,6 +80,23 @@ def test_a_log_that_is_missing_says_nothing_about_its_node() -> None:
     assert len(asked) == 4 and logs.unread == []
 
 
+def test_a_namespace_whose_logs_may_not_be_read_is_asked_once_and_the_others_are_read() -> None:
+    def read(namespace: str, pod: str, container: str, previous: bool) -> Lines:
+        asked.append(pod)
+        if namespace == "closed":
+            raise Forbidden("pods/log is forbidden")
+        return [pod]
+
+    asked: list[str] = []
+    logs = LogReads(read, lambda _, pod: "one-node", lambda: ())
+    closed = [("closed", f"a-{number}", "app", False) for number in range(20)]
+    logs.ahead([*closed, *keys("open", 3)])
+    assert sorted(asked) == ["a-0", "open-0", "open-1", "open-2"]
+    with pytest.raises(NotFound):
+        logs("closed", "b", "app", False)
+    assert logs.unread == ["logs of 21 pods were not read: not allowed to get pods/log in namespace closed"]
+
+
 def test_the_time_is_over_and_what_was_not_read_is_said() -> None:
     released = threading.Event()
 
@@ -103,7 +120,9 @@ def test_the_time_is_over_and_what_was_not_read_is_said() -> None:
         released.set()
 
 
-@pytest.mark.parametrize("error", [Unreachable("the API server is gone"), Cancelled("enough"), ZeroDivisionError("a defect")])
+@pytest.mark.parametrize(
+    "error", [Unreachable("the API server is gone"), Unauthenticated("log in"), Cancelled("enough"), ZeroDivisionError("a defect")]
+)
 def test_what_concerns_the_whole_cluster_or_the_whole_question_ends_the_reading(error: Exception) -> None:
     def read(pod: str) -> Lines:
         raise error
@@ -128,4 +147,4 @@ def test_a_check_reads_nothing_from_a_dead_node_and_says_so() -> None:
     view.read_logs_in_parallel(read)
     told = check(view)
     assert asked and all(pod.startswith("other") for pod in asked)
-    assert [e for e in told.errors if "worker-1" in e] == ["logs of 3 pods on node worker-1 were not read: its kubelet does not answer"]
+    assert [e for e in told.errors if "worker-1" in e] == ["logs of 3 pods were not read: the kubelet of node worker-1 does not answer"]
