@@ -27,6 +27,7 @@ _MASKS = (
     (re.compile(r"(?<=[\"'])[^\s\"']{1,60}(?=[\"'])"), "<name>"),
     (re.compile(r"\d+"), "<n>"),
 )
+_NUMBERED = re.compile(r"^\d+: ")
 _OPEN_END = re.compile(r"^$|:$|^[\w.]+\[\d+\]$")
 _MOST_JOINED = 60
 
@@ -110,7 +111,7 @@ def _continues(last: Entry, line: str) -> bool:
         if closed:
             return not line or line.startswith(("The above exception", "During handling", "LINE ", "DETAIL:", "    ", "Traceback ("))
         return bool(_TRACE_BODY.match(line)) and not line.startswith("{")
-    if line.startswith(("\tat ", "    at ", "   at ", "Caused by: ", "\tfrom ")):
+    if line.startswith(("\tat ", "    at ", "   at ", "Caused by:", "\tfrom ", " ---> ")):
         last.trace = True
         return True
     if last.level in ("error", "fatal", "warn") and line and _EXCEPTION.match(line):
@@ -138,9 +139,11 @@ def _absorb(entry: Entry, line: str) -> None:
     elif entry.text.startswith("Traceback") and line and not line[0].isspace():
         before = next((kept for kept in reversed(entry.lines[:-1]) if _EXCEPTION.match(kept)), "")
         entry.text = _inner(before, line) if "The above exception" in "\n".join(entry.lines) else line
-    elif line.startswith("Caused by: "):
-        entry.text = line.removeprefix("Caused by: ")
+    elif line.startswith(("Caused by: ", " ---> ")):
+        entry.text = line.removeprefix("Caused by: ").removeprefix(" ---> ")
         entry.level = "fatal" if entry.level == "" else entry.level
+    elif "Caused by:" in entry.lines[-3:] and line[:1].isspace() and line.strip():
+        entry.text = _NUMBERED.sub("", line.strip())  # anyhow's chain, the innermost last
     elif not entry.trace and _EXCEPTION.match(line):
         entry.text, entry.trace, entry.level = line, True, "fatal" if entry.level != "error" else "error"
     elif (

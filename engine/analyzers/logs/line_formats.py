@@ -89,7 +89,7 @@ def parse_line(line: str) -> tuple[str, str]:
     for form in (_NGINX, POSTGRES, _RUBY):
         if (found := form.match(line)) is not None:
             if form is _NGINX and "(2: No such file or directory), client: " in line:
-                return "info", found[2]  # a client asked for a file that is not there: the access log's 404
+                return "debug", found[2]  # a client asked for a file that is not there: the access log's 404
             return _LEVELS.get(found[1].lower(), ""), f"[emerg] {found[2]}" if found[1] == "emerg" else found[2]
     if (found := _REDIS.match(line)) is not None:
         return "warn" if found[1] == "#" else "info", found[2]

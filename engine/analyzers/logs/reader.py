@@ -31,7 +31,7 @@ _FAILURE = re.compile(
     r"invalid|missing|mismatch|unsupported|not supported|incompatible|corrupt(?:ed|ion)?|exceed(?:ed|s)|out of|tim(?:ed|e)[ -]?out|"
     r"unavailable|unreachable|terminated|abort(?:ed|ing)?|killed|crash(?:ed)?|illegal|unexpected|exception|reject(?:ed)?|expired|"
     r"unauthorized|forbidden|insufficient|exhausted|blocked|not (?:valid|compatible|allowed|permitted|available|initialized|discovered)|"
-    r"does(?: not|n['’]t) exist|conflict|must (?:be|have|install|specify|set)|is full|\w+(?:Error|Exception))\b",
+    r"does(?: not|n['’]t) exist|conflict|sorry|gave up|already (?:used|in use|running|exists)|must (?:be|have|install|specify|set)|is full|\w+(?:Error|Exception))\b",
     re.IGNORECASE,
 )
 """Words of a fault in lines that carry no level, or are only a warning."""
@@ -282,7 +282,7 @@ def _told(found: Sequence[Entry]) -> Iterator[tuple[float, Story]]:
             yield pattern.weight + _RANK[entry.level] * (0.2 if pattern.at_any_level else 0.5), Story(entry, pattern, groups)
         elif entry.level in ("error", "fatal"):
             yield _unknown_score(entry), Story(entry)
-        elif entry.level in ("", "warn") and _looks_failed(entry) and not over and (entry.count > 1 or settled < 0):
+        elif entry.level != "debug" and _looks_failed(entry) and not over and (entry.count > 1 or settled < 0):
             soft.append(entry)
     if not marked:
         yield from ((_unknown_score(entry), Story(entry)) for entry in soft)
