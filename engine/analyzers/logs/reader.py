@@ -282,7 +282,7 @@ def _told(found: Sequence[Entry]) -> Iterator[tuple[float, Story]]:
             yield pattern.weight + _RANK[entry.level] * (0.2 if pattern.at_any_level else 0.5), Story(entry, pattern, groups)
         elif entry.level in ("error", "fatal"):
             yield _unknown_score(entry), Story(entry)
-        elif entry.level != "debug" and _looks_failed(entry) and not over and (entry.count > 1 or settled < 0):
+        elif entry.level != "debug" and _looks_failed(entry) and not over and (entry.count > 1 or (settled < 0 and entry.level != "info")):
             soft.append(entry)
     if not marked:
         yield from ((_unknown_score(entry), Story(entry)) for entry in soft)
