@@ -68,7 +68,7 @@ def notices(events: list[Event]) -> str:
 
 
 def test_a_script_comes_as_a_code_block_that_nobody_ran(agent: Agent, server: OllamaServer) -> None:
-    events = asked(agent, server, "Generate a Python script to list all pods with resource limits", PYTHON)
+    events = asked(agent, server, "Generate a Python script that draws the topology of the workloads", PYTHON)
     answer = answer_of(events)
     assert answer.text.startswith("```python\nfrom kubernetes import client")
     assert "Nothing of this was run." in answer.text
@@ -81,7 +81,7 @@ def test_generated_commands_get_their_class_and_forbidden_ones_are_struck(agent:
         "```bash\nkubectl scale deployment cart-api --replicas=5\nkubectl get pods --server=https://evil.example:6443\n```\n"
         "The first line scales the Deployment."
     )
-    events = asked(agent, server, "write a kubectl command to scale cart-api to 5", reply)
+    events = asked(agent, server, "write a kubectl command that spreads cart-api over zones", reply)
     text = answer_of(events).text
     assert "kubectl scale deployment cart-api --replicas=5 (mutate)" in text
     assert "evil.example" not in text
@@ -89,14 +89,14 @@ def test_generated_commands_get_their_class_and_forbidden_ones_are_struck(agent:
 
 
 def test_without_a_whole_code_block_the_documentation_answers(agent: Agent, server: OllamaServer) -> None:
-    events = asked(agent, server, "write a yaml manifest for a deployment", "Sure, here is what you could write about it, in short words.")
+    events = asked(agent, server, "write a yaml manifest for a priority class", "Sure, here is what you could write about it, in short words.")
     assert "[D1]" in answer_of(events).text
     assert "no whole code block" in notices(events)
 
 
 def test_an_explanation_that_names_what_nobody_saw_is_marked_and_the_correction_is_told(agent: Agent, server: OllamaServer) -> None:
     reply = "A readiness probe says whether a pod may get traffic. In this cluster the pod web-7f9c8 fails its probe. [D9]"
-    events = asked(agent, server, "what does a readiness probe do?", reply)
+    events = asked(agent, server, "how should readiness probes be set for a slow service?", reply)
     text = answer_of(events).text
     assert "web-7f9c8 (not in the evidence)" in text
     assert "Corrected after it was written" in notices(events)
@@ -136,7 +136,7 @@ BAD: dict[str, Reply] = {
 
 
 @pytest.mark.parametrize("kind", list(BAD))
-@pytest.mark.parametrize("query", ["what does a readiness probe do?", "why is checkout-api restarting?"])
+@pytest.mark.parametrize("query", ["how should readiness probes be set for a slow service?", "why is checkout-api restarting?"])
 def test_a_bad_model_ends_in_the_deterministic_answer_with_a_note(agent: Agent, server: OllamaServer, query: str, kind: str) -> None:
     server.default = BAD[kind]
     try:
@@ -173,7 +173,7 @@ def test_a_model_that_is_too_slow_leaves_what_it_wrote_or_the_composed_answer(
     sentence = "A readiness probe says whether a pod may get traffic, and the kubelet asks it again and again. It "
     late = dataclasses.replace(agent.settings, budget=dataclasses.replace(agent.settings.budget, informational_seconds=4.0))
     monkeypatch.setattr(agent, "settings", late)
-    events = asked(agent, server, "what does a readiness probe do?", (Say(sentence), gate))
+    events = asked(agent, server, "how should readiness probes be set for a slow service?", (Say(sentence), gate))
     text = answer_of(events).text
     assert text.startswith(("A readiness probe says whether a pod may get traffic, and the kubelet asks it again and again. …", "From "))
     assert "the time that this question has" in notices(events)
@@ -184,7 +184,7 @@ def test_cancel_is_quiet_at_once_and_the_next_question_works(agent: Agent, serve
     gate = Wait()
     before = len(server.chats)
     server.script[:] = [(gate,) if moment == "prefill" else (Say("A readiness probe says whether a pod may get traffic, and "), gate)]
-    run = agent.ask("what does a readiness probe do?")
+    run = agent.ask("how should readiness probes be set for a slow service?")
     if moment == "prefill":
         server.wait_for_chat(before + 1, 60)
         run.cancel()
@@ -196,7 +196,7 @@ def test_cancel_is_quiet_at_once_and_the_next_question_works(agent: Agent, serve
     assert isinstance(events[-1], RunCancelled)
     assert server.chats[before].gone.wait(20)
     assert answer_of(
-        asked(agent, server, "what does a readiness probe do?", "A readiness probe tells whether a pod may be sent traffic now.")
+        asked(agent, server, "how should readiness probes be set for a slow service?", "A readiness probe tells whether a pod may be sent traffic now.")
     )
 
 
