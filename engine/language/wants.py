@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from engine.core.types import Tier
 from engine.language.linking.linker import link
 from engine.language.request import Want, tier_of
+from engine.language.words.forms import by_form
 from engine.language.words.patterns import (
     ABOUT,
     ACTION_VERBS,
@@ -83,6 +84,9 @@ def wanted(text: str, masked: str) -> Intent:
     if GREETING.match(masked):
         return Intent("small_talk", "a greeting or thanks", 0.9)
     named = re.search(NAME, masked) is not None
+    form = by_form(masked)
+    if form is not None:
+        return Intent(form[0], f'asks in so many words ("{form[1]}")', 0.9)
     if SHELL.match(masked):
         return Intent("how_to", "K8sAgent opens no shells; it says how", 0.85)
     command = re.search(

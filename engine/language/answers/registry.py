@@ -53,10 +53,16 @@ def answerers(want: Want) -> tuple[Answerer, ...]:
 
 def _readings(want: Want) -> tuple[Answerer, ...]:
     """The readers of what there is: the computed looks of a want first, then the plain table."""
-    from engine.language.answers.overview.questions import events_of, gaps, most, side_by_side, state
     from engine.language.questions.reader import read
 
     if want == "command":
         return (read,)
-    own = {"events": events_of, "top": most, "compare": side_by_side}.get(want)
+    if want == "logs":
+        from engine.language.answers.log_search.questions import logs
+
+        return (logs, read)
+    from engine.language.answers.overview.questions import events_of, gaps, most, side_by_side, state
+    from engine.language.answers.overview.show import shown
+
+    own = {"events": events_of, "top": most, "compare": side_by_side, "field": shown}.get(want)
     return (gaps, own, read) if own else (gaps, state, read)

@@ -89,7 +89,9 @@ def test_generated_commands_get_their_class_and_forbidden_ones_are_struck(agent:
 
 
 def test_without_a_whole_code_block_the_documentation_answers(agent: Agent, server: OllamaServer) -> None:
-    events = asked(agent, server, "write a yaml manifest for a priority class", "Sure, here is what you could write about it, in short words.")
+    events = asked(
+        agent, server, "write a yaml manifest for a priority class", "Sure, here is what you could write about it, in short words."
+    )
     assert "[D1]" in answer_of(events).text
     assert "no whole code block" in notices(events)
 
@@ -196,7 +198,12 @@ def test_cancel_is_quiet_at_once_and_the_next_question_works(agent: Agent, serve
     assert isinstance(events[-1], RunCancelled)
     assert server.chats[before].gone.wait(20)
     assert answer_of(
-        asked(agent, server, "how should readiness probes be set for a slow service?", "A readiness probe tells whether a pod may be sent traffic now.")
+        asked(
+            agent,
+            server,
+            "how should readiness probes be set for a slow service?",
+            "A readiness probe tells whether a pod may be sent traffic now.",
+        )
     )
 
 

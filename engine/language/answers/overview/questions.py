@@ -35,7 +35,10 @@ _ROOM = re.compile(
     r"\b(?:capacity|room|space|fit|resources)\b.{0,30}\b(?:left|free|for|more|available)\b|\bhow (?:much|many)\b.{0,30}\b(?:fit|free|left|available)\b|\benough (?:room|capacity|resources|cpu|memory)\b",
     re.I,
 )
-_STATE = re.compile(r"\b(?:cluster|everything|overall|overview|summary|status report|health report|nodes?)\b", re.I)
+_STATE = re.compile(
+    r"\b(?:status|state|health|overview|summary|report|how (?:is|are))\b.{0,30}\b(?:cluster|everything|overall|namespace|xspace)\b|\bcluster (?:status|state|health|overview|summary)\b",
+    re.I,
+)
 
 
 def gaps(request: Request, scene: Scene) -> Reply | None:
@@ -77,10 +80,11 @@ def events_of(request: Request, scene: Scene) -> Reply | None:
 
 def state(request: Request, scene: Scene) -> Reply | None:
     """How the cluster, its DNS or a node is; None where the question is about another object."""
-    if re.search(r"\b(?:dns|coredns|name resolution)\b", request.masked) and not _workload(request):
+    asks = re.search(r"\b(?:status|state|health\w*|ok|okay|fine|working|how (?:is|are))\b", request.masked)
+    if asks and re.search(r"\b(?:dns|coredns|name resolution)\b", request.masked) and not _workload(request):
         return health.dns(scene.view_of(""))
     nodes = request.of_kind("Node")
-    if nodes and len(request.refs) == 1:
+    if asks and nodes and len(request.refs) == 1:
         return health.node(scene.view_of(""), nodes[0].name)
     if not request.refs and not request.unknown and _STATE.search(request.masked):
         return health.cluster(scene.view)

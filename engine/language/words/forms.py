@@ -1,0 +1,61 @@
+"""Questions that are told by their form alone, whatever else they hold: code and commands to write, terms, rights, uses, logs, fields, rankings."""
+
+from __future__ import annotations
+
+import re
+
+from engine.language.request import Want
+
+NAME = r"(?:xname|xnode|xspace)"
+_START = r"^\W*(?:(?:and|so|ok|okay|please|pls|hey|now|then|also|can you|could you|would you|i need|i want|i would like|we need|show me|give me|tell me|let me see)[,: ]+)*(?:(?:an?|the|some|my|our)\s+)?"
+_KIND = r"(?:pods?|deployments?|services?|svc|nodes?|namespaces?|ns|jobs?|cron ?jobs?|stateful ?sets?|daemon ?sets?|pvcs?|claims?|config ?maps?|cm|secrets?|ingress(?:es)?|network ?polic(?:y|ies)|service ?accounts?|sa|volumes?|events|logs?|roles?|leases?|endpoints|replica ?sets?|everything|anything|resources)"
+_WORK = r"(?:deployment|service|ingress|http ?route|network ?policy|pod ?disruption ?budget|pdb|hpa|horizontal ?pod ?autoscaler|cron ?job|job|stateful ?set|daemon ?set|pvc|persistent ?volume ?claim|config ?map|resource ?quota|limit ?range|role ?binding|role|cluster ?role|service ?account|priority ?class|storage ?class|secret|pod|namespace)"
+_API_VERB = r"(?:get|list|watch|create|update|patch|delete|read|see|view|edit|modify|write|exec(?:ute)?(?: into)?|scale|restart|access|remove|deploy|bind|impersonate|escalate)"
+_LINES = r"(?:(?:log )?lines?|logs?|log (?:lines?|output|entries))"
+
+FORMS: tuple[tuple[Want, str], ...] = (
+    # written for copying
+    ("write", rf"{_START}python\b(?!\s+(?:is|was|pod|pods|app|process|crash\w*|fails?|throws|error))"),
+    ("write", rf"^\W*(?:please\s+)?(?:write|draft|compose|generate)\b(?!\s+(?:access|to xname|permission)).{{0,60}}\b(?:yaml|manifest|python|script|{_WORK})\b"),
+    ("write", rf"{_START}(?:yaml|manifest)\s+(?:for|of)\s+(?:an?|some)\s+(?:new\s+)?"),
+    ("write", rf"{_START}(?:new\s+)?{_WORK}\s+(?:yaml|manifest)\b(?!.{{0,20}}\b(?:fails?|is|was|rejected|refused)\b)"),
+    ("how_to", rf"{_START}(?:kubectl\s+(?:commands?|one-?liners?)?\s*(?:to|for|that|which)\b|(?:shell\s+)?command\s+(?:to|for|that|which)\b|one-?liner\b|json ?path\b|custom-?columns\b|go-?template\b)"),
+    ("how_to", r"^\W*(?:which|what)\s+(?:kubectl\s+)?(?:command|flag|option|one-?liner)\b"),
+    # terms
+    ("explain_concept", r"^\W*(?:what|which)\s+(?:(?:kinds?|types?|sorts?)\s+of\s+)?[a-z][\w -]{2,40}?\s+(?:are there|exist|do exist)\b(?:\s+(?:in kubernetes|in k8s|for an? .{1,30}))?\W*$"),
+    ("explain_concept", r"^\W*(?:kubectl\s+)?explain\s+[a-z]+(?:\.[a-z]\w*)+"),
+    # rights
+    ("who_may", rf"^\W*(?:and\s+)?(?:can|may|could|does|is)\s+(?:the\s+)?(?:(?:service ?account|sa|user|group)\s+\S+|{NAME})(?:\s+in\s+(?:the\s+)?(?:namespace\s+)?{NAME})?(?:\s+namespace)?\s+(?:(?:allowed|permitted|able|authori[sz]ed)\s+to\s+|have\s+(?:the\s+)?(?:right|permission)s?\s+to\s+)?{_API_VERB}\s+(?:the\s+|any\s+|all\s+)?{_KIND}\b"),
+    ("who_may", rf"^\W*(?:can|may|am)\s+i\s+(?:allowed to\s+)?{_API_VERB}\s+(?:the\s+|any\s+|all\s+)?{_KIND}\b(?!.{{0,12}}\bwithout\b)"),
+    ("who_may", r"^\W*(?:which|what)\s+(?:permissions?|rights|roles?)\b.{0,30}\b(?:does|do|has|have)\b.{0,40}" + NAME),
+    # uses
+    ("who_uses", rf"^\W*(?:is|are)\s+(?:the\s+)?(?:{_KIND}\s+)?{NAME}(?:\s+{_KIND})?\s+(?:still\s+|even\s+|actually\s+)?(?:used|referenced|mounted|needed|in use)\b(?!.{{0,20}}\bwhy\b)"),
+    # logs: what, how many, since when
+    ("logs", rf"{_START}(?:last|first|newest|latest|recent|final|previous)\s+(?:\d+\s+|few\s+)?{_LINES}\s+(?:of|from|in|for|by)\b.{{0,40}}{NAME}"),
+    ("logs", rf"{_START}(?:(?:last|newest|latest)\s+)?(?:logs?|log (?:lines|output|file)|errors? in the logs?)\s+(?:of|from|for)\s+(?:the\s+)?(?:\w+\s+){{0,2}}?{NAME}\W*$"),
+    ("logs", rf"^\W*what\s+(?:does|did|is|has)\s+(?:the\s+)?(?:\w+\s+)?{NAME}(?:\s+\w+)?\s+(?:log|logged|logging|write|print|say|printed|output)\b"),
+    ("logs", r"\bhow (?:many|often)\b.{0,40}\b(?:lines?|errors?|warnings?|exceptions?|messages?|entries|log\w*)\b.{0,60}\b(?:log|logs|logged|logging|print\w*|write\w*)\b"),
+    ("logs", rf"\b(?:errors?|lines|warnings?|exceptions?|messages|requests)\s+(?:per|a|each|every|by)\s+(?:minute|hour|second)\b.{{0,40}}\b(?:logs?\b|{NAME})"),
+    ("logs", rf"^\W*(?:find|search|grep|filter|look)\b.{{0,60}}\b(?:in|through)\b.{{0,12}}\b(?:the\s+)?logs?\b|^\W*grep\b.{{0,60}}{NAME}"),
+    ("logs", rf"^\W*(?:\w+\s+){{0,3}}?(?:last\s+)?(?:\d+\s+)?(?:lines?|entries|messages)\s+(?:that|which|containing|with|matching)\b.{{0,60}}\b(?:logs?\b|{NAME})"),
+    ("logs", rf"{NAME}[,:]?\s+(?:show me|give me|get|print)\s+(?:the\s+)?(?:last\s+|newest\s+)?(?:\d+\s+)?{_LINES}\W*$"),
+    # fields
+    ("field", r"^\W*(?:what(?:'s| is)\s+)?(?:the\s+)?(?:kubernetes|k8s|cluster|server|api ?server|xname)\s+version\W*$|\bversion\s+of\s+(?:the\s+)?(?:kubernetes|k8s|cluster|api ?server)\b"),
+    ("field", rf"{_START}(?:(?:what|which)\s+(?:is|are)\s+(?:the\s+)?)?(?:cluster ?ips?|external ?ips?|pod ?ips?|ips?|address(?:es)?|(?:readiness|liveness|startup) ?probes?|probes?|env\w*(?: names?| variables?)?|schedule|labels?|annotations?|selectors?|ports?|node ?ports?|images?|tags?|taints?|tolerations?|node ?selector|service ?account|requests|limits|resources|command|args|volumes?|mounts?|owner|finalizers?|access modes?|storage ?class|capacity|size|hosts?|type|strategy|replicas)\s+(?:of|on|for|from|in)\s+(?:the\s+)?(?:\w+\s+){{0,2}}?{NAME}\b(?!.{{0,30}}\b(?:wrong|fail\w*|broken|missing|not|gone|why|empty)\b)"),
+    # rankings, events, comparisons
+    ("top", rf"{_START}(?:most|top|least)\s+(?:\d+\s+)?(?:restart\w*|cpu|memory|old\w*|expensive|hungry)\b.{{0,30}}$|{_START}(?:top|highest|biggest|largest|oldest|newest)\s+(?:\d+\s+)?(?:restart counts?|pods?|consumers?|{_KIND})\b(?!.{{0,30}}\b(?:crash\w*|fail\w*|not)\b)"),
+    ("events", rf"{_START}(?:(?:warning|recent|latest|last|all|cluster|normal)\s+)*events?\b(?:\s+(?:history|list|log|grouped|by|of|for|in|from|on|since|counts?|per)\b.*)?\W*$"),
+    ("compare", rf"^\W*(?:what(?:'s| is)\s+(?:the\s+)?)?(?:differences?\s+between|diff(?:\s+between)?|compare)\s+(?:the\s+)?(?:\w+\s+)?{NAME}\s+(?:and|vs\.?|versus|with|to|against)\s+(?:the\s+)?(?:\w+\s+)?{NAME}\W*$|^\W*{NAME}\s+(?:vs\.?|versus)\s+{NAME}\W*$"),
+)  # fmt: skip
+"""(want, pattern over the words with names taken out); the first that fits wins. A form is a whole way of asking, not a word."""
+
+
+def by_form(masked: str) -> tuple[Want, str] | None:
+    """The want that the form of a question tells, with the words that do; None where the form tells nothing."""
+    if re.search(r"\bwhy\b|\bhow come\b|\btroubleshoot\b|\bdebug\b", masked):
+        return None
+    for want, pattern in FORMS:
+        found = re.search(pattern, masked, re.I)
+        if found:
+            return want, found.group(0).strip()[:40]
+    return None
