@@ -334,8 +334,22 @@ class RecordedCluster:
     def _row(self, resource: str) -> RecordedList:
         row = self._preferred.get(resource)
         if row is None:
-            raise self._not_recorded(resource)
+            raise self._no_such_kind(resource) if self._undefined(resource) else self._not_recorded(resource)
         return row
+
+    def _undefined(self, resource: str) -> bool:
+        """Whether the recorded server had no such kind: its discovery, or else its list of definitions, is there and names none."""
+        if resource in {kind.name for kind in built_in()}:
+            return False
+        if any(True for _ in self.archive.names("discovery/")):
+            return resource not in {kind.name for kind in self.resources()}
+        definitions = self._preferred.get("customresourcedefinitions.apiextensions.k8s.io")
+        if definitions is None or definitions.partial or definitions.status != 200:
+            return False
+        return resource not in {name for _, name in self._of(definitions, "").by_name}
+
+    def _no_such_kind(self, resource: str) -> NotFound:
+        return NotFound(f"the server of {self._name} has no resource type {resource}")
 
     def _not_recorded(self, resource: str) -> NotRecorded:
         verb = "holds" if self.layout else "has"

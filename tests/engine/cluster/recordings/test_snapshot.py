@@ -263,6 +263,17 @@ def test_recorded_metrics_answer_top(tmp_path: Path) -> None:
     assert (nodes.name, nodes.container, nodes.cpu, nodes.memory) == ("node-a", "", 1.5, 2 * 1024**3)
 
 
+def test_a_kind_that_nobody_defined_is_absent_and_not_unknown(tmp_path: Path) -> None:
+    definitions = "apiextensions.k8s.io/v1/customresourcedefinitions/CustomResourceDefinition!"
+    defined = [{"metadata": {"name": "widgets.example.com"}}]
+    cluster = opened(tmp_path, files_of({**LISTS, definitions: defined}))
+    with pytest.raises(NotFound, match=r"no resource type httproutes\.gateway\.networking\.k8s\.io"):
+        cluster.list("httproutes.gateway.networking.k8s.io")
+    for there_but_not_recorded in ("widgets.example.com", "jobs.batch"):
+        with pytest.raises(NotRecorded):
+            cluster.list(there_but_not_recorded)
+
+
 @pytest.mark.parametrize(
     ("file", "content", "says"),
     [
