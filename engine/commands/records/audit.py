@@ -48,6 +48,8 @@ class Audit:
         self._head = folder / f"{session}.head"
         self._count = 0
         self._hash = START
+        self._cut = False
+        """Whether the file ends in the middle of a line."""
         try:
             private_folder(folder)
             self._fd = os.open(self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600)
@@ -62,12 +64,14 @@ class Audit:
         self.write("open", user=_user(), host=platform.node(), pid=os.getpid())
 
     def _resume(self) -> None:
-        """Go on at the end of a chain of an earlier process; a line that was cut by its end stays and is told by `verify`."""
+        """Go on at the end of a chain of an earlier process; a line that its end cut off is closed, and `verify` reports it."""
+        line = b"\n"
         with self._path.open("rb") as file:
             for line in file:
                 with contextlib.suppress(ValueError, KeyError, TypeError):
                     entry = json.loads(line)
                     self._count, self._hash = entry["n"], entry["hash"]
+        self._cut = not line.endswith(b"\n")
 
     def before(
         self,
@@ -122,10 +126,13 @@ class Audit:
         """Append one line and return its number."""
         entry = {"n": self._count + 1, "prev": self._hash, "time": time.time(), "session": self.session, "kind": kind, **fields}
         entry["hash"] = _hash(entry)
-        line = json.dumps(entry, ensure_ascii=True, separators=(",", ":")) + "\n"
+        line = ("\n" * self._cut + json.dumps(entry, ensure_ascii=True, separators=(",", ":")) + "\n").encode()
         try:
-            if os.write(self._fd, line.encode()) != len(line):
+            written = os.write(self._fd, line)
+            if written != len(line):
+                self._cut = self._cut or written > 0
                 raise OSError(28, "the disk is full")
+            self._cut = False
             os.fsync(self._fd)
             self._count, self._hash = entry["n"], entry["hash"]
             self._write_head()
@@ -163,13 +170,12 @@ def _verify(folder: Path, session: str) -> ChainReport:
     if not path.exists():
         return ChainReport(session, False, "the chain is gone, only its head is left")
     count, last, kind = 0, START, ""
-    torn = False
+    cut = 0
+    hashes = [START]
     for number, entry in enumerate(_entries(path), 1):
         if entry is None:
-            torn = True
+            cut += 1  # a line that nobody finished; had it been an entry, the next one would not follow from the one before
             continue
-        if torn and entry.get("kind") != "open":
-            return ChainReport(session, False, f"line {number - 1} cannot be read")
         if entry.get("n") != count + 1:
             return ChainReport(
                 session, False, f"line {number}: expected entry {count + 1}, found {entry.get('n')}: lines are missing or out of order"
@@ -179,16 +185,23 @@ def _verify(folder: Path, session: str) -> ChainReport:
         if entry.get("hash") != _hash(entry):
             return ChainReport(session, False, f"line {number} was changed")
         count, last, kind = entry["n"], entry["hash"], str(entry.get("kind"))
-        torn = False
+        hashes.append(last)
     try:
-        told, hashed = head.read_text(encoding="ascii").split()
+        written, hashed = head.read_text(encoding="ascii").split()
+        known = int(written)
     except (OSError, ValueError):
+        if count <= 1:
+            return ChainReport(session, True, f"{count} entries; interrupted before the head file was written")
         return ChainReport(session, False, "the head file is missing or cannot be read, so a cut-off end would not be seen")
-    if (int(told) if told.isdigit() else -1, hashed) != (count, last):
-        return ChainReport(session, False, f"the head names entry {told}, the chain ends with {count}: the end was cut off or changed")
-    if kind != "close" and not _locked(path):
-        return ChainReport(session, True, f"{count} entries; the session did not end in order")
-    return ChainReport(session, True, f"{count} entries" + ("" if kind == "close" else "; the session is running"))
+    if not 0 <= known <= count or hashes[known] != hashed:
+        return ChainReport(session, False, f"the head names entry {written}, the chain ends with {count}: the end was cut off or changed")
+    interrupted = [f"{cut} line{'' if cut == 1 else 's'} cut off by an interruption"] if cut else []
+    interrupted += [f"the head is {count - known} behind, so the last write was interrupted"] if count > known else []
+    if kind == "close":
+        end = []
+    else:
+        end = ["the session is running" if _locked(path) else "the session did not end in order"]
+    return ChainReport(session, True, "; ".join([f"{count} entries", *interrupted, *end]))
 
 
 def _entries(path: Path) -> Iterator[Mapping[str, Any] | None]:

@@ -119,3 +119,45 @@ def test_what_cannot_be_written_is_an_error(tmp_path: Path) -> None:
 
 def test_no_folder_has_no_chains(tmp_path: Path) -> None:
     assert verify(tmp_path / "none") == []
+
+
+def test_an_end_at_any_byte_is_an_interruption_and_the_resumed_chain_is_sound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "fsync", lambda fd: None)
+    path = chain(tmp_path / "a", close=False)
+    whole = path.read_bytes()
+    start = whole.rindex(b"\n", 0, len(whole) - 1) + 1
+    heads = {count: f"{count} {json.loads(whole.splitlines()[count - 1])['hash']}\n" for count in (2, 3)}
+    tried = 0
+    for end in range(start, len(whole) + 1):
+        # The line comes before the head, so an end within the line leaves the head of the line before.
+        for count in (2, 3) if end == len(whole) else (2,):
+            folder = tmp_path / f"{end}-{count}"
+            folder.mkdir()
+            (folder / "s1.jsonl").write_bytes(whole[:end])
+            (folder / "s1.head").write_text(heads[count])
+            (report,) = verify(folder)
+            assert report.ok, report
+            assert ("interrupt" in report.detail) == (end != start and not (end == len(whole) and count == 3)), report
+            resumed = Audit(folder, "s1")
+            resumed.after(2, RESULT)
+            resumed.close()
+            (report,) = verify(folder)
+            assert report.ok, (end, report)
+            tried += 1
+    assert tried > 200
+
+
+def test_a_disk_that_fills_up_at_any_byte_refuses_and_goes_on_when_there_is_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "fsync", lambda fd: None)
+    audit = Audit(tmp_path, "s1")
+    real = os.write
+    for room in range(100):
+        monkeypatch.setattr(os, "write", lambda fd, data, room=room: real(fd, data[: len(data) * room // 100]))
+        with pytest.raises(AuditError, match="disk is full"):
+            audit.after(1, RESULT)
+        monkeypatch.setattr(os, "write", real)
+        audit.after(1, RESULT)
+    audit.close()
+    (report,) = verify(tmp_path)
+    assert report.ok
+    assert report.detail.startswith("102 entries; 99 lines cut off by an interruption")
