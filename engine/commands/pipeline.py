@@ -143,6 +143,7 @@ class CommandPipeline:
             stages = tuple(stage.argv for stage in script.stages)
             self.emit(CommandProposed(id=id, command=command, stages=stages, verdict=verdict, why=why, evidence=tuple(evidence)))
             if verdict.risk == "forbidden":
+                self.records.drop_manifests(script)
                 return Outcome("refused", command, verdict, verdict.reason)
             if self.no_kubectl and any(stage.argv[0] == "kubectl" for stage in script.stages):
                 return Outcome("unavailable", command, verdict, f"{self.no_kubectl.rstrip('.')}. Run it yourself: {command}")
@@ -156,6 +157,7 @@ class CommandPipeline:
                 text = said.edited
                 continue
             if said.approved is None:
+                self.records.drop_manifests(script)
                 self.records.refused(command, "reject", said.by, said.reason)
                 return Outcome("rejected", command, verdict, said.reason)
             return self._execute(id, command, script, verdict, said.approved, self.seconds[1])
@@ -205,7 +207,7 @@ class CommandPipeline:
     def _execute(self, id: str, command: str, script: Script, verdict: Verdict, approved: Approved, seconds: float) -> Outcome:
         number = 0
         try:
-            number = self.records.before(script, verdict, command, self.place, approved)
+            number = self.records.before(script, verdict, command, self.place, approved, self.redactor.text)
         except AuditError as error:
             if verdict.risk != "read":
                 return Outcome("refused", command, verdict, str(error))

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
+_HALF_PAIR = re.compile(
+    rb"(?<!\\)((?:\\\\)*)(?:\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F][0-9a-fA-F]{2})|(?<!\\u[dD][89abAB][0-9a-fA-F]{2})\\u[dD][c-fC-F][0-9a-fA-F]{2})"
+)
+
 
 def age(seconds: float) -> str:
     """Seconds as a person says them: `90s`, `8m`, `3d`."""
@@ -18,3 +24,8 @@ def cut_words(text: str, most: int) -> str:
     if len(line) <= most:
         return line
     return line[: most - 1].rsplit(" ", 1)[0].rstrip(",;: ") + "…"
+
+
+def repaired_json(data: bytes) -> bytes:
+    """JSON whose halves of surrogate pairs and bytes that are no UTF-8 became U+FFFD, so that one odd value costs no more than itself."""
+    return _HALF_PAIR.sub(rb"\1\\ufffd", data.decode("utf-8", "replace").encode())

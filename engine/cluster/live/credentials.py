@@ -16,6 +16,8 @@ from typing import Any
 from engine.cluster.live.kubeconfig import Kubeconfig
 from engine.cluster.objects import map_at, maps_at, parse_time, text_at, texts_at
 from engine.cluster.source import ClusterError, Unauthenticated
+from engine.core.redaction.escapes import strip_escapes
+from engine.core.redaction.redactor import Redactor
 
 _PLUGIN_SECONDS = 60.0
 _CONNECTIONS = 32
@@ -160,6 +162,8 @@ def _run_plugin(plugins: Plugins, plugin: Mapping[str, Any], cluster: Mapping[st
         }
     environment = {**os.environ, **{text_at(e, "name"): text_at(e, "value") for e in maps_at(plugin, "env")}}
     environment["KUBERNETES_EXEC_INFO"] = json.dumps(info)
+    # A program of the current folder must not stand in for the plugin, so PATH counts only where it is absolute.
+    environment["PATH"] = os.pathsep.join(folder for folder in environment.get("PATH", "").split(os.pathsep) if folder.startswith("/"))
     name = Path(command).name
     try:
         code, out, err = plugins.run([command, *texts_at(plugin, "args")], environment)
@@ -174,7 +178,7 @@ def _run_plugin(plugins: Plugins, plugin: Mapping[str, Any], cluster: Mapping[st
         raise ClusterError(f"the credential plugin {command} cannot be run: {error.strerror or error}") from error
     if code:
         said = err.decode("utf-8", "replace").strip().splitlines()
-        last = said[-1][:300] if said else "it said nothing"
+        last = Redactor().text(strip_escapes(said[-1]))[:300] if said else "it said nothing"
         raise Unauthenticated(f"the credential plugin {name} failed (exit {code}): {last}; log in again, then retry", verb="authenticate")
     try:
         answer = json.loads(out)

@@ -6,6 +6,7 @@ rows that the server made (READY, STATUS and RESTARTS as kubectl prints them), a
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import gc
 import threading
@@ -17,6 +18,7 @@ from typing import Any, Literal, TypedDict
 from engine.cluster.objects import int_at, map_at, maps_at, text_at
 from engine.cluster.secret_values import drop_values
 from engine.cluster.source import RawObject, RawObjects, ResourceType
+from engine.core.text import repaired_json
 
 Form = Literal["whole", "small", "table"]
 TABLE = "application/json;as=Table;g=meta.k8s.io;v=v1,application/json"
@@ -212,6 +214,8 @@ def _parse(body: bytes, small: Literal["", "list", "event"]) -> Any:
             except msgspec.ValidationError:
                 return msgspec.json.decode(body)  # an odd object must not hide the others
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return msgspec.json.decode(repaired_json(body))
         raise NotTheApi(str(error)) from error
 
 

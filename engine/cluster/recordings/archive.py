@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import io
 import lzma
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from engine.cluster.source import ClusterError
+from engine.core.text import repaired_json
 
 _SKIPPED = frozenset({"dump", "tables", "describe"})
 """Folders of our format that repeat in other words what `resources/` holds; they are not read."""
@@ -114,6 +116,8 @@ class Archive:
         try:
             return msgspec.json.decode(data)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+                return msgspec.json.decode(repaired_json(data))
             raise BrokenRecording(f"{self.name}: {name} is not valid JSON: {error}") from error
 
     def _too_big(self, name: str) -> BrokenRecording:

@@ -120,6 +120,17 @@ def named_in_files(call: Call, workspace: str) -> Sequence[Mapping[str, Any]] | 
         return None
 
 
+def delete_copies(argv: Sequence[str], folder: Path) -> None:
+    """Delete the copies in `folder` that a command names."""
+    try:
+        files = files_of(read_call(argv)) if argv[0] in PROGRAMS else []
+    except Refused:
+        return
+    for file in files:
+        if file.parent == folder:
+            file.unlink(missing_ok=True)
+
+
 def files_of(call: Call) -> list[Path]:
     """The files that -f names."""
     return [Path(name) for value in call.parsed.all("filename") for name in value.split(",") if name and name != "-"]

@@ -6,13 +6,13 @@ import contextlib
 import shutil
 import tempfile
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from engine.cluster.source import ClusterSource, RawObject
 from engine.commands.execution.runner import CommandResult
-from engine.commands.kubectl.manifests import copy_manifests
+from engine.commands.kubectl.manifests import copy_manifests, delete_copies
 from engine.commands.parsing.lexer import Script
 from engine.commands.records.audit import Audit, AuditError
 from engine.commands.records.undo import UndoEntry, UndoStore, WayBack
@@ -45,6 +45,11 @@ class Records:
     def take_manifests(self, script: Script, base: Path) -> Script:
         """The script with every manifest file replaced by its private copy; raises Refused."""
         return copy_manifests(script, self.workspace, base)
+
+    def drop_manifests(self, script: Script) -> None:
+        """Delete the private copies of a command that was not approved."""
+        for stage in script.stages:
+            delete_copies(stage.argv, self.workspace)
 
     def save_before(self, id: str, argv: Sequence[str], objects: Sequence[RawObject], place: Place) -> str:
         """Save the objects that the approval's digest covered; a sentence on why not, or ""."""
@@ -87,7 +92,9 @@ class Records:
             if not any(folder.iterdir()):
                 folder.rmdir()
 
-    def before(self, script: Script, verdict: Verdict, proposed: str, place: Place, approved: Approved) -> int:
+    def before(
+        self, script: Script, verdict: Verdict, proposed: str, place: Place, approved: Approved, redact: Callable[[str], str] = str
+    ) -> int:
         """The audit's line before a run; 0 where nothing is kept. Raises AuditError: a change must not run then."""
         if self._folder is None:
             return 0
@@ -95,9 +102,9 @@ class Records:
             if self._audit is None:
                 self._audit = Audit(self._folder / "audit", self._session)
             return self._audit.before(
-                [stage.argv for stage in script.stages],
+                [[redact(word) for word in stage.argv] for stage in script.stages],
                 verdict,
-                proposed=proposed,
+                proposed=redact(proposed),
                 context=place.context,
                 namespace=place.namespace,
                 server=place.server,

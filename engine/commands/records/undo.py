@@ -21,7 +21,7 @@ from engine.cluster.source import ClusterError, ClusterSource, RawObject
 from engine.commands.approval.preview import named
 from engine.commands.kubectl import touched_objects
 from engine.commands.kubectl.call import Call, read_call
-from engine.commands.kubectl.manifests import write_manifest
+from engine.commands.kubectl.manifests import delete_copies, write_manifest
 from engine.commands.parsing.lexer import Refused
 from engine.core.paths import private_folder
 
@@ -113,7 +113,8 @@ class UndoStore:
         return sorted(found, key=lambda entry: entry.at, reverse=True)
 
     def drop(self, entry: UndoEntry) -> None:
-        """Delete what was saved before one change."""
+        """Delete what was saved before one change, and the manifests that it was made with."""
+        delete_copies(entry.argv, self._manifests)
         (self._folder / f"{entry.id}.json").unlink(missing_ok=True)
 
     def purge(self, days: float = KEPT_DAYS) -> int:
@@ -121,6 +122,9 @@ class UndoStore:
         gone = 0
         for path in self._folder.glob("*.json") if self._folder.is_dir() else ():
             if path.stat().st_mtime < time.time() - days * 86400:
+                for entry in self.entries():
+                    if path.stem == entry.id:
+                        delete_copies(entry.argv, Path(self._manifests.parent, self._folder.name))
                 path.unlink(missing_ok=True)
                 gone += 1
         return gone

@@ -9,6 +9,7 @@ from engine.core.events import Notice
 from engine.core.redaction.escapes import strip_escapes
 from engine.core.redaction.events import scrub
 from engine.core.redaction.redactor import Redactor
+from engine.core.text import repaired_json
 from engine.core.types import Evidence
 from engine.llm.chat_model import Message
 from engine.llm.checks.grounding import STRUCK, ground
@@ -94,8 +95,10 @@ def test_role_marks_of_chat_templates_are_blunted() -> None:
     assert "[ERROR] [1] <none>" in Fence().wrap("[ERROR] [1] <none>")
 
 
-def test_half_of_a_surrogate_pair_becomes_a_mark() -> None:
+def test_half_of_a_surrogate_pair_costs_itself_alone() -> None:
     assert strip_escapes(json.loads(ROWS["RTI009"])["a"]) == "\ufffd"
+    body = b'{"items":[{"a":"\\ud800"},{"a":"\\ud83d\\ude00"},{"a":"\\\\ud800"},{"a":"x\\udc00"},{"a":"\xff"}]}'
+    assert [item["a"] for item in json.loads(repaired_json(body))["items"]] == ["\ufffd", "\U0001f600", "\\ud800", "x\ufffd", "\ufffd"]
 
 
 def test_a_word_of_mixed_alphabets_shows_its_odd_letters() -> None:
