@@ -147,7 +147,12 @@ def _missing(view: ClusterView, wants: list[Want], heard: list[tuple[Evidence, O
         if not view.can_see(resource, want.namespace or account.namespace)
     ]
     dangling = next((b for b in bound if b[1] is None), None)
-    if not bound and misdirected is not None:
+    remedy: Remedy | None
+    if unseen:
+        when = f" at {said.at}" if said.at else ""
+        text = f"{lead}: it was refused{when}; whether the right is still missing is not known, since {listed(unseen)} cannot be listed"
+        remedy = None
+    elif not bound and misdirected is not None:
         binding, subject = misdirected
         object_ = binding.ref
         evidence.append(field(binding, "subjects"))
@@ -172,7 +177,7 @@ def _missing(view: ClusterView, wants: list[Want], heard: list[tuple[Evidence, O
         near = _near(role, want)
         text = f"{lead}: {role.kind} {role.name}, bound by {binding.kind} {binding.name}, {near or 'has no rule for it'}"
         remedy = _add_rule(role, wants)
-    elif dangling is not None and not unseen:
+    elif dangling is not None:
         binding = dangling[0]
         object_ = binding.ref
         evidence.append(field(binding, "roleRef"))
@@ -187,7 +192,7 @@ def _missing(view: ClusterView, wants: list[Want], heard: list[tuple[Evidence, O
             "read",
         )
     else:
-        text = f"{lead}: no RoleBinding or ClusterRoleBinding names it" if not unseen else f"{lead}; its roles and bindings cannot be seen"
+        text = f"{lead}: no RoleBinding or ClusterRoleBinding names it"
         if exists is None and view.can_see("serviceaccounts", account.namespace):
             text += " (and the ServiceAccount does not exist any more)"
         elif account.name == "default":
@@ -204,12 +209,12 @@ def _missing(view: ClusterView, wants: list[Want], heard: list[tuple[Evidence, O
     )
     return Finding(
         code="Forbidden",
-        severity="critical",
+        severity="warning" if view.denied.intersection(unseen) else "critical",
         object=object_,
         summary=f"{caller.kind} {caller.name} is forbidden by RBAC: {text}",
         evidence=tuple(evidence),
         owner=caller,
-        remedies=(remedy, check),
+        remedies=(remedy, check) if remedy is not None else (check,),
         confidence=confidence([LOG if said.source.startswith("log") else EVENT, RELATION]),
         docs=("RBAC", "forbidden", "ServiceAccount"),
         speciality="security",

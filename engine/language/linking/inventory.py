@@ -44,6 +44,17 @@ class Inventory:
                 self._lists[key] = self._read(word, within)
         return self._lists[key]
 
+    def holds_pods(self, namespace: str) -> bool:
+        """Whether pods of a namespace can be seen: then it is there, also where namespaces may not be listed."""
+        return bool(self._read(KIND_OF["Pod"], namespace))
+
+    def move(self, namespace: str) -> None:
+        """Look in this namespace where not all of them may be read."""
+        if namespace != self.namespace:
+            self.namespace = namespace
+            self._lists.clear()
+            self._index.clear()
+
     def _read(self, word: KindWord, within: str) -> list[Obj]:
         try:
             return named(Obj(raw) for raw in self.source.list(word.resource, within or None, cancel=self.cancel))

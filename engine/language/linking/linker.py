@@ -19,6 +19,8 @@ from engine.language.request import Link, Linked, Unknown
 from engine.language.words.vocabulary import KIND_WORDS, ORDINARY, ROLES, STOP
 
 _TOKEN = re.compile(r"[A-Za-z0-9À-ÿ_](?:[\w./:@-]*[\w])?")
+_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+"""How the API server lets a namespace be called."""
 _PLACES = frozenset("production prod staging stage preprod pre-prod qa uat dev development test testing live".split())
 _NEAR, _NEAR_PLAIN = 84.0, 85.0
 """Out of 100: a word is taken for a name from the first (the second for a word without a dash)."""
@@ -109,6 +111,7 @@ class _Linker:
     def _namespaces(self) -> None:
         known = {name.lower(): name for name in self.names.namespaces()}
         if not known:
+            self._namespace_that_is_not_listed()
             return
         for n, token in enumerate(self.tokens):
             before = self.tokens[n - 1].low if n else ""
@@ -137,6 +140,23 @@ class _Linker:
                 if named_so and not re.search(r"\b(?:create|make|add|called|named|new)\b[^.;]*$", self.text[: token.start], re.I):
                     self.links.unknown.append(Unknown(token.text, "Namespace", similar(word, list(known.values()))))
                     self._take(n, n, "xspace")
+
+    def _namespace_that_is_not_listed(self) -> None:
+        """Where namespaces may not be listed: one that the text calls so, or a place whose pods can be seen, is taken at its word."""
+        found = re.search(r"(?:^|\s)(?:-n|--namespace)[ =]+[\"'“‘`]?([a-z0-9][-a-z0-9]*)", self.text)
+        for n, token in enumerate(self.tokens):
+            before = self.tokens[n - 1].low if n else ""
+            after = self.tokens[n + 1].low if n + 1 < len(self.tokens) else ""
+            word = token.low
+            flag = found is not None and found.start(1) == token.start
+            said = flag or before in ("namespace", "ns") or (after in ("namespace", "ns") and self._adjacent(n, n + 1))
+            placed = before in ("in", "inside", "within")
+            if word in STOP or word in KIND_WORDS or not _LABEL.fullmatch(word) or (word in ORDINARY and not (flag or self._quoted(token))):
+                continue
+            if said or (placed and self.names.holds_pods(word)):
+                self.names.move(word)
+                self._say_namespace(n, word, as_object=False)
+                return
 
     def _is_the_object(self, n: int) -> bool:
         """Whether "namespace X" is what the text is about, and not where: no "in" or "of" before it."""

@@ -3,6 +3,7 @@
 # ruff: noqa: E501 - messages are as long as the API writes them
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from fakes.manifests import NS, Raw, container, deployment, event, log_of, meta,
 from engine.analyzers.common.view import ClusterView
 from engine.analyzers.control_plane.rbac import rbac
 from engine.cluster.objects import Obj
-from engine.cluster.source import NotRecorded
+from engine.cluster.source import Forbidden, NotRecorded
 from engine.core.types import Finding, ObjectRef
 
 Logs = dict[tuple[str, str, str, bool], list[str]]
@@ -67,8 +68,26 @@ def test_what_a_recording_lacks_is_not_called_missing() -> None:
     whole = view(made, logs=logs)
     seen = ClusterView(fetch, now=whole.now, namespace=NS, logs=lambda n, p, c, previous: logs.get((n, p, c, previous), []))
     [found] = rbac(seen)
-    assert "its roles and bindings cannot be seen" in found.summary
+    assert "whether the right is still missing is not known" in found.summary
     assert "no RoleBinding" not in found.summary
+    assert not [remedy for remedy in found.remedies if "create" in remedy.command]
+
+
+def test_a_refusal_is_no_missing_role_where_our_own_rights_do_not_reach_the_roles() -> None:
+    """An API server that has just started refuses what it allows a moment later."""
+    made, logs = program(denied())
+
+    def fetch(resource: str, namespace: str | None) -> list[Obj]:
+        if resource == "clusterrolebindings.rbac.authorization.k8s.io":
+            raise Forbidden(f"{resource} is forbidden")
+        return whole.within(resource, namespace)
+
+    whole = view(made, logs=logs)
+    seen = ClusterView(fetch, now=whole.now, namespace=NS, logs=lambda n, p, c, previous: logs.get((n, p, c, previous), []))
+    [found] = rbac(seen)
+    assert found.severity == "warning"
+    assert re.search(r"it was refused at \S+; whether the right is still missing is not known", found.summary)
+    assert [remedy.command.split()[:3] for remedy in found.remedies] == [["kubectl", "auth", "can-i"]]
 
 
 def findings(line: str, *objects: Raw, account: str = "robot", **spec: Any) -> list[Finding]:
