@@ -8,7 +8,7 @@ import re
 from typing import Any
 
 _LOGFMT = re.compile(r"(?:^|\s)(level|lvl|severity|msg|message|err|error|exception|reason)=(\"(?:[^\"\\]|\\.)*\"|\S+)")
-_NAMED_CAUSE = re.compile(r"[\s,](?:error|err|exception)=(\"(?:[^\"\\]|\\.)*\"|[^\n]+?(?=\s+[\w.]+=|$))")
+_NAMED_CAUSE = re.compile(r"[\s,](?:error|err|exception)=(\".*?(?<!\\)\"(?=\s+[\w.-]+=|\s*$)|\"(?:[^\"\\]|\\.)*\"|[^\n]+?(?=\s+[\w.]+=|$))")
 _KLOG = re.compile(r"^([IWEF])\d{4} \d\d:\d\d:\d\d\.\d+\s+\d+ [\w./-]+:\d+\] (.*)$", re.DOTALL)
 _QUOTED_START = re.compile(r'^"((?:[^"\\]|\\.)*)"(?=\s|$)')
 POSTGRES = re.compile(r"^(?:\d{4}-\d\d-\d\d[ T][\d:.,]+ (?:[A-Z]{2,5}|[+-]\d+) )?(?:\[[\d-]+\] )?(?:\S+@\S+ )?(LOG|WARNING|ERROR|FATAL|PANIC|HINT|DETAIL|STATEMENT|CONTEXT):\s+(.*)$")  # fmt: skip
