@@ -110,7 +110,7 @@ def diagnose(view: ClusterView, query: str, *, pod: str = "", focus: Sequence[Ob
     ranked = [f for _, f in sorted(own, key=lambda pair: (-pair[0], pair[1].id))]
     ranked = _without_weak(ranked, {f.id: s for s, f in own}, everywhere=view.namespace is None)
     ranked = _about_the_named(ranked, effects, named, near)
-    causes = tuple(_root(f, effects, named, near, by_id, view, ranked) for f in ranked)
+    causes = tuple(_root(f, effects, named, near, by_id, view, ranked, query_text) for f in ranked)
     return Diagnosis(
         root_causes=causes,
         findings=seen.findings,
@@ -279,6 +279,7 @@ def _root(
     by_id: dict[str, Finding],
     view: ClusterView,
     ranked: Sequence[Finding],
+    query: str,
 ) -> Root:
     reached = effects.get(finding.id, [])
     symptom = finding
@@ -294,7 +295,9 @@ def _root(
     shared = {f.id for f in reached}
     rivals = [f for f in ranked if f.id != finding.id and shared & {e.id for e in effects.get(f.id, ())}]
     touched = any(_touch(f, named, near) >= 0.5 for f in (finding, *reached))
-    sure = certainty(view, finding, reached, rivals, asked=named, touched=touched)
+    lost = bool(view.unseen) and not any(ref.kind != "Namespace" for ref in named)
+    unlinked = lost and not any(_kin(f, query) for f in (finding, *reached))
+    sure = certainty(view, finding, reached, rivals, asked=named, touched=touched, unlinked=unlinked)
     return Root(dataclasses.replace(finding, confidence=sure.confidence), chain, symptom, tuple(path), sure)
 
 
