@@ -49,7 +49,7 @@ def from_story(view: ClusterView, container: Container, owner: ObjectRef, story:
         at=story.entry.last_stamp or story.entry.stamp,
         object=container.pod.ref,
     )
-    cause = Cause(story.code, story.says, owner, [line], [story.weight], docs=story.pattern.docs if story.pattern else ())
+    cause = Cause(story.code, story.says, owner, [line], [story.weight], docs=story.docs)
     if story.pattern is not None and story.pattern.fix:
         cause.remedies.append(Remedy(story.pattern.fix, "", ""))
     refine = _REFINE.get(story.code)

@@ -110,6 +110,13 @@ class Story:
         return "\n".join(lines)
 
     @property
+    def docs(self) -> tuple[str, ...]:
+        """Search terms for a runbook: what the fault is called, and the program that speaks."""
+        if self.pattern is None:
+            return ()
+        return (*self.pattern.docs, self.pattern.program) if self.pattern.program else self.pattern.docs
+
+    @property
     def weight(self) -> float:
         if self.pattern is not None and self.pattern.weight >= 60:
             return LOG
@@ -307,6 +314,6 @@ def _finding(score: float, story: Story) -> Finding:
         evidence=(Evidence(f"log line {story.entry.index + 1}", story.excerpt[:700], at=story.entry.stamp),),
         remedies=(Remedy(fix, "", ""),) if fix else (),
         confidence=confidence([story.weight]),
-        docs=story.pattern.docs if story.pattern else (),
+        docs=story.docs,
         detail=story.groups.get("name") or story.groups.get("host") or str(story.entry.index + 1),
     )
