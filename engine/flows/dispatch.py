@@ -18,7 +18,7 @@ from engine.flows.tools import Choose, Emit, Speaker, Tools
 from engine.language.answers.conversation import ANSWERS_WITHOUT_CLUSTER
 from engine.language.linking.inventory import Inventory
 from engine.language.orders.apply_fix import wanted
-from engine.language.pronouns import spelt_out
+from engine.language.pronouns import carried_on, spelt_out
 from engine.language.request import Request, Want
 from engine.language.understand import understand
 from engine.language.wants import UNSURE, classify
@@ -49,9 +49,12 @@ def answer_query(
         run.emit(Notice(level="warning", text=note))
     query = agent.redactor.text(query)  # from here on nobody, and no model, sees a secret that was pasted
     fix = wanted(query, agent.cases.latest if follows else None, place.context or agent.place.context)
-    query, about = spelt_out(query, agent.cases.objects if follows and fix is None else ())
-    if about is not None:
-        run.emit(Notice(level="info", text=f"Understood as “{query}”, after {about} in the question before."))
+    if follows and fix is None:
+        said = carried_on(query, agent.cases.before, agent.cases.objects)
+        said, about = (said, None) if said != query else spelt_out(query, agent.cases.objects)
+        if said != query:
+            query, after = said, f", after {about} in the question before" if about is not None else ", after the question before"
+            run.emit(Notice(level="info", text=f"Understood as “{query}”{after}."))
     agent.cases.set_query(run.id, f"{query} {pod}".strip())
     by_words = classify(query)
     if by_words.want in ANSWERS_WITHOUT_CLUSTER and not pod and not attachment and fix is None:

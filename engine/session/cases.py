@@ -64,6 +64,10 @@ class Cases:
         self._latest: str = ""
         self.objects: tuple[ObjectRef, ...] = ()
         """What the latest question was about, most important first."""
+        self.asked: str = ""
+        """The latest question, said in full."""
+        self.before: str = ""
+        """The question before it."""
 
     def on_event(self, event: Event) -> None:
         """Fold one event."""
@@ -124,6 +128,7 @@ class Cases:
         with self._lock:
             if run in self._open:
                 self._open[run].query = query
+                self.asked = query
 
     def continue_case(self, run: str, case: Case) -> None:
         """A Run goes on with a case: what ran for it before counts as run."""
@@ -141,6 +146,7 @@ class Cases:
         """Another cluster is opened: "it" is nothing there, and what was asked before the old one's name was known was asked of it."""
         with self._lock:
             self.objects = ()
+            self.asked = self.before = ""
             for case in self._open.values():
                 case.context = case.context or context
 

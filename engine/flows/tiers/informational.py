@@ -5,10 +5,11 @@ from __future__ import annotations
 import dataclasses
 import re
 
+from engine.cluster.kinds import KIND_OF
 from engine.cluster.source import ClusterError
 from engine.core.events import AnswerFinished, Notice, PassagesFound
 from engine.core.run import FlowError
-from engine.core.types import Answer, Choice, CommandRecord, Evidence
+from engine.core.types import Answer, Choice, CommandRecord, Evidence, ObjectRef
 from engine.flows import kubectl_fallback
 from engine.flows.answering.compose import informational_answer, only_rows
 from engine.flows.answering.how_to import written
@@ -152,7 +153,9 @@ def _say(reply: Reply, request: Request, tools: Tools, emit: Emit) -> str:
         tables.insert(0, tools.redact(as_table(reply.table)))
     if reply.code:
         tables.insert(0, f"```{reply.code_language}\n{tools.redact(reply.code).rstrip()}\n```")
-    tools.remember(reply.objects or request.refs)
+    kind = KIND_OF.get(request.kind)
+    listed = [ObjectRef(kind.kind, namespace, name) for namespace, name in reply.rows[:5]] if kind is not None else []
+    tools.remember(reply.objects or request.refs or listed)
     said = "\n".join([*request.corrections, tools.redact(reply.answer)] if reply.answer else request.corrections)
     composed = informational_answer(said, tables, tuple(investigation.evidence), tuple(records))
     emit(AnswerFinished(answer=dataclasses.replace(composed, fix=reply.fix, root_causes=reply.root_causes)))

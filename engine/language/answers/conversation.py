@@ -31,7 +31,7 @@ def small_talk(request: Request, scene: Scene | None = None) -> Reply:
 def about_agent(request: Request, scene: Scene | None = None) -> Reply:
     """What K8sAgent does, in a few lines."""
     return Reply(
-        answer="I troubleshoot Kubernetes clusters and the Linux hosts under them. I read the cluster, find the root cause of what is wrong with the "
+        answer="I troubleshoot Kubernetes clusters and the Linux hosts under them. I read the cluster, find the cause of what is wrong with the "
         "evidence for it, and propose a fix.\n"
         "- Troubleshooting: why something fails, whether something is healthy, what to fix first.\n"
         "- Questions: lists, counts, logs, events, YAML, usage, what changed, who uses or may do what, how to do something.\n"

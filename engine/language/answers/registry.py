@@ -26,7 +26,7 @@ def answerers(want: Want) -> tuple[Answerer, ...]:
             from engine.language.answers.conversation import about_agent, out_of_scope, small_talk, without_before
 
             return ({"small_talk": small_talk, "about_agent": about_agent, "out_of_scope": out_of_scope}.get(want, without_before),)
-        case "list" | "count" | "top" | "field" | "describe" | "logs" | "events" | "command" | "compare":
+        case "list" | "count" | "top" | "field" | "describe" | "logs" | "events" | "command":
             return _readings(want)
         case "explain_concept" | "explain_error":
             from engine.language.answers.glossary.explain import explained
@@ -44,6 +44,10 @@ def answerers(want: Want) -> tuple[Answerer, ...]:
             from engine.language.answers.overview.questions import changed, since
 
             return ({"changes": changed, "since_when": since}[want],)
+        case "compare":
+            from engine.language.answers.objects import compared
+
+            return (compared,)
         case "yaml":
             from engine.language.answers.objects import as_yaml
 

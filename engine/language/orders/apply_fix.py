@@ -19,7 +19,10 @@ _APPLY = re.compile(
     r"(?:proposed\s+|suggested\s+|first\s+)?(?:fix|remedy|solution)\b(?:\s+(?:number\s+|no\.?\s*|#)?(?P<number>\d))?\W*(?:please\W*)?$",
     re.I,
 )
-_FIX_IT = re.compile(rf"{_POLITE}(?:fix|mend|repair|solve)\s+(?:it|this|that|the problem)\W*(?:please\W*)?$", re.I)
+_FIX_IT = re.compile(
+    rf"{_POLITE}(?:(?:fix|repair|solve|resolve|apply|do)\s+(?:it|this|that|so|the problem)|go ahead|make it so|yes|yes please|do it now|apply)\W*(?:(?:please|now|for me)\W*)?$",
+    re.I,
+)
 _BLANK = re.compile(r"(?<![\w-])[A-Z]{3,}(?![\w-])|<[^<>]+>|=VALUE\b|\.\.\.|…")
 
 
