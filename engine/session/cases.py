@@ -74,6 +74,7 @@ class Cases:
         with self._lock:
             if isinstance(event, QueryReceived):
                 self._open[event.run] = _OpenCase(event.query, event.context, event.namespace)
+                self.before, self.asked = self.asked, event.query
                 return
             case = self._open.get(event.run)
             if case is None:

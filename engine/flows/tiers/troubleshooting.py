@@ -25,6 +25,8 @@ from engine.flows.investigation.sources import from_analyzers, from_model, from_
 from engine.flows.investigation.steering import carry_out
 from engine.flows.partial_names import chosen_before, which_alike
 from engine.flows.tools import Emit, Tools, step
+from engine.language.answers.interface import Scene
+from engine.language.answers.registry import answer as answer_of
 from engine.language.request import Linked, Request
 from engine.language.understand import with_objects
 from engine.session.cases import Case
@@ -58,6 +60,11 @@ def troubleshooting(request: Request, tools: Tools, emit: Emit, said: tuple[Stee
     if nothing_pasted(request):
         emit(AnswerFinished(answer=Answer(tier="troubleshooting", text=NOTHING_PASTED)))
         return "nothing_to_do"
+    if request.wants == "status" and not request.refs and tools.case is None:
+        reply = answer_of(request, Scene(tools.source, tools.place.namespace, tools.token))
+        if reply is not None:
+            emit(AnswerFinished(answer=Answer(tier="troubleshooting", text=reply.answer, evidence=reply.evidence, fix=reply.fix)))
+            return "answered"
     case = tools.case or Case(query, "", "")
     seen = _analyze(request, tools, emit)
     request, diagnosis, tools = seen.request, seen.diagnosis, seen.tools

@@ -45,9 +45,13 @@ def answerers(want: Want) -> tuple[Answerer, ...]:
 
             return ({"changes": changed, "since_when": since}[want],)
         case "compare":
-            from engine.language.answers.objects import compared
+            from engine.language.answers.overview.questions import side_by_side
 
-            return (compared,)
+            return (side_by_side,)
+        case "status":
+            from engine.language.answers.overview.questions import dns_state
+
+            return (dns_state,)
         case "yaml":
             from engine.language.answers.objects import as_yaml
 
@@ -65,8 +69,8 @@ def _readings(want: Want) -> tuple[Answerer, ...]:
         from engine.language.answers.log_search.questions import logs
 
         return (logs, read)
-    from engine.language.answers.overview.questions import events_of, gaps, most, side_by_side, state
+    from engine.language.answers.overview.questions import events_of, gaps, most, state
     from engine.language.answers.overview.show import shown
 
-    own = {"events": events_of, "top": most, "compare": side_by_side, "field": shown}.get(want)
+    own = {"events": events_of, "top": most, "field": shown}.get(want)
     return (gaps, own, read) if own else (gaps, state, read)

@@ -78,11 +78,18 @@ def events_of(request: Request, scene: Scene) -> Reply | None:
     return events.grouped(scene.view, warnings=warnings, within=request.window)
 
 
+def dns_state(request: Request, scene: Scene) -> Reply | None:
+    """How the cluster's DNS is; None where the question is about something else."""
+    asked = re.search(r"\b(?:dns|coredns|name resolution)\b", request.masked) and not _workload(request)
+    return health.dns(scene.view_of("")) if asked else None
+
+
 def state(request: Request, scene: Scene) -> Reply | None:
     """How the cluster, its DNS or a node is; None where the question is about another object."""
     asks = re.search(r"\b(?:status|state|health\w*|ok|okay|fine|working|how (?:is|are))\b", request.masked)
-    if asks and re.search(r"\b(?:dns|coredns|name resolution)\b", request.masked) and not _workload(request):
-        return health.dns(scene.view_of(""))
+    dns = dns_state(request, scene) if asks else None
+    if dns is not None:
+        return dns
     nodes = request.of_kind("Node")
     if asks and nodes and len(request.refs) == 1:
         return health.node(scene.view_of(""), nodes[0].name)
