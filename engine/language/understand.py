@@ -51,7 +51,8 @@ def _one(text: str, inventory: Inventory | None, pod: str, pasted: str) -> Reque
     text = " ".join(text.split())
     links = link(text, inventory, pod=pod)
     found = wanted(text, links.masked)
-    if pasted and found.want not in ("change", "write", "explain_concept", "explain_error"):
+    of_it = re.search(r"\b(?:this|these|that|it)\b", links.masked) is not None
+    if pasted and (found.want not in ("change", "write", "explain_concept", "explain_error") or (of_it and found.want != "change")):
         found = Intent("diagnose", "something was pasted", 0.9)
     return read_slots(text, links, found, pasted)
 
@@ -145,6 +146,8 @@ def split_pasted(query: str) -> tuple[str, str]:
     lines = query.strip("\n").splitlines()
     if len(lines) < 2:
         return query.strip(), ""
+    if lines[0].rstrip().endswith(":") and len(lines[0].split()) > 1 and not _LOOKS_PASTED.match(lines[0]):
+        return lines[0].strip(), "\n".join(lines[1:])
     marked = [number for number, line in enumerate(lines) if _LOOKS_PASTED.match(line)]
     if not marked:
         return (" ".join(lines), "") if len(lines) < 4 else (lines[0], "\n".join(lines[1:]))

@@ -17,6 +17,7 @@ from engine.language.words.forms import by_form
 from engine.language.words.patterns import (
     ABOUT,
     ACTION_VERBS,
+    ASIDE,
     ASKS,
     BETTER,
     CAUSE_ASKED,
@@ -50,6 +51,7 @@ from engine.language.words.patterns import (
     TROUBLE,
     USES,
     WHO_MAY,
+    WRITTEN,
     YAML,
 )
 from engine.language.words.vocabulary import FOREIGN_TROUBLE
@@ -94,6 +96,12 @@ def wanted(text: str, masked: str) -> Intent:
     )
     if command:
         return _with_command(text, masked, command.start())
+    if WRITTEN.search(masked) and not re.search(r"\bwhy\b", masked):
+        return Intent("write", f'asks for something to be written ("{_word(WRITTEN, masked)}")', 0.9)
+    if len(re.findall(NAME, masked)) > 1 and COMPARE.search(masked) and not re.search(r"\bwhy\b", masked):
+        return Intent("compare", f'asks for a comparison ("{_word(COMPARE, masked)}")', 0.9)
+    if ASIDE.search(masked):
+        return Intent(_aside(masked), "asks to see something", 0.85)
     how = HOW.search(masked)
     if ABOUT.search(masked) and not named and not CAUSE_ASKED.search(masked):
         return Intent("about_agent", "asks about K8sAgent", 0.85)
@@ -147,6 +155,8 @@ def wanted(text: str, masked: str) -> Intent:
     asks = ASKS.match(masked)
     if re.search(r"^\W*(?:is|are)\b", masked) and HEALTH.search(masked) and not _shown(masked):
         return Intent("status", "asks whether all is well", 0.85)
+    if asks and not CLUSTERISH.search(masked) and not CAUSE_ASKED.search(masked):
+        return Intent(_outside(masked), "nothing in it is about a cluster", 0.8)
     if asks and SHOW_STATE.match(masked):
         return Intent(_shown(masked) or "list", f'asks to see something ("{asks.group("word").lower()}")', 0.9)
     then = THEN_ORDER.search(masked)
@@ -178,7 +188,7 @@ def wanted(text: str, masked: str) -> Intent:
         )
     if re.match(rf"^\W*(?:and )?(?:the |what about |how about )?(?:\w+ )?{NAME}(?: \w+)?\W*$", masked):
         return Intent("status", "a name alone asks how it is", 0.5)
-    if not CLUSTERISH.search(masked) and not named and masked.endswith("?"):
+    if not CLUSTERISH.search(masked) and not named and (masked.endswith("?") or OUTSIDE.match(masked)):
         return Intent("out_of_scope", "nothing in it is about a cluster", 0.7)
     if masked.endswith("?"):
         return Intent(_shown(masked) or "field", "a plain question", 0.5)
@@ -194,6 +204,19 @@ def wanted(text: str, masked: str) -> Intent:
 
 def _outside(masked: str) -> Want:
     return "out_of_scope" if OUTSIDE.match(masked) else "not_understood"
+
+
+def _aside(masked: str) -> Want:
+    """Which reading a question of a few words wants."""
+    if re.search(r"\blogs?\b|\blines? of\b", masked):
+        return "logs"
+    if re.search(r"\bevents?\b|\bevent history\b", masked):
+        return "events"
+    if re.match(r"^\W*(?:the )?(?:most|least|oldest|newest|biggest|largest|smallest|top)\b", masked):
+        return "top"
+    if re.search(r"\bare there\b|\bexist\b", masked) and not re.search(NAME, masked):
+        return "explain_concept"
+    return "field"
 
 
 def _with_command(text: str, masked: str, at: int) -> Intent:

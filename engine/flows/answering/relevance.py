@@ -57,7 +57,7 @@ def gated(request: Request, view: ClusterView, diagnosis: Diagnosis) -> tuple[Di
     unknown = [one for one in request.unknown if one.kind != "Namespace" or not asked]
     not_found = tuple(_nowhere(one) for one in unknown)
     if unknown and not asked:
-        scope = Scope(not_found=not_found, elsewhere=_elsewhere(diagnosis.root_causes, view), closed=True)
+        scope = Scope(not_found=not_found, elsewhere=_elsewhere(diagnosis, (), view), closed=True)
         return dataclasses.replace(diagnosis, root_causes=()), scope
     absent, showing = _symptoms(request, view, asked)
     roots = diagnosis.root_causes
@@ -69,10 +69,9 @@ def gated(request: Request, view: ClusterView, diagnosis: Diagnosis) -> tuple[Di
     elif showing:
         own = belongings(view, showing)
         roots = tuple(root for root in roots if on_chain(root, diagnosis.findings, own)) or roots
-    dropped = [root for root in diagnosis.root_causes if root not in roots]
     states = () if roots else tuple(_state(view, ref) for ref in asked if ref.kind != "Namespace")
     healthy = bool(asked) and not roots and all(is_well(view, ref) for ref in asked)
-    scope = Scope(asked, states, healthy, absent, not_found, _elsewhere(dropped, view))
+    scope = Scope(asked, states, healthy, absent, not_found, _elsewhere(diagnosis, roots, view))
     return dataclasses.replace(diagnosis, root_causes=roots), scope
 
 
@@ -92,12 +91,16 @@ def _state(view: ClusterView, ref: ObjectRef) -> str:
     return f"{ref}{where} is not healthy ({state}), and nothing that was found explains it. Looked at {looked}."
 
 
-def _elsewhere(roots: Sequence[Root], view: ClusterView) -> str:
-    critical = sum(root.finding.severity == "critical" for root in roots)
-    if not critical:
+def _elsewhere(diagnosis: Diagnosis, given: Sequence[Root], view: ClusterView) -> str:
+    """One line on the critical findings that are no part of the answer; "" where there are none."""
+    known = {finding.id for finding in diagnosis.findings}
+    told = {part.id for root in given for part in (root.finding, *root.findings)}
+    roots = [f for f in diagnosis.findings if f.severity == "critical" and not any(cause in known for cause in f.causes)]
+    count = sum(finding.id not in told for finding in roots)
+    if not count:
         return ""
     where = f" in namespace {view.namespace}" if view.namespace else ""
-    return f"Elsewhere{where}: {critical} critical finding{'' if critical == 1 else 's'} (/findings)."
+    return f"Elsewhere{where}: {count} critical finding{'' if count == 1 else 's'} (/findings)."
 
 
 def _instead(roots: Sequence[Root], view: ClusterView) -> str:

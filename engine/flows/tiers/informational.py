@@ -69,7 +69,7 @@ def _missing(request: Request) -> str | None:
     for unknown in request.unknown:
         if unknown.kind == "Namespace":
             return not_found(unknown.word, "namespace", unknown.near)
-    if request.unknown and request.wants in NEEDS_ITS_OBJECT and not request.objects:
+    if request.unknown and request.wants not in _FROM_PAGES and not request.objects:
         first = request.unknown[0]
         return not_found(first.word, first.kind.lower(), first.near)
     return None

@@ -16,7 +16,7 @@ from engine.core.types import ObjectRef
 from engine.language.linking.inventory import CORE, FURTHER, RARE, TOPS, Inventory, images_of, label
 from engine.language.linking.spelling import COMPOUND, VALUE, closest, has_shape, similar, unknown_subject
 from engine.language.request import Link, Linked, Unknown
-from engine.language.words.vocabulary import KIND_WORDS, ORDINARY, ROLES, STOP
+from engine.language.words.vocabulary import DUTIES, KIND_WORDS, ORDINARY, ROLES, STOP
 
 _TOKEN = re.compile(r"[A-Za-z0-9À-ÿ_](?:[\w./:@-]*[\w])?")
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
@@ -90,6 +90,7 @@ class _Linker:
         self._hosts()
         self._loosely()
         self._nearly()
+        self._by_role()
         self._whole_cluster()
         self.links.objects.sort(key=lambda linked: self._position(linked.word))
 
@@ -119,7 +120,12 @@ class _Linker:
             after = self.tokens[n + 1].low if n + 1 < len(self.tokens) else ""
             word = token.low
             flag = re.search(r"(?:^|\s)(?:-n|--namespace)[ =]+[\"'“‘`]?$", self.text[: token.start]) is not None
-            said_before = before in ("namespace", "ns") or (before in ("called", "named") and earlier in ("namespace", "ns")) or flag
+            behind_one = earlier in known and before in ("namespace", "ns")  # "the legacy-app namespace sits in Terminating"
+            said_before = (
+                (before in ("namespace", "ns") and not behind_one)
+                or (before in ("called", "named") and earlier in ("namespace", "ns"))
+                or flag
+            )
             said_after = after in ("namespace", "ns") and self._adjacent(n, n + 1)
             placed = before in ("in", "inside", "within", "from", "of", "for") or (
                 before in ("the", "my", "our") and earlier in ("in", "inside", "within", "from", "of")
@@ -243,8 +249,7 @@ class _Linker:
             found = [obj for obj in names.get(word, []) if obj.kind != "Namespace"]
             if not found:
                 continue
-            plain = word in STOP or word in KIND_WORDS or (word in ORDINARY and not self._in_name_slot(n))
-            if plain and not self._named_by_kind(n) and not self._quoted(token):
+            if word in ORDINARY and not self._named_by_kind(n) and not self._quoted(token):
                 continue
             self._link(n, n, found, "node" if found[0].kind == "Node" else "exact")
 
@@ -292,6 +297,20 @@ class _Linker:
                 how, found = "image", [obj for obj in tops if word in images_of(obj)]
             if found:
                 self._link(n, n, found, how)
+
+    def _by_role(self) -> None:
+        """What a system's part does, where that is a part of a name and nothing else was named: "checkout is down", "no backups were made"."""
+        if self.links.objects or self.links.unknown:
+            return
+        tops = [obj for kind in TOPS for obj in self.names.of(kind) if obj.controller is None]
+        for n, token in self._free():
+            word = token.low.removesuffix("s")
+            found = (
+                [obj for obj in tops if word in [part.removesuffix("s") for part in obj.name.lower().split("-")]] if word in DUTIES else []
+            )
+            if 0 < len(found) <= 3:
+                self._link(n, n, found, "part")
+                return
 
     def _nearly(self) -> None:
         """What is almost a name; and what has a name's shape and is none."""

@@ -60,6 +60,7 @@ _SLOTS = (
         rf"image|replicas|pods|ports?) (?:of|for|from)|describe|about|debug|diagnose|troubleshoot|investigate|fix|check|reach|find|uses?)\s+{_ARTICLE}{_NP}(?=\s|[?.!,]|$)(?P<rest>.*)",
         re.I,
     ),
+    re.compile(rf"\b(?:does|do|did|has|have)\s+{_ARTICLE}{_NP}\s+(?:have|use|run|need|get|own|mount)\b(?P<rest>)", re.I),
     re.compile(
         rf"^\W*{_ARTICLE}{_NP}\s+(?:is|are|was|were|keeps?|kept|has|have|won'?t|can'?t|cannot|does|doesn'?t|do|don'?t|gets?|never|stays?|crash\w*|fail\w*|hangs?|returns?|"
         r"times?|shows?|restarts?|broke\w*|died|dies|went|stopped|refuses|throws|isn'?t|aren'?t|not)\b(?P<rest>.*)",
@@ -116,7 +117,7 @@ def ordinary(word: str) -> bool:
         or bare.removesuffix("s") in ORDINARY
         or bare.removesuffix("s") in ROLES
         or bool(COMPOUND.match(bare))
-        or bare.endswith(("ing", "ly", "tion", "ness", "ment"))
+        or bare.endswith(("ing", "ly", "tion", "ness", "ment", "ers"))
         or bool(re.match(r"x\w*name$", bare))
         or "backoff" in bare
         or "error" in bare

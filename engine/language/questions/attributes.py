@@ -21,7 +21,8 @@ _ATTRIBUTES: tuple[tuple[str, str], ...] = (
     (r"\breplicas?\b", "replicas"),
     (r"\bhow old\b|\bage\b|\bsince when\b|\bcreated\b|\bhow long\b", "age"),
     (r"\bwhich nodes?\b|\bwhat nodes?\b|\bon what node\b|\bwhere (?:does|is|do|are)\b.*\brun", "node"),
-    (r"\b(?:ip|address)\b", "ip"),
+    (r"\b(?:ips?|address(?:es)?)\b", "ip"),
+    (r"\bprobes?\b", "probes"),
     (r"\bports?\b", "ports"),
     (r"\b(?:requests?|limits?|resources)\b", "resources"),
     (r"\bowns?\b|\bowner\b|\bcreated by\b|\bbelongs? to\b", "owner"),
@@ -45,6 +46,8 @@ def attribute(q: Question) -> Reply | None:
     kind = mentioned_kind(q.text)
     if wanted in ("taints", "capacity", "kubelet"):
         kinds = [KIND_OF["Node"]]
+    elif wanted == "ip":
+        kinds = [KIND_OF[name] for name in ("Service", "Pod", "Node")]
     elif kind and kind.kind not in ("Node", "Secret", "ConfigMap"):
         kinds = [kind]
     else:
@@ -111,7 +114,9 @@ def _value(obj: Obj, wanted: str, q: Question) -> str:
             pods = [p for p in q.objects("pods") if p.name.startswith(obj.name + "-")]
             return "its pods run on " + (", ".join(sorted({p.text("spec", "nodeName", default="no node yet") for p in pods})) or "no node")
         case "ip":
-            return obj.text("status", "podIP") or obj.text("spec", "clusterIP") or "has no address"
+            return _addresses(obj)
+        case "probes":
+            return "; ".join(_probes(c) for c in containers) or "has no containers"
         case "ports":
             source = obj.maps("spec", "ports") or [port for c in containers for port in Obj(c).maps("ports")]
             return ", ".join(_port(port) for port in source) or "declares no ports"
@@ -146,6 +151,37 @@ def _value(obj: Obj, wanted: str, q: Question) -> str:
                 row = pod_row(obj.raw, now=q.source.now())
                 return f"{row.status}, {row.ready} ready, {row.restarts} restarts"
             return f"{obj.number('status', 'readyReplicas')} of {obj.number('spec', 'replicas', default=1)} ready"
+
+
+def _addresses(obj: Obj) -> str:
+    if obj.kind == "Node":
+        return ", ".join(f"{text_at(a, 'type')} {text_at(a, 'address')}" for a in obj.maps("status", "addresses")) or "has no address"
+    if obj.kind != "Service":
+        return obj.text("status", "podIP") or "has no address"
+    outside = [text_at(one, "ip") or text_at(one, "hostname") for one in obj.maps("status", "loadBalancer", "ingress")]
+    said = f"cluster IP {obj.text('spec', 'clusterIP', default='none')}"
+    if outside:
+        return f"{said}, external {', '.join(outside)}"
+    return f"{said}, no external address yet" if obj.text("spec", "type") == "LoadBalancer" else said
+
+
+def _probes(container: object) -> str:
+    found = []
+    for name in ("startup", "readiness", "liveness"):
+        probe = Obj({"c": container}).map("c", f"{name}Probe")
+        if probe:
+            http, tcp = Obj(probe).map("httpGet"), Obj(probe).map("tcpSocket")
+            how = (
+                f"GET {http.get('path', '/')} on port {http.get('port')}"
+                if http
+                else f"TCP port {tcp.get('port')}"
+                if tcp
+                else "a command"
+                if probe.get("exec")
+                else "gRPC"
+            )
+            found.append(f"{name} {how} every {probe.get('periodSeconds', 10)} s, {probe.get('failureThreshold', 3)} failures")
+    return f"{text_at(container, 'name')} has {', '.join(found) or 'no probe'}"
 
 
 def _port(port: object) -> str:

@@ -76,7 +76,7 @@ SHOW_STATE = re.compile(
     re.I,
 )
 CAUSE_ASKED = re.compile(
-    r"\bwhy\b|\bwhat(?:'?s| is| are| was| went| has| have)?\b.{0,12}\b(?:wrong|going on|happening|happened|the matter|broken|breaking|failing|causing|caus\w+|"
+    r"^\W*where (?:are|is|did|have|has) (?:the |my |our |all )*(?:other|rest|missing|remaining|\d+ other)\b|\bwhy\b|\bwhat(?:'?s| is| are| was| went| has| have)?\b.{0,12}\b(?:wrong|going on|happening|happened|the matter|broken|breaking|failing|causing|caus\w+|"
     r"the (?:root )?cause|the (?:problem|issue|reason))\b|\broot cause\b|\b(?:debug|troubleshoot|diagnose|investigate|fix|analy[sz]e)\b|\bhow come\b|\bwhats wrong\b|\bfigure out\b",
     re.I,
 )
@@ -154,13 +154,14 @@ VERB_WORDS = {
 }
 ANY_VERB = "|".join(VERB_WORDS.values())
 WHO_MAY = re.compile(
+    rf"^\W*(?:and )?(?:can|may|could|is|does)\s+(?:the\s+)?(?:service ?account\s+|sa\s+|group\s+|user\s+)?(?:{NAME}|(?!(?:you|i|we|it|they|this|that|he|she)\b)[a-z]+)\s+(?:allowed to |able to |permitted to |have (?:the )?(?:right|permission) to )?(?:{ANY_VERB})\s+(?:[a-z]+ ){{0,2}}?(?:pods?|secrets?|deployments?|config ?maps?|nodes?|services?|jobs?|namespaces?|ingress\w*|logs?|events?|pvcs?|roles?|\w+sets?|cron ?jobs?|endpoints?)\b(?!.*\bwithout\b)|"
     rf"\bwho (?:can|may|could|is (?:allowed|able|permitted) to|has (?:access|permission|rights?|the right) to|would be able to)\b|\bwho has (?:cluster-?admin|admin|access|rights|permissions?)\b|"
     rf"\b(?:can|may|could|is|are)\b.{{0,40}}\b(?:service ?accounts?|sa|group|{NAME})\b.{{0,20}}\b(?:allowed to |able to |permitted to )?(?:{ANY_VERB})\b.{{0,20}}\b(?:pods?|secrets?|deployments?|config ?maps?|nodes?|services?|jobs?|namespaces?|logs?|anything|resources)\b|"
     rf"\bwhat\b.{{0,12}}\b(?:can|may|is)\b.{{0,30}}{NAME}.{{0,12}}\b(?:do|allowed|access)\b|\b(?:permissions?|rights|rbac|access rights)\b.{{0,12}}\b(?:of|for|does|has)\b.{{0,30}}(?:service ?account|{NAME})|\bcluster-?admin\b|\bwhich (?:role ?bindings?|cluster ?role ?bindings?|roles?)\b.{{0,40}}\b(?:grant|give|allow|let)",
     re.I,
 )
 USES = re.compile(
-    rf"\b(?:who|what|which \w+|anything|anyone|something|does (?:any\w*|some\w*)|do any \w+|is|are|where is)\b.{{0,30}}\b(?:us(?:es?|ed|ing)|referenc\w+|mount(?:s|ed)?|depend\w* (?:on|upon)|consum\w+|needs?|point(?:s|ing) (?:to|at)|select(?:s|ed)|attached to|refers? to|talks? to)\b(?:.{{0,30}}{NAME}|\W*$)",
+    rf"\b(?:who|what|which \w+|anything|anyone|something|does (?:any\w*|some\w*)|do any \w+|is|are|where is)\b.{{0,30}}\b(?:us(?:es?|ed|ing)|referenc\w+|mount(?:s|ed)?|depend\w* (?:on|upon)|consum\w+|needs?|point(?:s|ing) (?:to|at)|select(?:s|ed)|attached to|refers? to|talks? to)\b(?:.{{0,30}}{NAME}|(?: by (?:any|some|who|what|which)\w*(?: \w+)?)?\W*$)",
     re.I,
 )
 REACH = re.compile(
@@ -205,3 +206,19 @@ STATEMENT = re.compile(
     r"won'?t|can'?t|cannot|doesn'?t|didn'?t|isn'?t)\b",
     re.I,
 )
+
+WRITTEN = re.compile(
+    r"^\W*(?:please )?(?:write|draft|generate|produce)\b(?! to\b)|^\W*(?:(?:an?|the|some|give me|i need|need|show me) )*(?:\w+ ){0,3}?manifest\b(?! of\b)|^\W*(?:give me |show me |i need )?(?:an? |some )?(?:\w+ )?(?:yaml|manifest) for an?\b|"
+    r"^\W*(?:an? |some )?python\b|^\W*(?:the |an? |which |what |give me (?:the |a )?|show me (?:the |a )?)*(?:kubectl )?(?:commands?|one-?liners?|jsonpath|custom-columns|go-template)\b (?:to|for|that|which|of)\b|^\W*kubectl (?:to|for)\b|^\W*(?:an? )?(?:bash|shell) (?:script|loop|one-?liner)\b",
+    re.I,
+)
+"""Asks for code, a manifest or a command to copy, by how it begins."""
+ASIDE = re.compile(
+    rf"^\W*(?:the )?(?:last|first|newest) (?:\d+ )?(?:log )?lines? of\b|^\W*what (?:does|do|did) (?:the )?(?:\w+ )?{NAME} (?:log|print|write|output)\b|^\W*(?:the )?logs? (?:of|for|from)\b|"
+    rf"^\W*(?:(?:all|recent|latest|last|warning|error|normal|the) )*events?\b(?! (?:are|is|were|keep|do|stop))|^\W*event history\b|^\W*(?:the )?(?:most|least) (?:\w+ ){{1,2}}(?:pods?|nodes?|namespaces?|deployments?|containers?|workloads?|jobs?)\W*\??$|"
+    rf"^\W*(?:what|which) (?!pods|nodes|namespaces|services|deployments|images|jobs|secrets|configmaps|events|logs)(?:[a-z]+ )?(?:classes|policies|types|modes|phases|kinds|states|strategies|effects)\b.{{0,20}}\b(?:are there|exist)\b|"
+    rf"^\W*(?:the )?(?:cluster |external |pod |node |service )?(?:ip|address|ports?|images?|labels?|annotations?|owner|age|selector|hosts?|probes?|(?:liveness|readiness|startup) probe|requests?|limits?|taints?|revision)\b.{{0,12}}\b(?:of|for)\b.{{0,20}}{NAME}\W*$|"
+    rf"^\W*(?:show|give|get|print|list) (?:me )?(?:the )?(?:liveness|readiness|startup) probes?\b.{{0,20}}{NAME}",
+    re.I,
+)
+"""Asks to see something, in a few words or with a verb that no other form has."""
