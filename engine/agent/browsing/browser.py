@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -42,6 +43,11 @@ from engine.core.types import Finding, ObjectRef
 from engine.session.connection import Connection, Opening, contexts
 
 ROW_TEXTS_KEPT = 8_192
+OVERVIEW_SECONDS = 10.0
+NEAR = 8
+"""Namespaces whose pods are counted one by one where those of all may not be listed."""
+ACCESS_SECONDS = 60.0
+"""How long the answer to what may be read in a namespace is good for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +63,15 @@ class Lister:
         except (Forbidden, NotFound, NotRecorded):
             return []
 
-    def overview(self) -> RawObjects:
-        """All pods, of a live cluster as the rows of its table; nothing where they may not be listed."""
+    def may_list(self, resource: str, namespace: str) -> RawObjects | None:
+        """The objects; None where they may not be listed."""
+        try:
+            return self.connection.source.list(resource, namespace)
+        except (Forbidden, NotFound):
+            return None
+
+    def overview(self) -> RawObjects | None:
+        """All pods, of a live cluster as the rows of its table; None where they may not be listed."""
         from engine.cluster.live.cluster import LiveCluster
 
         source = self.connection.source
@@ -66,8 +79,8 @@ class Lister:
             return self.rows("pods", None)
         try:
             return source.snapshot("pods", form="table").objects
-        except (Forbidden, NotFound):
-            return []
+        except Forbidden:
+            return None
 
     def usage(self, what: Literal["pods", "nodes"], namespace: str) -> Sequence[Usage]:
         """What the metrics server said; nothing where there was none."""
@@ -99,12 +112,16 @@ class ClusterBrowser:
         self._findings: dict[tuple[int, str], list[Finding]] = {}
         self._live: tuple[Connection, LiveView] | None = None
         self._namespace = ""
+        self._overview: tuple[float, Connection | None, RawObjects | None] = (0.0, None, None)
+        self._access: dict[tuple[int, str], tuple[float, Access]] = {}
         self.revision = 0
 
     def namespaces(self, known: Sequence[str] = ()) -> list[NamespaceRow]:
         """All namespaces with their pods and how many of those fail.
 
-        Where they may not be listed: those of the pods that may be, else the context's own and the `known` ones, without counts.
+        Where they may not be listed: those of the pods that may be, else the context's own and the `known` ones. Pods that may not be
+        listed are no zero: the row says that they are not known. The list is read anew each time, the pods of a live cluster at most
+        every ten seconds, since a picker that is open asks often.
         """
         connection = self._opened()
         source, lister = connection.source, Lister(connection)
@@ -112,12 +129,18 @@ class ClusterBrowser:
             listed = source.list("namespaces")
         except (Forbidden, NotFound, NotRecorded):
             listed = []
-        pods = lister.overview()
-        if not listed and not pods and source.kind == "live":
-            names = dict.fromkeys(name for name in (self._namespace, source.context.namespace, *known) if name)
-            return [NamespaceRow(name, "", 0, 0, 0.0) for name in names or ("default",)]
-        limited = (getattr(source, "limited", None) or {}).get("pods")
-        return namespace_rows(listed, pods, now=source.now(), known=limited)
+        since, of, pods = self._overview
+        if of is not connection or time.monotonic() - since > OVERVIEW_SECONDS or source.kind != "live":
+            pods = lister.overview()
+            self._overview = (time.monotonic(), connection, pods)
+        seen = (getattr(source, "limited", None) or {}).get("pods")
+        if pods is None:  # not of all namespaces; maybe of those that this session is about
+            near = [name for name in dict.fromkeys((self._namespace, source.context.namespace, *known)) if name] or ["default"]
+            listed = listed or [{"metadata": {"name": name}} for name in near]
+            inside = {name: lister.may_list("pods", name) for name in near[:NEAR]}
+            pods = [pod for found in inside.values() for pod in found or ()]
+            seen = frozenset(name for name, found in inside.items() if found is not None)
+        return namespace_rows(listed, pods, now=source.now(), known=seen)
 
     def contexts(self) -> list[ContextInfo]:
         """The contexts that can be switched to."""
@@ -269,12 +292,17 @@ class ClusterBrowser:
         """
         from engine.analyzers.registry import needs
 
-        source = self._opened().source
-        wanted = needs()
+        connection = self._opened()
+        source, wanted = connection.source, needs()
+        known_since, known = self._access.get((id(connection), namespace), (0.0, None))
+        if known is not None and time.monotonic() - known_since < ACCESS_SECONDS:
+            return known
         if isinstance(source, Reviewer):
-            known = {kind.name for kind in source.resources()}
+            there = {kind.name for kind in source.resources()}
             try:
-                return reviewed(source, [name for name in wanted if name in known], namespace)
+                found = reviewed(source, [name for name in wanted if name in there], namespace)
+                self._access[(id(connection), namespace)] = (time.monotonic(), found)
+                return found
             except Unauthenticated:
                 raise
             except (Forbidden, NotFound):

@@ -16,7 +16,7 @@ from engine.cluster.live.credentials import Client, Plugins, client_of
 from engine.cluster.live.decode import METADATA, EventReader, Form, NotTheApi, accept_of, json_of, object_of, page_of
 from engine.cluster.live.http import Asking, Gone, Refused, ServerFailed, Stalled, Throttled, TimedOut, WatchFailed, Wire
 from engine.cluster.live.kubeconfig import Kubeconfig, load
-from engine.cluster.live.permissions import REVIEWS
+from engine.cluster.live.permissions import REVIEWS, RULES
 from engine.cluster.live.prometheus import Prometheus
 from engine.cluster.objects import int_at, map_at, maps_at, text_at
 from engine.cluster.source import (
@@ -302,6 +302,13 @@ class LiveCluster:
         answer = self._json(self._wire.post(REVIEWS, Asking("create", "selfsubjectaccessreviews.authorization.k8s.io"), asked))
         status = answer.get("status") if isinstance(answer, dict) else None
         return isinstance(status, dict) and status.get("allowed") is True
+
+    def rules(self, namespace: str) -> Sequence[Mapping[str, Any]] | None:
+        """What the identity may do in a namespace, as rules; None where the server says that they are not all. Changes nothing."""
+        asked = {"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectRulesReview", "spec": {"namespace": namespace}}
+        answer = self._json(self._wire.post(RULES, Asking("create", "selfsubjectrulesreviews.authorization.k8s.io"), asked))
+        status = map_at(answer, "status")
+        return None if status.get("incomplete") is not False else maps_at(status, "resourceRules")
 
     def close(self) -> None:
         """Close the connections and end a credential plugin that still runs."""

@@ -1,17 +1,24 @@
 """What the identity of a context may do, asked of the server itself, and the role that is enough for reading.
 
-The questions (SelfSubjectAccessReview) change nothing: they are the one thing that is posted to a cluster beside approved commands.
+The questions (SelfSubjectRulesReview, SelfSubjectAccessReview) change nothing: they are the one thing that is posted to a cluster
+beside approved commands.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
+from engine.cluster.objects import texts_at
+from engine.cluster.source import NotFound
+
 AT_ONCE = 8
 REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+RULES = "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews"
+_NOWHERE = "k8sagent-no-such-namespace"
+"""In a namespace that is not there only what holds in all of them is allowed."""
 
 ROLE_NAME = "k8sagent-read"
 NEVER = frozenset({"secrets"})
@@ -42,6 +49,10 @@ class Reviewer(Protocol):
         """Whether the server allows what the spec of a SelfSubjectAccessReview names. Raises ClusterError."""
         ...
 
+    def rules(self, namespace: str) -> Sequence[Mapping[str, Any]] | None:
+        """The rules of a SelfSubjectRulesReview in a namespace; None where the server cannot list them all. Raises ClusterError."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Access:
@@ -54,7 +65,10 @@ class Access:
 
 
 def access(reviewer: Reviewer, resources: Sequence[str], namespace: str) -> Access:
-    """Ask for every resource at once, a few at a time. Raises ClusterError when the server does not answer reviews."""
+    """Two questions for the rules; where the server cannot list them, one for every resource. Raises ClusterError."""
+    found = _by_rules(reviewer, resources, namespace)
+    if found is not None:
+        return found
 
     def may(resource: str, where: str = "", verb: str = "list") -> bool:
         plural, _, group = resource.partition(".")
@@ -71,6 +85,30 @@ def access(reviewer: Reviewer, resources: Sequence[str], namespace: str) -> Acce
         here = tuple(name for name, ok in zip(missing, pool.map(lambda name: may(name, namespace), missing), strict=True) if ok)
         logs = may("pods/log", verb="get") or may("pods/log", namespace, "get")
     return Access(missing, here if namespace else (), False, logs)
+
+
+def _by_rules(reviewer: Reviewer, resources: Sequence[str], namespace: str) -> Access | None:
+    try:
+        everywhere = reviewer.rules(_NOWHERE)
+        inside = reviewer.rules(namespace) if namespace else everywhere
+    except NotFound:
+        return None
+    if everywhere is None or inside is None:
+        return None
+    missing = tuple(name for name in resources if not _allowed(everywhere, name, "list"))
+    here = tuple(name for name in missing if namespace and _allowed(inside, name, "list"))
+    return Access(missing, here, _allowed(everywhere, "*.*", "*"), _allowed(inside, "pods/log", "get"))
+
+
+def _allowed(rules: Sequence[Mapping[str, Any]], resource: str, verb: str) -> bool:
+    name, _, group = resource.partition(".")
+    return any(
+        not texts_at(rule, "resourceNames")
+        and {verb, "*"} & set(texts_at(rule, "verbs"))
+        and {group, "*"} & set(texts_at(rule, "apiGroups"))
+        and {name, "*"} & set(texts_at(rule, "resources"))
+        for rule in rules
+    )
 
 
 def read_only_role(needs: Collection[str], *, user: str = "") -> str:

@@ -215,7 +215,8 @@ def walled(tmp_path: Path) -> Iterator[Agent]:
 
 def test_where_namespaces_may_not_be_listed_the_contexts_own_and_the_recent_ones_are_offered(walled: Agent) -> None:
     assert [row.name for row in walled.cluster.workloads("shop")] == ["a"]
-    assert [(row.name, row.pods) for row in walled.cluster.namespaces(["payments", "shop"])] == [("shop", 0), ("payments", 0)]
+    rows = [(row.name, row.pods, row.known) for row in walled.cluster.namespaces(["payments", "shop"])]
+    assert rows == [("shop", 1, True), ("payments", 0, False)], "pods that may not be counted are not said to be none"
     assert walled.cluster.nodes() == []
     assert "may not list nodes" in walled.cluster.trouble
     assert walled.status.cluster_note == walled.cluster.trouble

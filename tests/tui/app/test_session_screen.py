@@ -14,6 +14,7 @@ from textual.events import Paste
 from textual.widgets import Input
 
 from engine.cluster.live.freshness import Watching
+from engine.cluster.rows.types import NamespaceRow
 from engine.cluster.source import ContextInfo
 from engine.core.events import CommandFinished, CommandOutput, CommandStarted, QueryClassified, TokensStreamed
 from engine.core.run import FlowError
@@ -594,6 +595,30 @@ def test_the_namespace_picker_filters_fuzzily_and_switches() -> None:
 
     drive(story, agent)
     assert "namespace payments" in agent.log
+
+
+def test_an_open_namespace_picker_follows_new_namespaces_and_keeps_the_cursor() -> None:
+    agent = shop()
+
+    async def story(d: Driver) -> None:
+        await d.press("ctrl+n", "down", "down")
+        picker = d.app.screen
+        assert isinstance(picker, Picker) and picker.read_again is not None
+        here = picker.query_one("#choices", RowList)
+        chosen = here.current
+        agent.cluster.namespace_rows = [
+            NamespaceRow("brand-new", "Active", 2, 2, 1),
+            *agent.cluster.namespace_rows,
+            NamespaceRow("walled", "", 0, 0, 1, known=False),
+        ]
+        picker.read_again()
+        await d.settle()
+        rows = d.rows("#choices")
+        assert any("brand-new" in row for row in rows)
+        assert "pods unknown" in next(row for row in rows if "walled" in row)
+        assert here.current is not None and chosen is not None and here.current.data == chosen.data
+
+    drive(story, agent)
 
 
 def test_digits_in_the_cluster_pane_go_to_recent_namespaces() -> None:

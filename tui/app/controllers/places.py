@@ -70,14 +70,19 @@ class Places:
             if name is not None:
                 self.use_namespace("" if name == ALL else name)
 
-        self._session.open(picker, picked)
         recent = list(self._session.recent)
-        self._session.background.run(
-            "namespaces",
-            lambda: self._session.agent.cluster.namespaces(recent),
-            lambda rows: picker.show(namespace_choices(rows, recent, status.namespace)),
-            lambda error: picker.fail(str(error)),
-        )
+
+        def read() -> None:
+            self._session.background.run(
+                "namespaces",
+                lambda: self._session.agent.cluster.namespaces(recent),
+                lambda rows: picker.show(namespace_choices(rows, recent, status.namespace)),
+                lambda error: picker.fail(str(error)),
+            )
+
+        picker.read_again = read
+        self._session.open(picker, picked)
+        read()
 
     def use_namespace(self, name: str) -> None:
         """Work in another namespace from the next question on."""

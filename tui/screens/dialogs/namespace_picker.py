@@ -25,7 +25,9 @@ def namespace_choices(rows: Sequence[NamespaceRow], recent: Sequence[str], curre
     order = {name: number for number, name in enumerate(dict.fromkeys([current, *recent]))}
     ranked = sorted(rows, key=lambda row: (order.get(row.name, len(order)), row.failing == 0, row.name))
     pods, failing = sum(row.pods for row in rows), sum(row.failing for row in rows)
-    every = Choice(ALL, "all namespaces", _glyph(failing), "now" if not current else "", _counts(pods, failing, ""))
+    known = not rows or any(row.known for row in rows)
+    counts = _counts(pods, failing, "") if known else (("", "$bad", ">"), ("pods unknown", "$quiet", ">"), ("", "$quiet", ">"))
+    every = Choice(ALL, "all namespaces", _glyph(failing, known), "now" if not current else "", counts)
     return [
         every,
         *(Choice(row.name, row.name, _glyph(row.failing, row.known), _note(row, order, current), _seen(row)) for row in ranked),
@@ -45,7 +47,7 @@ def _note(row: NamespaceRow, order: dict[str, int], current: str) -> str:
 
 def _seen(row: NamespaceRow) -> tuple[tuple[str, str, str], ...]:
     if not row.known:
-        return (("", "$bad", ">"), ("not recorded", "$quiet", ">"), (age(row.age), "$quiet", ">"))
+        return (("", "$bad", ">"), ("pods unknown", "$quiet", ">"), (age(row.age), "$quiet", ">"))
     return _counts(row.pods, row.failing, age(row.age))
 
 

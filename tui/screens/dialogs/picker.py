@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -33,6 +33,9 @@ class Choice:
     right: tuple[Any, ...] = ()
 
 
+READ_SECONDS = 2.0
+
+
 class Picker(Dialog[str | None]):
     """Shows choices in their order; with a text, the best fuzzy matches first. Hands back the value, or None when left."""
 
@@ -57,6 +60,8 @@ class Picker(Dialog[str | None]):
         self._title = title
         self._note = note
         self._choices = list(choices or ())
+        self.read_again: Callable[[], None] | None = None
+        """Called now and then while it is open, where the choices may become others."""
         self._fuzzy = FuzzySearch()
         self._empty = "reading …" if choices is None else ""
         self._field = Field(placeholder="type to filter", compact=True)
@@ -78,13 +83,15 @@ class Picker(Dialog[str | None]):
         """The list has a cursor, but the typing goes to the field."""
         self._list.can_focus = False
         self._fill("")
+        if self.read_again is not None:
+            self.set_interval(READ_SECONDS, self.read_again)
 
     def show(self, choices: Sequence[Choice]) -> None:
         """Take the choices once they were read."""
         self._choices = list(choices)
         self._empty = ""
         if self.is_mounted:
-            self._fill(self._field.value.strip())
+            self._fill(self._field.value.strip(), keep=True)
 
     def fail(self, why: str) -> None:
         """The choices could not be read."""
@@ -92,7 +99,8 @@ class Picker(Dialog[str | None]):
         if self.is_mounted:
             self._fill("")
 
-    def _fill(self, text: str) -> None:
+    def _fill(self, text: str, *, keep: bool = False) -> None:
+        first = not self._list.rows
         shown = self._choices
         if text:
             scored = [(self._fuzzy.match(text, choice.name)[0], choice) for choice in self._choices]
@@ -100,7 +108,8 @@ class Picker(Dialog[str | None]):
         empty = self._empty or f"nothing matches “{plain(text)}”"
         rows = self._list
         rows.set_rows([_row(choice) for choice in shown], empty)
-        rows.move_to(0)
+        if first or not keep:
+            rows.move_to(0)
 
     def action_move(self, step: int) -> None:
         self._list.action_move(step)

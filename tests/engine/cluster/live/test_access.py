@@ -14,7 +14,7 @@ from fakes.kube_server import KubeServer, Reply, Seen, refusal
 
 from engine.analyzers.registry import needs
 from engine.cluster.live.cluster import LiveCluster
-from engine.cluster.live.permissions import REVIEWS, access, read_only_role
+from engine.cluster.live.permissions import REVIEWS, RULES, access, read_only_role
 from engine.cluster.source import Forbidden
 from engine.session.connection import Opening, connect
 
@@ -55,7 +55,25 @@ def test_what_may_not_be_listed_is_asked_for_once_more_in_the_namespace(server: 
 def test_one_question_tells_a_cluster_admin(server: KubeServer, cluster: LiveCluster) -> None:
     server.routes[REVIEWS] = answering(lambda wanted: True)
     assert access(cluster, ["pods"], "shop").unlimited
-    assert [seen.body["spec"]["resourceAttributes"] for seen in server.seen] == [{"verb": "*", "group": "*", "resource": "*"}]
+    assert [seen.body["spec"]["resourceAttributes"] for seen in server.asked(REVIEWS)] == [{"verb": "*", "group": "*", "resource": "*"}]
+
+
+def test_two_questions_for_the_rules_are_enough_where_the_server_can_list_them(server: KubeServer, cluster: LiveCluster) -> None:
+    rule = {"verbs": ["get", "list"], "apiGroups": [""], "resources": ["pods", "pods/log"]}
+    one_object = {"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"], "resourceNames": ["a"]}
+    everywhere = {"verbs": ["list"], "apiGroups": ["apps"], "resources": ["*"]}
+
+    def rules(seen: Seen) -> Reply:
+        inside = [rule] if seen.body["spec"]["namespace"] == "shop" else []
+        return Reply({**seen.body, "status": {"incomplete": False, "resourceRules": [*inside, one_object, everywhere]}}, 201)
+
+    server.routes[RULES] = rules
+    found = access(cluster, ["nodes", "pods", "deployments.apps"], "shop")
+    assert (found.missing, found.here, found.unlimited, found.logs) == (("nodes", "pods"), ("pods",), False, True)
+    assert len(server.seen) == 2
+    server.routes[RULES] = lambda seen: Reply({**seen.body, "status": {"incomplete": True, "resourceRules": []}}, 201)
+    server.routes[REVIEWS] = answering(lambda wanted: True)
+    assert access(cluster, ["pods"], "shop").unlimited, "a webhook authorizer cannot list its rules, so each right is asked for"
 
 
 def test_a_server_that_answers_no_reviews_is_told(server: KubeServer, cluster: LiveCluster) -> None:
