@@ -105,5 +105,4 @@ def _jump(controls: Controls, jump: Jump) -> None:
         controls.places.use_context(jump.context)
     if jump.namespace is not None and jump.namespace != session.agent.status.namespace:
         controls.places.use_namespace(jump.namespace)
-    session.workspace.cluster.turn_to(jump.tab, jump.needle)
-    session.workspace.show("cluster")
+    controls.layout.cluster_tab(jump.tab, jump.needle)

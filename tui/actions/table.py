@@ -131,6 +131,14 @@ SESSION: tuple[Action[Controls], ...] = (
         handler=lambda c, _: c.pages.health(),
     ),
     Action(
+        "findings",
+        "All findings",
+        "List every finding, critical first",
+        slash=("findings",),
+        argument="[FILTER]",
+        handler=lambda c, needle: c.layout.cluster_tab("findings", needle),
+    ),
+    Action(
         "host",
         "Check a host",
         "Check this machine, a host listed in [hosts], or the nodes of the cluster",

@@ -40,7 +40,7 @@ def missing_variable(view: ClusterView, container: Container, story: Story, caus
         if ref:
             cause.says += f": it is taken from {ref}, which has no such key (optional reference)"
         else:
-            cause.says += f": container {container.name} of {cause.object} does not define it" + (f" (it defines {close})" if close else "")
+            cause.says += ": the container does not define it" + (f" (it defines {close})" if close else "")
             cause.weights.append(RELATION)
     holders = [
         ref

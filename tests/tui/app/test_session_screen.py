@@ -772,6 +772,9 @@ def test_tabs_show_nodes_events_and_findings() -> None:
         assert "STRIPE_API_KEY" in "\n".join(d.rows("#cluster-rows")) or "CrashLoopBackOff" in d.rows("#cluster-rows")[0]
         await d.press("left_square_bracket", "left_square_bracket")
         assert "node-a" in "\n".join(d.rows("#cluster-rows"))
+        await d.ask("/findings")
+        await d.until(lambda: d.session.workspace.cluster.list.has_focus)
+        assert "STRIPE_API_KEY" in "\n".join(d.rows("#cluster-rows")) or "CrashLoopBackOff" in d.rows("#cluster-rows")[0]
 
     drive(story)
 

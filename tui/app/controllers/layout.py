@@ -80,6 +80,11 @@ class Layout:
         if workspace.alone and workspace.pane_of(self._session.app.focused) != "chat":
             self._session.prompt.focus()
 
+    def cluster_tab(self, tab: str, needle: str = "") -> None:
+        """Show a tab of the cluster pane, filtered by `needle` where there is one."""
+        self._session.workspace.cluster.turn_to(tab, needle)
+        self._session.workspace.show("cluster")
+
     def grow(self, step: int) -> None:
         """More or less room for the focused pane."""
         workspace = self._session.workspace
