@@ -143,12 +143,12 @@ def build(
                 progress(done + 1, len(found))
         writer.commit()
     except BaseException:
-        abandon(writer)
+        cancel_writer(writer)
         raise
     return entries
 
 
-def abandon(writer: Any) -> None:
+def cancel_writer(writer: Any) -> None:
     """Give up a writer so that its lock does not stay; a second failure while doing so says nothing new."""
     try:
         writer.cancel()
@@ -176,19 +176,19 @@ def read_manifest(folder: Path) -> dict[str, Entry]:
     body = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
     try:
         if body["schema"] != SCHEMA_VERSION:
-            raise ValueError("the manifest is of another schema version")
+            raise ValueError("the manifest has another schema version")
         return {k: Entry(c, m, s, h, t, n, tuple(p)) for k, (c, m, s, h, t, n, p) in body["documents"].items()}
     except (TypeError, KeyError, AttributeError) as error:
         raise ValueError("the manifest is damaged") from error
 
 
-def build_beside(
+def build_in_subprocess(
     target: Path,
     found: Mapping[str, Found],
     progress: Callable[[int, int], None] | None = None,
     cancel: Stop | None = None,
 ) -> None:
-    """Build index and manifest into an empty folder by a child process, so that no thread of this one stands still.
+    """Build index and manifest into an empty folder by a child process, so that no thread of this one blocks.
 
     Raises BuildCancelled, and OSError when the disk refused or the child died.
     """
@@ -211,10 +211,10 @@ def build_beside(
             child.stdin.write(json.dumps(job).encode() + b"\n")
             child.stdin.flush()
         for line in _lines(child.stdout.fileno(), cancel):
-            told = json.loads(line)
-            refused = told.get("error", refused)
-            if progress is not None and "done" in told:
-                progress(int(told["done"]), int(told["total"]))
+            message = json.loads(line)
+            refused = message.get("error", refused)
+            if progress is not None and "done" in message:
+                progress(int(message["done"]), int(message["total"]))
     finally:
         with contextlib.suppress(BrokenPipeError):
             child.stdin.close()
@@ -250,18 +250,18 @@ def main() -> int:
     target = Path(job["target"])
     found = {k: Found(Path(p), c, m, s) for k, (p, c, m, s) in job["documents"].items()}
 
-    def tell(body: Mapping[str, object]) -> None:
+    def report(body: Mapping[str, object]) -> None:
         sys.stdout.write(json.dumps(body) + "\n")
         sys.stdout.flush()
 
     try:
         index = create(target)
-        entries = build(index, found, lambda done, total: tell({"done": done, "total": total}))
+        entries = build(index, found, lambda done, total: report({"done": done, "total": total}))
         write_manifest(target, entries)
     except OSError as error:
-        tell({"error": error.strerror or str(error)})
+        report({"error": error.strerror or str(error)})
         return 4
-    tell({"built": len(entries)})
+    report({"built": len(entries)})
     return 0
 
 

@@ -250,7 +250,7 @@ def _rst_sections(lines: Sequence[str]) -> Iterator[_Section]:
 
 
 def _literal(lines: Sequence[str], number: int, directive: re.Match[str], section: _Section) -> int:
-    """A code directive becomes a fence on the same lines, so that all formats carry code alike; returns the next line's index."""
+    """A code directive becomes a fence on the same lines, so that all formats carry code the same way; returns the next line's index."""
     indent = len(directive[1])
     last = number
     for i in range(number + 1, len(lines)):

@@ -36,7 +36,7 @@ class Busy(OSError):
     """Another process builds or updates this index."""
 
 
-class Place:
+class IndexFolder:
     """One index folder; the path depends on schema version, analysis and the folders that are indexed."""
 
     def __init__(self, cache: Path, folders: Sequence[Folder]) -> None:

@@ -53,7 +53,7 @@ def find(
     clauses += [Term("codes", code.lower(), boost=CODE_BOOST) for code in dict.fromkeys(codes)]
     clauses += [Term("codes", code.lower(), boost=NAMED_CODE_BOOST) for code in named[:RAREST_TERMS]]
     if not clauses:
-        return [_passage(score, chunk) for score, _, chunk in _distinct(_fused([], near), limit)]
+        return [_passage(score, chunk) for score, _, chunk in _without_duplicates(_fused([], near), limit)]
     wanted = {k.lower() for k in kinds}
     ranked: list[tuple[float, int, Mapping[str, Any]]] = []
     query = Or(clauses)
@@ -65,7 +65,7 @@ def find(
             factor *= KIND_FACTOR
         ranked.append((hit.score * factor, hit.docnum, chunk))
     ranked.sort(key=lambda r: (-r[0], r[2]["path"], r[2]["lines"][0]))
-    return [_passage(score, chunk) for score, _, chunk in _distinct(_fused(ranked, near) if near else ranked, limit)]
+    return [_passage(score, chunk) for score, _, chunk in _without_duplicates(_fused(ranked, near) if near else ranked, limit)]
 
 
 def _fused(
@@ -85,7 +85,7 @@ def weighting() -> Any:
 
 
 def _columns(text: str, analysis: Analysis) -> set[str]:
-    """The terms of a long paste that say nothing: a table's columns stand in a quarter of all lines, its figures everywhere."""
+    """The terms of a long paste that say nothing: a table's columns are in a quarter of all lines, its figures everywhere."""
     lines = [line for line in text.split("\n") if line.strip()]
     if len(lines) <= TABLE_LINES:
         return set()
@@ -103,7 +103,9 @@ def _rarest(reader: Any, weights: Mapping[str, float]) -> dict[str, float]:
     return {term: weights[term] for _, term in sorted(known)[:RAREST_TERMS]}
 
 
-def _distinct(ranked: Sequence[tuple[float, int, Mapping[str, Any]]], limit: int) -> Iterator[tuple[float, int, Mapping[str, Any]]]:
+def _without_duplicates(
+    ranked: Sequence[tuple[float, int, Mapping[str, Any]]], limit: int
+) -> Iterator[tuple[float, int, Mapping[str, Any]]]:
     """The first `limit` that are neither copies of a better one nor a third chunk of a file."""
     files: dict[str, int] = {}
     taken: list[Mapping[str, Any]] = []
@@ -111,14 +113,14 @@ def _distinct(ranked: Sequence[tuple[float, int, Mapping[str, Any]]], limit: int
         chunk = row[2]
         if len(taken) >= limit:
             return
-        if files.get(chunk["path"], 0) >= CHUNKS_PER_FILE or any(_alike(chunk, other) for other in taken):
+        if files.get(chunk["path"], 0) >= CHUNKS_PER_FILE or any(_is_near_duplicate(chunk, other) for other in taken):
             continue
         files[chunk["path"]] = files.get(chunk["path"], 0) + 1
         taken.append(chunk)
         yield row
 
 
-def _alike(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+def _is_near_duplicate(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     if one["sha"] == other["sha"]:
         return True
     a, b = set(one["sketch"]), set(other["sketch"])

@@ -46,7 +46,7 @@ class Embedder:
     document_prefix: str = ""
 
 
-def printed(text: str) -> bool:
+def is_output(text: str) -> bool:
     """Whether a question looks like command output: meaning says less of it than its rare words do."""
     lines = [line for line in text.split("\n") if line.strip()]
     return len(lines) > 3 or len(text) > QUESTION_CHARACTERS or any(_COLUMNS.search(line) for line in lines) or bool(_PRINTED.search(text))
@@ -64,7 +64,7 @@ def fuse(by_words: Sequence[str], by_meaning: Sequence[str], weight: float = WEI
 class Vectors:
     """The vectors of one model in a file of the cache folder, and the search among them. Safe from any thread.
 
-    A file that is damaged is made anew. `problem` says why there are none at the moment, `lacking` how many the last search
+    A damaged file is recreated. `problem` says why there are none at the moment, `missing` how many the last search
     missed and are worth asking for now (none for a minute after the model failed).
     """
 
@@ -75,21 +75,21 @@ class Vectors:
         self._embedder = embedder
         self._lock = threading.Lock()
         self._known: dict[str, array[float]] = {}
-        self.lacking = 0
+        self.missing = 0
         self._failed = float("-inf")
         self._loaded = False
 
     def __len__(self) -> int:
         return len(self._known)
 
-    def take_in(self, texts: Mapping[str, str], cancel: Stop | None = None) -> None:
+    def compute(self, texts: Mapping[str, str], cancel: Stop | None = None) -> None:
         """Make the vectors that are lacking, `texts` by chunk hash; ends at once on a cancel, and at the first failure of the model."""
         self._load()
-        lacking = [sha for sha in texts if sha not in self._known]
-        for at in range(0, len(lacking), BATCH):
+        missing = [sha for sha in texts if sha not in self._known]
+        for at in range(0, len(missing), BATCH):
             if cancel is not None and cancel.cancelled:
                 return
-            batch = lacking[at : at + BATCH]
+            batch = missing[at : at + BATCH]
             made = self._ask([self._embedder.document_prefix + texts[sha][:CHUNK_CHARACTERS] for sha in batch])
             if made is None:
                 return
@@ -100,7 +100,7 @@ class Vectors:
         self._load()
         candidates = [sha for sha in among if sha in self._known]
         quiet = time.monotonic() - self._failed < QUIET_SECONDS
-        self.lacking = 0 if quiet else len(among) - len(candidates)
+        self.missing = 0 if quiet else len(among) - len(candidates)
         if quiet or not candidates:
             return []
         made = self._ask([self._embedder.question_prefix + question])
@@ -112,13 +112,13 @@ class Vectors:
 
     def _ask(self, texts: Sequence[str]) -> list[array[float]] | None:
         try:
-            vectors = [_unit(vector) for vector in self._embedder.embed(texts)]
+            vectors = [_normalized(vector) for vector in self._embedder.embed(texts)]
             if len(vectors) != len(texts) or not all(vectors):
                 raise ValueError(f"it gave {len(vectors)} vectors for {len(texts)} texts")
         except Exception as error:  # noqa: BLE001 - whatever a model server raises, the search goes on by words
             self._failed = time.monotonic()
             why = " ".join(filter(None, (str(error) or type(error).__name__, str(getattr(error, "remedy", "")))))
-            self.problem = f"search by meaning is off for now, words alone decide: {why}"
+            self.problem = f"semantic search is off for now, keywords alone are used: {why}"
             return None
         self.problem = ""
         self._failed = float("-inf")
@@ -167,6 +167,6 @@ class Vectors:
                 self.problem = f"vectors cannot be kept in {self.path}: {error}"
 
 
-def _unit(vector: Sequence[float]) -> array[float]:
+def _normalized(vector: Sequence[float]) -> array[float]:
     length = sum(map(mul, vector, vector)) ** 0.5
     return array("f", (x / length for x in vector)) if length else array("f")

@@ -32,7 +32,7 @@ class Closing:
     def wait(self, seconds: float) -> bool:
         return self._event.wait(seconds)
 
-    def now(self) -> None:
+    def cancel(self) -> None:
         """Switch the token."""
         self._event.set()
 

@@ -47,7 +47,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What must be done to the index: keys to take out, keys to read anew, and entries whose time changed but not their content."""
+    """What must be done to the index: keys to take out, keys to read again, and entries whose time changed but not their content."""
 
     removed: tuple[str, ...] = ()
     read: tuple[str, ...] = ()

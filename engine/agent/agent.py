@@ -90,7 +90,7 @@ class Agent:
             self._threads.start("engine-prune", self._store.prune)
 
     def close(self) -> None:
-        """Stop what runs, then let go of model, documentation and cluster; at most about a second."""
+        """Stop what runs, then close model, documentation and cluster; takes about a second at most."""
         with self._lock:
             if self._closed:
                 return
@@ -352,7 +352,7 @@ class Agent:
         return self._model.use(name)
 
     def context_report(self) -> ContextReport:
-        """What stands in the model's window and what each request of this session cost; never blocks."""
+        """What is in the model's window and what each request of this session cost; never blocks."""
         from engine.session.token_report import context_report
 
         return context_report(self.conversation, self._model.name, self._model.window, self.settings.budget.prompt_tokens)

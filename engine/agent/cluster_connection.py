@@ -116,7 +116,7 @@ class ClusterConnection:
     def for_browsing(self) -> Connection:
         """The open cluster, waiting for it; raises Unreachable."""
         if not self._ready.wait(self._settings.cluster.request_timeout_seconds + 5):
-            raise Unreachable("the cluster has not answered yet; wait a moment, or look at /health")
+            raise Unreachable("the cluster has not answered yet; wait a moment, or run /health")
         if self.connection is None:
             raise Unreachable(self.problem or "no cluster is open")
         return self.connection

@@ -20,7 +20,7 @@ MODES: dict[str, Mode] = {"ask": "asks before changes", "read-only": "read-only"
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """Where the session stands, as the header shows it; taking one never blocks."""
+    """The state of the session, as the header shows it; taking one never blocks."""
 
     context: str
     namespace: str

@@ -107,12 +107,12 @@ class Documentation:
         if self._library is None:
             return []
         found = self._library.search(text, limit=limit, codes=tuple(codes), kinds=tuple(kinds), cancel=cancel)
-        if self._library.lacking:
+        if self._library.missing:
             self._embed_in_background()
         return found
 
     def _embed_in_background(self) -> None:
-        """Make the vectors that are lacking on a thread of its own; searches go on by words, and by the vectors that are there."""
+        """Compute the missing vectors in the background; searches use keywords and the vectors that exist."""
         with self._lock:
             if self._library is not None and not self._threads.running("engine-embed"):
                 self._threads.start("engine-embed", self._library.embed)
@@ -192,7 +192,7 @@ class Documentation:
         return parts
 
     def advise(self, passages: Sequence[Passage], code: str, about: str) -> Advice | None:
-        """What the best runbook for a finding code says on mending it; None where no passage is of a runbook for that code."""
+        """What the best runbook for a finding code says on fixing it; None where no passage is of a runbook for that code."""
         if self._library is None:
             return None
         from index.search import Advice, advice
@@ -220,7 +220,7 @@ class Documentation:
         return self._library_of(path).show(path)
 
     def rebuild(self, progress: Callable[[int, int], None] | None = None) -> int:
-        """Build the index anew; the number of documents."""
+        """Rebuild the index; the number of documents."""
         library = self._opened()
         library.rebuild(progress=progress)
         return library.count

@@ -45,10 +45,8 @@ def write_config(target: Path) -> Step:
     try:
         write_defaults(target)
     except OSError as error:
-        return Step(
-            "config", "failed", f"{target} cannot be written: {error.strerror or error}", "set XDG_CONFIG_HOME to a folder of yours"
-        )
-    return Step("config", "done", f"wrote {target}; every setting stands there with what it does")
+        return Step("config", "failed", f"{target} cannot be written: {error.strerror or error}", "set XDG_CONFIG_HOME to a folder you own")
+    return Step("config", "done", f"wrote {target}with every setting and its description")
 
 
 def write_defaults(target: Path) -> None:
@@ -89,18 +87,21 @@ def fetch_model(settings: Settings, interaction: Interaction) -> Step:
     """Pull the model from a running Ollama, after a yes."""
     wanted = settings.model
     if wanted.provider == "none":
-        return Step("model", "there", "switched off in the settings; the analyzers answer alone")
+        return Step("model", "there", "disabled in the settings; answers come from the analyzers alone")
     try:
         model = open_model(ModelSettings(provider=wanted.provider, name=wanted.name, host=wanted.host, api_key_env=wanted.api_key_env))
     except ValueError as error:
-        return Step("model", "failed", str(error), "correct [model] host")
+        return Step("model", "failed", str(error), "fix [model] host")
     if model is None:
         return Step("model", "left", "no model is named", "set [model] name")
     try:
         host = host_of(model.server)
-        if host and host not in wanted.allow_remote and not interaction.ask(f"Talk to the model server on another machine, {host}?"):
+        if host and host not in wanted.allow_remote and not interaction.ask(f"Use the model server on another machine, {host}?"):
             return Step(
-                "model", "left", f"{model.server} is on another machine and was not asked", f'allow it: [model] allow_remote = ["{host}"]'
+                "model",
+                "left",
+                f"{model.server} is on another machine and was not contacted",
+                f'allow it: [model] allow_remote = ["{host}"]',
             )
         health = model.health()
         if health.ok:
@@ -141,7 +142,7 @@ def _start_hint() -> str:
 def install_completion(shell: str, target: Path, script: str, interaction: Interaction) -> Step:
     """Put a shell's completion where the shell finds it, after a yes; a file of somebody else's stays."""
     if not shell:
-        return Step("completion", "left", "your shell is not known", "k8sagent completion bash|zsh|fish prints it")
+        return Step("completion", "left", "your shell was not recognized", "k8sagent completion bash|zsh|fish prints it")
     if target.exists():
         try:
             ours = target.read_text(encoding="utf-8", errors="replace")
@@ -150,7 +151,7 @@ def install_completion(shell: str, target: Path, script: str, interaction: Inter
         if ours == script:
             return Step("completion", "there", str(target))
         if "k8sagent" not in ours:
-            return Step("completion", "left", f"{target} is something else", f"k8sagent completion {shell} prints it")
+            return Step("completion", "left", f"{target} exists and is not ours", f"k8sagent completion {shell} prints it")
     if not interaction.ask(f"Install completion for {shell} as {target}?"):
         return Step("completion", "left", f"not installed for {shell}", f"k8sagent completion {shell} prints it")
     try:
@@ -161,7 +162,7 @@ def install_completion(shell: str, target: Path, script: str, interaction: Inter
             "completion", "failed", f"{target} cannot be written: {error.strerror or error}", f"k8sagent completion {shell} prints it"
         )
     note = f'add to ~/.zshrc before compinit: fpath=("{target.parent}" $fpath)' if shell == "zsh" else ""
-    return Step("completion", "done", f"{target}; new shells have it", note)
+    return Step("completion", "done", f"{target}; new shells pick it up", note)
 
 
 def role() -> str:

@@ -67,7 +67,7 @@ def select_contexts(patterns: Sequence[str], contexts: Iterable[ContextInfo]) ->
 
 
 def recordings(openings: Sequence[Opening]) -> list[Target]:
-    """Targets of recordings, named after their files, or by their whole paths where two files are called alike."""
+    """Targets of recordings, named after their files, or by their whole paths where two files have the same name."""
     titles = [recording_title(opening) for opening in openings]
     return [
         Target(str(opening.snapshot) if titles.count(title) > 1 and opening.snapshot else title, opening)
@@ -85,9 +85,9 @@ def check_all(
     cancel: CancelToken | None = None,
     on_cluster: Callable[[ClusterCheck], None] | None = None,
 ) -> ChecksReport:
-    """Check every target, a few at a time; one that cannot be read is told in its row and the others go on.
+    """Check every target, a few at a time; one that cannot be read has the error in its row.
 
-    `on_cluster` hears of each cluster when it is done, on a thread of ours. Raises Cancelled.
+    `on_cluster` is called for each finished cluster, on a worker thread. Raises Cancelled.
     """
     token = cancel or CancelToken()
 

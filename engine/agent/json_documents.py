@@ -146,7 +146,7 @@ class IndexReport:
 
 @dataclass(frozen=True, slots=True)
 class HealthRow:
-    """One check; `fix` says how to mend it, and is empty when nothing is to be done."""
+    """One check; `fix` says how to fix it, and is empty when nothing is to be done."""
 
     name: str
     ok: bool
@@ -156,7 +156,7 @@ class HealthRow:
 
 @dataclass(frozen=True, slots=True)
 class HealthReport:
-    """All checks, in the order in which a new user mends them."""
+    """All checks, in the order in which a new user fixes them."""
 
     checks: tuple[HealthRow, ...]
 

@@ -1,6 +1,6 @@
-"""`ModelConnection`: the model that words answers: opened on a thread of its own, switched, downloaded, and told apart by where it listens.
+"""`ModelConnection`: the model that words answers: opened on a thread of its own, switched and downloaded.
 
-A server that is not on this machine is asked nothing, not even what it has, before somebody allowed its host.
+Nothing is sent to a server on another machine, not even a request for its models, before its host is allowed.
 """
 
 from __future__ import annotations
@@ -114,7 +114,7 @@ class ModelConnection:
             self._on_change()
 
     def _adopt(self, model: ChatModel | None) -> None:
-        """Use a model from now on; looking whether it answers also tells its window, before anything is sent."""
+        """Use a model from now on; the health check also learns its window, before anything is sent."""
         self._model = model
         if model is not None and self._closed:
             model.close()
@@ -129,7 +129,7 @@ class ModelConnection:
         if self.host and not self._consent.allows(self.host):
             return ModelHealth(
                 ok=False,
-                detail=f"{model.name} is on another machine ({self.host}) and is not asked before somebody allows that",
+                detail=f"{model.name} is on another machine ({self.host}) and is not contacted until you allow it",
                 fix=f'allow it in the session with /model allow {self.host}, or set [model] allow_remote = ["{self.host}"]',
             )
         self._checked_at = time.monotonic()
@@ -182,7 +182,7 @@ class ModelConnection:
         from engine.llm.chat_model import ModelHealth
 
         if self._wanted.provider == "none":
-            return ModelHealth(ok=False, detail="switched off; answers come from the analyzers", fix='set [model] provider = "ollama"')
+            return ModelHealth(ok=False, detail="disabled; answers come from the analyzers", fix='set [model] provider = "ollama"')
         self._ready.wait(5)
         if self._model is None:
             return self._health or ModelHealth(ok=False, detail="no model could be opened", fix="check [model] in the config")
@@ -252,7 +252,7 @@ class ModelConnection:
         try:
             model = self._make(dataclasses.replace(self._wanted, name=name)) if isinstance(self._allowed(), OllamaModel) else None
             if not isinstance(model, OllamaModel):
-                raise ModelError("Only an Ollama server can download models.", "Give the server the model in its own way.")
+                raise ModelError("Only an Ollama server can download models.", "Load the model on the server itself.")
             try:
                 model.pull(on_progress, run.token)
             finally:
@@ -264,7 +264,7 @@ class ModelConnection:
         finally:
             run.emit(StepFinished(id="pull", seconds=time.monotonic() - started, outcome=outcome))
         result = self.use(name)
-        text = f"{name} was downloaded. " + (f"It answers from now on: {result.note}" if result.ok else result.note)
+        text = f"{name} was downloaded. " + (f"It is in use now: {result.note}" if result.ok else result.note)
         run.emit(AnswerFinished(answer=Answer(tier="informational", text=text)))
         return "answered"
 

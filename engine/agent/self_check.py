@@ -1,4 +1,4 @@
-"""Whether everything K8sAgent needs is there: one check a line, each with the way to mend it."""
+"""Whether everything K8sAgent needs is there: one check a line, each with its fix."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Check:
 
 
 def check_all(agent: Inspectable) -> list[Check]:
-    """All checks, in the order a new user mends them, plain and redacted; blocks for a few seconds at most."""
+    """All checks, in the order a new user fixes them, plain and redacted; blocks for a few seconds at most."""
     looks: tuple[Callable[[Inspectable], Check | list[Check] | None], ...] = (
         _config,
         _kubectl,
@@ -92,7 +92,7 @@ def _kubectl(agent: Inspectable) -> Check:
         )
     version = _client_version(path)
     if not version:
-        return Check("kubectl", False, f"{path} does not tell its version", "set [kubectl] path to a kubectl that runs", needed=False)
+        return Check("kubectl", False, f"{path} does not report its version", "set [kubectl] path to a kubectl that runs", needed=False)
     passed = [name for name in _environment() if name.startswith(CREDENTIAL_PREFIXES) or name in CREDENTIAL_NAMES]
     also = f"; gets {', '.join(sorted(passed))}" if passed else ""
     return Check("kubectl", True, f"{version} at {path}, owned by {_owner(path)}, not writable by others{also}")
@@ -137,7 +137,7 @@ def _cluster(agent: Inspectable) -> Check:
         "cluster",
         False,
         f"{status.context}: {problem}" if status.context else problem,
-        "name a context with --context or a kubeconfig with --kubeconfig, or look around with: k8sagent --demo",
+        "name a context with --context or a kubeconfig with --kubeconfig, or try the demo: k8sagent --demo",
     )
 
 
@@ -192,7 +192,7 @@ def _unlimited(agent: Inspectable) -> Check:
     return Check(
         "identity",
         False,
-        f"context {agent.status.context} may do everything (cluster-admin), so nothing but your own care limits what you approve",
+        f"context {agent.status.context} has cluster-admin rights, so nothing limits the changes you approve",
         "work as a user with the read-only role and switch for changes: k8sagent setup --print-role",
         needed=False,
     )
@@ -207,7 +207,7 @@ def _index(agent: Inspectable) -> Check:
     count, problems = agent.wait_for_docs(60)
     if count:
         detail = f"{count} documents" + (f"; {'; '.join(problems[:3])}" if problems else "")
-        return Check("index", not problems, detail, "mend what is named; the rest is found all the same" if problems else "", needed=False)
+        return Check("index", not problems, detail, "fix the files named here; all others are indexed" if problems else "", needed=False)
     return Check("index", False, "; ".join(problems) or "no documents", "run `k8sagent docs index`; check [index] docs", needed=False)
 
 
@@ -215,7 +215,10 @@ def _folders(agent: Inspectable) -> Check:
     folders = list(dict.fromkeys([state_folder(), *agent.folders()]))
     bad = [str(folder) for folder in folders if not _writable(folder)]
     if bad:
-        fix = "make them yours (mode 0700), or set XDG_STATE_HOME and XDG_CACHE_HOME; until then nothing is saved and changes are refused"
+        fix = (
+            "make them writable for you (mode 0700), or set XDG_STATE_HOME and XDG_CACHE_HOME; "
+            "until then nothing is saved and changes are refused"
+        )
         return Check("folders", False, f"not writable: {', '.join(bad)}", fix)
     return Check("folders", True, ", ".join(str(folder) for folder in folders))
 

@@ -1,4 +1,4 @@
-"""The routes of the REST door: HTTP in, Runs of the Agent, JSON or Server-Sent Events out."""
+"""The routes of the REST API: HTTP in, Runs of the Agent, JSON or Server-Sent Events out."""
 
 # FastAPI reads the annotations of the routes when they are defined, so they are values here and not text.
 
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
 HEALTH_SECONDS = 5.0
-"""How long a health report is given again instead of looking anew."""
-NOBODY_TO_ASK = "nobody can be asked in a JSON answer: stream the events (Accept: text/event-stream), or name this command in `approve`"
+"""How long a health report is cached."""
+NOBODY_TO_ASK = "a JSON answer cannot ask for approval: stream the events (Accept: text/event-stream), or name this command in `approve`"
 _PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>K8sAgent API</title>
 <link rel="stylesheet" href="/docs/swagger-ui.css"></head><body><div id="swagger-ui"></div>
 <script src="/docs/swagger-ui-bundle.js"></script><script src="/docs/start.js"></script></body></html>"""
@@ -79,10 +79,10 @@ class RunResult:
             case RunCancelled():
                 raise Problem(409, "the question was stopped", self.ending.reason, "ask again")
             case RunFailed() if self.ending.what in ("cluster", "model"):
-                raise Problem(503, f"the {self.ending.what} cannot be used", self.ending.error, "GET /health says how to mend it")
+                raise Problem(503, f"the {self.ending.what} is unavailable", self.ending.error, "GET /health says how to fix it")
             case RunFailed():
-                raise Problem(500, "the question could not be worked on", self.ending.error, "GET /health says what is missing")
-        raise Problem(409, "the question was stopped", "the client left", "ask again")
+                raise Problem(500, "the question could not be answered", self.ending.error, "GET /health says what is missing")
+        raise Problem(409, "the question was stopped", "the client disconnected", "ask again")
 
 
 def make_app(agent: Agent, runs: Runs, settings: ApiSettings) -> "FastAPI":
@@ -183,7 +183,7 @@ def make_app(agent: Agent, runs: Runs, settings: ApiSettings) -> "FastAPI":
 
     @app.get("/health", tags=["server"], responses=shape("health") | refusals(500))
     async def health() -> Response:
-        """What works, and how to mend what does not; a report may be a few seconds old."""
+        """What works, and how to fix what does not; a report may be a few seconds old."""
         async with asyncio.timeout(60), health_lock:
             at, report = cache.get("health", (0.0, b""))
             if not report or time.monotonic() - at > HEALTH_SECONDS:
@@ -214,7 +214,7 @@ def make_app(agent: Agent, runs: Runs, settings: ApiSettings) -> "FastAPI":
         if name == "start.js":
             return Response(_START, media_type="text/javascript")
         if name not in kinds:
-            raise Problem(404, f"no page part {name!r}", "", "look at /docs")
+            raise Problem(404, f"no file {name!r}", "", "look at /docs")
         return Response(files("fastapi_swagger").joinpath("resources", name).read_bytes(), media_type=kinds[name])
 
     class _Streamed(Response):
@@ -253,15 +253,17 @@ def _install_error_handlers(app: "FastAPI") -> None:
     async def validation_error(request: Request, error: RequestValidationError) -> Response:
         wrong = error.errors()
         if any(each["type"] == "json_invalid" for each in wrong):
-            return response(Problem(400, "the body is no valid JSON", str(wrong[0].get("ctx", {}).get("error", "")), "send a JSON object"))
+            return response(Problem(400, "the body is not valid JSON", str(wrong[0].get("ctx", {}).get("error", "")), "send a JSON object"))
         words = [f"{'.'.join(str(part) for part in each['loc'][1:]) or 'the body'}: {each['msg']}" for each in wrong[:3]]
         return response(
-            Problem(422, "the request does not fit", "; ".join(words), "GET /openapi.json (or /docs in a browser) says what fits")
+            Problem(
+                422, "the request does not match the schema", "; ".join(words), "GET /openapi.json (or /docs in a browser) shows the schema"
+            )
         )
 
     @app.exception_handler(HTTPException)
     async def http_error(request: Request, error: HTTPException) -> Response:
-        fix = "GET /docs in a browser shows what there is" if error.status_code in (404, 405) else "send a JSON object"
+        fix = "GET /docs in a browser lists the paths" if error.status_code in (404, 405) else "send a JSON object"
         return response(Problem(error.status_code, str(error.detail), "", fix, dict(error.headers or {})))
 
     @app.exception_handler(Exception)

@@ -91,20 +91,20 @@ class Gate:
                 {"connection": "close"},
             )
         if sum(len(key) + len(value) for key, value in scope["headers"]) > HEAD_BYTES:
-            raise Problem(431, "the head of the request is too long", f"at most {HEAD_BYTES} bytes", "send less", {"connection": "close"})
+            raise Problem(431, "the request headers are too large", f"at most {HEAD_BYTES} bytes", "send less", {"connection": "close"})
         origin = _one(scope, b"origin")
         if (origin is not None and origin not in (f"http://{host}", f"https://{host}")) or len(_all(scope, b"origin")) > 1:
-            raise Problem(403, "requests from web pages elsewhere are refused", f"the origin is {origin!r}", "call the API from a program")
+            raise Problem(403, "requests from other origins are refused", f"the origin is {origin!r}", "call the API from a program")
         if scope["path"] not in OPEN_PATHS and not self._is_authorized(scope):
             raise Problem(
                 401,
-                "this needs the API's token",
+                "a valid API token is required",
                 "the Authorization header is missing or wrong",
                 "send `Authorization: Bearer TOKEN`; `k8sagent serve` prints the path of the file that holds it",
                 {"www-authenticate": 'Bearer realm="k8sagent"', "connection": "close"},
             )
         if self._busy > self._limits.requests:
-            raise Problem(503, "too many requests at a time", f"at most {self._limits.requests}", "try again soon", {"retry-after": "1"})
+            raise Problem(503, "too many concurrent requests", f"at most {self._limits.requests}", "try again soon", {"retry-after": "1"})
 
     def _is_authorized(self, scope: Scope) -> bool:
         kind, _, token = (_one(scope, b"authorization") or "").partition(" ")
@@ -113,7 +113,7 @@ class Gate:
     async def _read_body(self, scope: Scope, receive: Receive) -> Receive:
         """The body, read up to the limit and in time; then whatever comes after it (the client leaving). Raises Problem."""
         limit = self._limits.body_bytes
-        too_long = Problem(413, "the body is too long", f"at most {limit // 1024} KiB", "send less, or raise [api] max_body_kib")
+        too_long = Problem(413, "the body is too large", f"at most {limit // 1024} KiB", "send a smaller body, or raise [api] max_body_kib")
         too_long.headers["connection"] = "close"
         length = _one(scope, b"content-length")
         if length is not None and length.isdecimal() and int(length) > limit:
@@ -138,7 +138,7 @@ class Gate:
                 {"connection": "close"},
             ) from error
         if body and scope["method"] in ("POST", "PUT", "PATCH") and not _is_json(_one(scope, b"content-type") or ""):
-            raise Problem(415, "the body is no JSON", "its Content-Type says so", "send `Content-Type: application/json`")
+            raise Problem(415, "the body is not JSON", "its Content-Type is not application/json", "send `Content-Type: application/json`")
         first: list[Message] = [{"type": "http.request", "body": bytes(body), "more_body": False}]
 
         async def replay() -> Message:
@@ -172,7 +172,7 @@ def _all(scope: Scope, name: bytes) -> list[str]:
 
 
 def _one(scope: Scope, name: bytes) -> str | None:
-    """A header that stands there once; a second one could mean either, so it counts as none."""
+    """A header that occurs once; a second one could mean either, so it counts as none."""
     values = _all(scope, name)
     return values[0] if len(values) == 1 else None
 

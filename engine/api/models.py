@@ -31,7 +31,7 @@ class Query(Body):
     """A question, and where to look."""
 
     query: str = Field(min_length=1, max_length=QUERY_CHARACTERS, pattern=r"\S", examples=["why is checkout-api restarting?"])
-    namespace: Namespace | None = Field(None, description="The namespace to look at; left out: the one that the server was started with.")
+    namespace: Namespace | None = Field(None, description="The namespace to look at; by default the one that the server was started with.")
     pod: str = Field("", max_length=253, pattern=r"^([a-z0-9]([-a-z0-9.]*[a-z0-9])?)?$", description="The pod that the question is about.")
     no_llm: bool = Field(False, description="Analyzers and runbooks alone, no model.")
     attachment: str = Field("", description="Text that belongs to the question: a log, the output of a command.")
@@ -59,11 +59,11 @@ class Reject(Answering):
     """No to an ApprovalRequested event."""
 
     decision: Literal["reject"]
-    reason: str = Field("", max_length=REASON_CHARACTERS, description="Why; it is kept, and the answer says it.")
+    reason: str = Field("", max_length=REASON_CHARACTERS, description="The reason; it is recorded and quoted in the answer.")
 
 
 class Edit(Answering):
-    """Another command instead of the one of an ApprovalRequested event; it is judged and asked about anew."""
+    """Another command instead of the one of an ApprovalRequested event; it is judged and asked about again."""
 
     decision: Literal["edit"]
     command: str = Field(min_length=1, max_length=COMMAND_CHARACTERS, pattern=r"\S")
@@ -72,7 +72,7 @@ class Edit(Answering):
 class Pick(Answering):
     """The answer to a ChoiceRequested event."""
 
-    choice: str = Field(max_length=REASON_CHARACTERS, description="The id of one of the choices; empty: none of them.")
+    choice: str = Field(max_length=REASON_CHARACTERS, description="The id of one of the choices; empty for none of them.")
 
 
 class FindingsQuery(BaseModel):
@@ -80,7 +80,7 @@ class FindingsQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    namespace: Namespace | None = Field(None, description="One namespace; left out: the one that the server was started with.")
+    namespace: Namespace | None = Field(None, description="One namespace; by default the one that the server was started with.")
     all: Flag = Field(False, description="The whole cluster, whatever `namespace` says.")
 
 
@@ -106,7 +106,7 @@ class Settled(BaseModel):
 
 
 class Stopped(BaseModel):
-    """A run that was told to stop (`stopping`), or had ended before (`ended`)."""
+    """A run that was asked to stop (`stopping`), or had ended before (`ended`)."""
 
     run: str
     state: Literal["stopping", "ended"]

@@ -13,17 +13,21 @@ _STREAM = (
     "Server-Sent Events until the run ends: the name is the event's class, the id its `seq`, the data its JSON as in "
     "docs/guide/schemas/events.json; comments keep a silent line open."
 )
-_ALWAYS = {401: "The token is missing or wrong.", 403: "A web page elsewhere sent this.", 421: "The host name is not one of this server."}
+_ALWAYS = {
+    401: "The token is missing or wrong.",
+    403: "The request came from another origin.",
+    421: "The host name is not one of this server.",
+}
 _WORDS = {
-    400: "The body is no JSON.",
+    400: "The body is not JSON.",
     404: "There is no such run, approval or choice.",
     409: "It was stopped, settled or has expired.",
-    413: "The body is too long.",
-    415: "The body is of another type than JSON.",
-    422: "The request does not fit its description.",
-    429: "Too many questions at a time; Retry-After says when to come again.",
-    500: "It could not be worked on.",
-    503: "The cluster or the model cannot be used, or the server is full or stopping.",
+    413: "The body is too large.",
+    415: "The Content-Type is not application/json.",
+    422: "The request does not match the schema.",
+    429: "Too many concurrent questions; Retry-After says when to retry.",
+    500: "The question could not be answered.",
+    503: "The cluster or the model is unavailable, or the server is busy or stopping.",
 }
 
 

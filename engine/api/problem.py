@@ -1,4 +1,4 @@
-"""`Problem`: every way in which the REST door says no, as one JSON shape of what happened, why, and what to do next."""
+"""`Problem`: every error of the REST API, as one JSON shape of what happened, why, and what to do next."""
 
 from __future__ import annotations
 

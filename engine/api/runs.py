@@ -14,13 +14,13 @@ from engine.core.run import Run
 from engine.core.types import ApprovalRequest, ChoiceRequest, Decision
 
 RUNS_REMEMBERED = 200
-"""Ended Runs that are remembered, so that a late answer is told why it is too late."""
+"""Ended Runs that are remembered, so that a late answer is refused with the reason."""
 BY = "api"
 
 
 @dataclass(slots=True)
 class RunState:
-    """One Run as its events went; `run` is let go of when it has ended."""
+    """One Run as its events went; `run` is None once it has ended."""
 
     id: str
     run: Run | None
@@ -61,7 +61,7 @@ class Runs:
             if running >= self._max_runs:
                 raise Problem(
                     429,
-                    f"{running} questions are being worked on",
+                    f"{running} questions are running",
                     f"at most {self._max_runs} at a time",
                     "try again when one has ended, or raise [api] max_runs",
                     {"retry-after": "2"},
@@ -69,7 +69,7 @@ class Runs:
             try:
                 run = start()
             except Busy as error:
-                raise Problem(503, "no question can be taken", str(error), "start the server again") from error
+                raise Problem(503, "no more questions are accepted", str(error), "start the server again") from error
             state = self._states[run.id] = RunState(run.id, run)
             while len(self._states) > RUNS_REMEMBERED and next(iter(self._states.values())).run is None:
                 self._states.popitem(last=False)
@@ -83,7 +83,7 @@ class Runs:
         if request is None:
             raise _unknown(f"approval {id}", run)
         if decision.kind == "approve" and request.typed_name not in ("", decision.typed) and id not in state.settled:
-            why = f"{request.command} is {request.verdict.risk}, so its name is asked for"
+            why = f"{request.command} is {request.verdict.risk}, so its name must be typed"
             raise Problem(422, "the name was not typed", why, f"send it in `typed`: {request.typed_name}")
         running = state.run
         if running is None or not running.answer(id, decision):
@@ -131,10 +131,10 @@ class Runs:
 
 def _unknown(what: str, run: str) -> Problem:
     words = f"no run {run!r}" if what == "run" else f"no {what} in run {run!r}"
-    return Problem(404, words, "it never was, or it ended long ago", "take `run` and `id` from the event stream")
+    return Problem(404, words, "it never existed, or it ended long ago", "take `run` and `id` from the event stream")
 
 
 def _already_settled(what: str, state: RunState, id: str) -> Problem:
     how = state.settled.get(id)
     why = f"it was settled: {how}" if how else "it was settled, or its run is ending"
-    return Problem(409, f"{what} waits no longer", why, "ask the question again")
+    return Problem(409, f"{what} is no longer pending", why, "ask the question again")

@@ -164,9 +164,7 @@ def _protocol(settings: ApiSettings) -> Any:
             super().connection_lost(exc)
 
         def send_400_response(self, msg: str) -> None:
-            problem = Problem(
-                400, "this is no HTTP request that can be read", msg, f"send HTTP/1.1 with a head of at most {HEAD_BYTES} bytes"
-            )
+            problem = Problem(400, "the HTTP request could not be parsed", msg, f"send HTTP/1.1 with a head of at most {HEAD_BYTES} bytes")
             head = b"HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: %d\r\n\r\n"
             self.transport.write(head % len(problem.body) + problem.body)
             self.transport.close()

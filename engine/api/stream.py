@@ -40,7 +40,7 @@ async def follow(
     async def watch_disconnect() -> None:
         while (await receive())["type"] != "http.disconnect":
             pass
-        run.cancel("the client left")
+        run.cancel("the client disconnected")
         wakeup.set()
 
     unsubscribe = run.subscribe(receive_event)
@@ -66,14 +66,14 @@ async def follow(
         disconnected.cancel()
         unsubscribe()
         if not run.finished:
-            run.cancel("the client left")
+            run.cancel("the client disconnected")
 
 
 class EventStream:
     """A response of Server-Sent Events: name = the event's class, id = its seq, data = its JSON; a comment keeps a silent line open."""
 
     def __init__(self, run: Run, on_event: OnEvent, headers: dict[str, str], every: float) -> None:
-        """`on_event` is told each event after the client."""
+        """`on_event` gets each event after the client."""
         self._run = run
         self._on_event = on_event
         self._headers = headers
@@ -97,7 +97,7 @@ class EventStream:
         try:
             await send({"type": "http.response.start", "status": 200, "headers": fields})
         except BaseException:
-            self._run.cancel("the client left")
+            self._run.cancel("the client disconnected")
             raise
         if await follow(self._run, receive, on_event, idle, self._every):
             await send({"type": "http.response.body", "body": b"", "more_body": False})

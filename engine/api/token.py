@@ -1,4 +1,4 @@
-"""The bearer token of the REST door: made at the first start, kept in the state folder, readable by its user alone."""
+"""The bearer token of the REST API: created at the first start, kept in the state folder, readable by its user alone."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class TokenError(Exception):
 
 
 def token_path(env: Mapping[str, str] | None = None) -> Path:
-    """Where the token stands: `$XDG_STATE_HOME/k8sagent/api-token`."""
+    """The token's file: `$XDG_STATE_HOME/k8sagent/api-token`."""
     return state_folder(env) / "api-token"
 
 
@@ -33,7 +33,7 @@ def load_token(path: Path) -> str:
     with os.fdopen(descriptor, "rb") as stream:
         found = os.fstat(stream.fileno())
         if not stat.S_ISREG(found.st_mode):
-            raise TokenError(f"{path}: is no plain file; remove it, and the next start makes a new token")
+            raise TokenError(f"{path}: is not a regular file; remove it, and the next start makes a new token")
         if found.st_uid != os.geteuid() or found.st_mode & 0o077:
             raise TokenError(
                 f"{path}: others may read the API's token; remove it, and the next start makes a new one that only you can read"

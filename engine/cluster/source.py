@@ -6,9 +6,9 @@ A resource is named `plural` for the core group and `plural.group` otherwise (`p
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal, Protocol
 
 from engine.core.cancel import CancelToken
@@ -16,6 +16,10 @@ from engine.core.cancel import CancelToken
 RawObject = dict[str, Any]
 RawObjects = list[RawObject]
 Lines = list[str]
+ContainerKey = tuple[str, str, str]
+"""namespace, pod, container"""
+Points = tuple[tuple[float, float], ...]
+"""(seconds since 1970, value), oldest first"""
 
 
 class ClusterError(Exception):
@@ -104,8 +108,35 @@ class Usage:
     extra: Mapping[str, float] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Trends:
+    """What was measured of containers: memory in bytes over time, the share of CPU periods that were throttled, restarts in six hours.
+
+    `problem` says why nothing could be learnt; "" when something could.
+    """
+
+    memory: Mapping[ContainerKey, Points] = field(default_factory=dict)
+    throttled: Mapping[ContainerKey, float] = field(default_factory=dict)
+    restarts: Mapping[ContainerKey, float] = field(default_factory=dict)
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """What a source lacks. `partial`: resources of which the cluster may have more objects, each with a sentence that says so.
+
+    `limited`: resources that are known in these namespaces only.
+    """
+
+    partial: Mapping[str, str] = field(default_factory=dict)
+    limited: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+
 class ClusterSource(Protocol):
-    """A cluster to read; every method may block, may raise `ClusterError`, and honours the cancel token within 100 ms."""
+    """A cluster to read; every method may block, may raise `ClusterError`, and honours the cancel token within 100 ms.
+
+    What only some sources have is answered here for the others.
+    """
 
     kind: Literal["live", "recording"]
     context: ContextInfo
@@ -146,14 +177,43 @@ class ClusterSource(Protocol):
         """A container's log lines, each beginning with its RFC 3339 timestamp. Raises NotFound or NotRecorded when there is none."""
         ...
 
-    def watch(self, resource: str, namespace: str | None, *, resource_version: str, cancel: CancelToken) -> Iterator[WatchEvent]:
-        """Changes from a resourceVersion on, until cancelled. A recording yields nothing and returns."""
-        ...
-
     def top(self, what: Literal["pods", "nodes"], namespace: str | None = None) -> Sequence[Usage]:
         """metrics.k8s.io; NotFound where there is no metrics server."""
         ...
 
+    def discovery(self, path: str, *, aggregated: bool = False) -> bytes | None:
+        """The server's answer of `/api`, `/apis`, `/api/v1`, `/apis/GROUP[/VERSION]`; None where there is none in that form."""
+        ...
+
+    def openapi(self, path: str) -> bytes | None:
+        """The JSON of `/openapi/v2`, `/openapi/v3` (its index) or `/openapi/v3/apis/GROUP/VERSION`; None where there is none."""
+        ...
+
+    def raw(self, path: str) -> bytes | None:
+        """The body of another path (`/version`, `/readyz`); None where there is none."""
+        ...
+
+    def log_error(self, namespace: str, pod: str, container: str, previous: bool = False) -> dict[str, Any] | None:
+        """The Status that the server answered instead of a recorded log; None otherwise."""
+        return None
+
+    def trends(self, namespace: str | None) -> Trends | None:
+        """What Prometheus measured in a namespace (None = all); None without a Prometheus."""
+        return None
+
+    def coverage(self) -> Coverage:
+        """What the source lacks; a live cluster lacks nothing."""
+        return Coverage()
+
+    @property
+    def delta(self) -> timedelta:
+        """How far recorded times are moved."""
+        return timedelta(0)
+
+    def catch_up(self) -> None:
+        """Move recorded times on to the clock; call it before judging by ages. Nothing to do for a live cluster."""
+        return
+
     def close(self) -> None:
-        """Let go of connections and threads."""
+        """Close connections and threads."""
         ...

@@ -15,16 +15,16 @@ _FACTOR = {"n": 1e-9, "u": 1e-6, "m": 1e-3, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1
 _BINARY = {unit: 1024.0**power for power, unit in enumerate(("Ki", "Mi", "Gi", "Ti", "Pi", "Ei"), start=1)}
 
 
-def quantity(text: str) -> float:
-    """A Kubernetes quantity (`250m`, `1.5Gi`, `12345n`) as a plain number; 0.0 for what is none."""
-    found = _QUANTITY.fullmatch(text.strip())
+def quantity(value: object) -> float | None:
+    """A Kubernetes quantity (`250m`, `1.5Gi`, `12345n`, 2) as a plain number; None where it is none."""
+    found = None if isinstance(value, bool) else _QUANTITY.fullmatch(str(value).strip())
     if found is None:
-        return 0.0
+        return None
     try:
-        value = float(found[1])
+        number = float(found[1])
     except ValueError:
-        return 0.0
-    return value * _FACTOR.get(found[2] or "", _BINARY.get(found[2] or "", 1.0))
+        return None
+    return number * _FACTOR.get(found[2] or "", _BINARY.get(found[2] or "", 1.0))
 
 
 def usages(objects: Iterable[Mapping[str, Any]], what: Literal["pods", "nodes"]) -> list[Usage]:
@@ -39,8 +39,8 @@ def usages(objects: Iterable[Mapping[str, Any]], what: Literal["pods", "nodes"])
                     namespace=namespace,
                     name=name,
                     container=text_at(part, "name") if what == "pods" else "",
-                    cpu=quantity(text_at(part, "usage", "cpu")),
-                    memory=quantity(text_at(part, "usage", "memory")),
+                    cpu=quantity(text_at(part, "usage", "cpu")) or 0.0,
+                    memory=quantity(text_at(part, "usage", "memory")) or 0.0,
                 )
             )
     return rows
@@ -52,11 +52,6 @@ class Amounts:
 
     cpu: float | None = None
     memory: float | None = None
-
-
-def amount(text: str) -> float | None:
-    """A quantity as a number, None where nothing is said."""
-    return quantity(text) if text else None
 
 
 def by_pod(rows: Iterable[Usage]) -> dict[tuple[str, str], Amounts]:
@@ -77,7 +72,7 @@ def by_node(rows: Iterable[Usage]) -> dict[str, Amounts]:
 def limits_of(pod: Mapping[str, Any]) -> Amounts:
     """The limits of a pod's containers together; None for what at least one of them may use without limit."""
     containers = maps_at(pod, "spec", "containers")
-    cpu, memory = ([amount(text_at(c, "resources", "limits", what)) for c in containers] for what in ("cpu", "memory"))
+    cpu, memory = ([quantity(text_at(c, "resources", "limits", what)) for c in containers] for what in ("cpu", "memory"))
     return Amounts(_whole(cpu), _whole(memory))
 
 

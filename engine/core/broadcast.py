@@ -1,4 +1,4 @@
-"""`Broadcast`: who hears the events of a session."""
+"""`Broadcast`: publishes the events of a session to its listeners."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ Listener = Callable[[Event], None]
 
 
 class Broadcast:
-    """Tells every event to all that listen, under no lock that a Run or the session holds. Safe from any thread."""
+    """Hands every event to all listeners, under no lock that a Run or the session holds. Safe from any thread."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._listeners: list[Listener] = []
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
-        """Hear every event from now on; returns a function that unsubscribes."""
+        """Get every event from now on; returns a function that unsubscribes."""
         with self._lock:
             self._listeners.append(listener)
 

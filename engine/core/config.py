@@ -20,7 +20,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 
 class ConfigError(Exception):
-    """A setting that cannot be used; the message names where it stands and what would be right."""
+    """An invalid setting; the message names its place and what would be valid."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +190,7 @@ SECTIONS: dict[str, Any] = {name: hint for name, hint in get_type_hints(Settings
 
 
 def user_config_path(env: Mapping[str, str] | None = None) -> Path:
-    """Where the user's own settings stand: `$XDG_CONFIG_HOME/k8sagent/k8sagent.toml`."""
+    """The user's own settings: `$XDG_CONFIG_HOME/k8sagent/k8sagent.toml`."""
     variables = os.environ if env is None else env
     base = variables.get("XDG_CONFIG_HOME") or ""
     root = Path(base) if base.startswith("/") else Path(variables.get("HOME") or "~").expanduser() / ".config"

@@ -138,7 +138,7 @@ class ApprovalRequested(Event):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ApprovalAnswered(Event):
-    """The person's answer, or what stood in for it (leaving, expiry, an error: all mean no)."""
+    """The person's answer, or its substitute (closing the dialog, expiry, an error: all mean no)."""
 
     id: str
     decision: Decision
@@ -153,7 +153,7 @@ class ChoiceRequested(Event):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ChoiceAnswered(Event):
-    """What was chosen; "" when nobody chose, and the Run goes on as well as it can."""
+    """What was chosen; "" when nobody chose, and the Run takes the likeliest."""
 
     id: str
     choice: str = ""
@@ -205,7 +205,7 @@ class TokensStreamed(Event):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AnswerFinished(Event):
-    """The answer as it stands; it replaces what was streamed."""
+    """The final answer; it replaces what was streamed."""
 
     answer: Answer
 
@@ -234,7 +234,7 @@ class RunCancelled(Event):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RunFailed(Event):
-    """The Run could not go on; `what` names what died (`cluster`, `model`, `kubectl`, `engine`), `error` says how and what to do next."""
+    """The Run failed; `what` names what failed (`cluster`, `model`, `kubectl`, `engine`), `error` says why and what to do next."""
 
     what: str
     error: str

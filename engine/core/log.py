@@ -1,4 +1,4 @@
-"""The log of K8sAgent's own doings: a rotating file in the state folder, redacted, with the traceback of whatever failed in the engine.
+"""The log of K8sAgent itself: a rotating file in the state folder, redacted, with the traceback of whatever failed in the engine.
 
 Modules log through `logging.getLogger(__name__)`. Nothing is written before `start_log`, and never to the terminal.
 """

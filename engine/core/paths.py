@@ -40,7 +40,7 @@ def state_folder(env: Mapping[str, str] | None = None) -> Path:
 
 
 def log_file(env: Mapping[str, str] | None = None) -> Path:
-    """The log of K8sAgent's own doings; rotated files stand beside it."""
+    """The log of K8sAgent itself; rotated files are beside it."""
     return state_folder(env) / "k8sagent.log"
 
 

@@ -38,7 +38,7 @@ _log = logging.getLogger(__name__)
 
 
 class FlowError(Exception):
-    """A flow cannot go on; `what` names what died (`cluster`, `model`, `kubectl`, `engine`)."""
+    """A flow failed; `what` names what failed (`cluster`, `model`, `kubectl`, `engine`)."""
 
     def __init__(self, what: str, message: str) -> None:
         super().__init__(message)
@@ -206,7 +206,7 @@ class Run:
         return True
 
     def steer(self, steering: Steering) -> bool:
-        """Add to what the running investigation is told; False when it takes no more, since it has ended or is about to."""
+        """Steer the running investigation; False when it has ended or is about to."""
         with self._lock:
             if not self._steerable or self._done.is_set():
                 return False

@@ -50,7 +50,7 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Remedy:
-    """A way to mend: one sentence, and the kubectl command for it ("" when a person has to decide)."""
+    """A remedy: one sentence, and the kubectl command for it ("" when a person has to decide)."""
 
     text: str
     command: str = ""
@@ -187,7 +187,7 @@ class ApprovalRequest:
 class Decision:
     """A person's answer to an approval request; anything but `approve` and `approve_session` runs nothing.
 
-    `edit` carries the new command text, which is judged anew. `by` says who or what answered (`key`, `--approve-exact`, `closed`…).
+    `edit` carries the new command text, which is judged again. `by` says who or what answered (`key`, `--approve-exact`, `closed`…).
     """
 
     kind: Literal["approve", "approve_session", "edit", "reject"]

@@ -72,7 +72,7 @@ LEADS: Mapping[str, tuple[str, ...]] = {
 _SURE_ONLY = frozenset({"NodeNotReady", "KubeletSilent", "PodOnLostNode"})
 """A kubelet that is silent is explained by what is critical or by its own words; a busy host is no reason for it."""
 _NODE_IN_WORDS = re.compile(r"\bnode (\S+?)[,:;.]?(?:\s|$)")
-_NO_ANSWER = re.compile(r"did not answer in time|no way leads to it|nothing listens|its time was up")
+_NO_ANSWER = re.compile(r"did not answer in time|there is no route to it|nothing listens|its time was up")
 
 
 def with_hosts(diagnosis: Diagnosis, tools: Tools, emit: Emit) -> Diagnosis:

@@ -57,15 +57,15 @@ class Reply:
         return 3 * sum(bool(_DENIED.search(line)) for line in lines) >= len(lines) > 0
 
 
-NOT_ASKED = Reply(code=None, note="it was not asked")
+NOT_ASKED = Reply(code=None, note="it was not collected")
 
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
     """Everything that one host said.
 
-    `problem` says why it could not be reached, or why it broke off ("" when it did not); `heard_at` is this machine's clock (Unix
-    seconds) when the host told the time, 0 where both are the same clock.
+    `problem` says why it could not be reached, or why it broke off ("" when it did not); `received_at` is this machine's clock (Unix
+    seconds) when the host reported the time, 0 where both are the same clock.
     """
 
     host: str
@@ -75,7 +75,7 @@ class Bundle:
     problem: str = ""
     fix: str = ""
     seconds: float = 0.0
-    heard_at: float = 0.0
+    received_at: float = 0.0
 
     @property
     def object(self) -> ObjectRef:
@@ -106,12 +106,12 @@ class Bundle:
         return Evidence(source=f"{_commands()[key]} on {self.host}", excerpt=excerpt.strip()[:600], at=at, object=self.object)
 
     def remedy(self, text: str, command: str = "") -> Remedy:
-        """A way to mend, with its command as words: it is for a person on that host and is never run from here."""
+        """A remedy, with its command as words: it is for a person on that host and is never run from here."""
         return Remedy(f"{text}; on {self.host}: {command}" if command else text)
 
     @property
     def now(self) -> datetime:
-        """The host's own clock, this machine's where the host did not tell."""
+        """The host's own clock, this machine's where the host did not report it."""
         try:
             return datetime.strptime(self.text("clock").strip()[:24], "%Y-%m-%dT%H:%M:%S%z")
         except ValueError:
@@ -140,7 +140,7 @@ CLOCKS = ("chronyd.service", "ntpd.service", "systemd-timesyncd.service")
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """A systemd unit as `systemctl show` tells it."""
+    """A systemd unit as `systemctl show` prints it."""
 
     name: str
     values: Mapping[str, str]

@@ -17,7 +17,7 @@ from engine.hosts.analyzers.memory import memory
 from engine.hosts.analyzers.network import network
 from engine.hosts.analyzers.selinux import selinux
 from engine.hosts.analyzers.services import units
-from engine.hosts.analyzers.system import blind, cgroup, not_judged, unreachable
+from engine.hosts.analyzers.system import cgroup, no_permission, not_checked, unreachable
 from engine.hosts.bundle import Bundle
 
 ANALYZERS: tuple[Callable[[Bundle], Iterator[Finding]], ...] = (
@@ -33,7 +33,7 @@ ANALYZERS: tuple[Callable[[Bundle], Iterator[Finding]], ...] = (
     selinux,
     certificates,
     cgroup,
-    blind,
+    no_permission,
 )
 
 EXPLAINS: dict[str, tuple[str, ...]] = {
@@ -85,7 +85,7 @@ EXPLAINS: dict[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class HostReport:
-    """What is wrong with a host, most important first; `seen` counts the probes that showed something, `unseen` tells the others."""
+    """What is wrong with a host, most important first; `seen` counts the probes that showed something, `unseen` lists the others."""
 
     host: str
     findings: tuple[Finding, ...]
@@ -112,7 +112,7 @@ def check_host(bundle: Bundle) -> HostReport:
         findings=_ordered(_explained(tuple(findings.values()))),
         seen=seen,
         asked=len(bundle.replies),
-        unseen=(*not_judged(bundle), *puzzled),
+        unseen=(*not_checked(bundle), *puzzled),
         reached=not bundle.problem,
         seconds=bundle.seconds,
     )

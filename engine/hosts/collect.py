@@ -53,7 +53,7 @@ class Collector:
         """The bundle of one host; never raises for what a host does."""
         started = time.monotonic()
         if self.token.cancelled:
-            return Bundle(host.name, host.node, not host.target, problem=f"it was not asked: {self.token.reason}")
+            return Bundle(host.name, host.node, not host.target, problem=f"it was not collected: {self.token.reason}")
         return self._remote(host, started) if host.target else self._local(host, started)
 
     def _local(self, host: Host, started: float) -> Bundle:
@@ -89,7 +89,7 @@ class Collector:
         what = fix = ""
         if not reader.done:
             if result.error:
-                what, fix = result.error, "Look by hand what keeps it, or raise [hosts] seconds."
+                what, fix = result.error, "Check by hand what is slow, or raise [hosts] seconds."
             else:
                 what, fix = problem(result.stderr, host.target)
             if reader.replies:
@@ -101,7 +101,7 @@ class Collector:
             problem=what,
             fix=fix,
             seconds=time.monotonic() - started,
-            heard_at=reader.times.get("clock", 0.0),
+            received_at=reader.times.get("clock", 0.0),
         )
 
     def _clean(self, text: str) -> str:

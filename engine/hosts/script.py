@@ -117,4 +117,4 @@ class ReplyReader:
         """The connection is over; a reply that was under way is kept as one that did not end."""
         if self._key:
             self._add(self._rest)
-            self._settle(None, "it broke off")
+            self._settle(None, "the output was cut off")

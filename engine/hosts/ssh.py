@@ -1,6 +1,6 @@
 """The system's ssh client as it is called here: the person's own config, keys, agent, jump hosts and known hosts, and nothing looser.
 
-Options on the command line win over the config, so these hold whatever stands there: no password, no prompt, no forwarding of any kind,
+Options on the command line win over the config, so these hold whatever the config says: no password, no prompt, no forwarding of any kind,
 no local command, no new entry in known_hosts or in the agent, and an unknown or changed host key always ends the connection.
 """
 
@@ -51,9 +51,8 @@ MOST = 8 * 1024
 _PROBLEMS: Sequence[tuple[str, str, str]] = (
     (
         r"REMOTE HOST IDENTIFICATION HAS CHANGED|host key for .+ has changed",
-        "its host key is another one than known_hosts holds",
-        "Find out why before anything else: was the host reinstalled, or does somebody stand in between? Then: ssh-keygen -R {host}, and "
-        "connect once by hand.",
+        "its host key differs from the one in known_hosts",
+        "Find out why first: was the host reinstalled, or is somebody in between? Then: ssh-keygen -R {host}, and connect once by hand.",
     ),
     (
         r"Host key verification failed|No \S+ host key is known",
@@ -63,8 +62,8 @@ _PROBLEMS: Sequence[tuple[str, str, str]] = (
     ),
     (
         r"Permission denied|Too many authentication failures|no mutual signature",
-        "it accepts none of the keys that are offered",
-        "Look whether the agent holds the key (ssh-add -l), and which user ssh takes; [hosts] user sets another one.",
+        "it accepts none of the offered keys",
+        "Check whether the agent holds the key (ssh-add -l), and which user ssh takes; [hosts] user sets another one.",
     ),
     (
         r"Could not resolve hostname",
@@ -74,28 +73,28 @@ _PROBLEMS: Sequence[tuple[str, str, str]] = (
     (
         r"timed out|Timeout, server .+ not responding|Connection to .+ timed out",
         "it did not answer in time",
-        "Is it on, and does the way there need a jump host (ProxyJump in ssh's config)? [hosts] connect_seconds is how long is waited.",
+        "Is it up, and does it need a jump host (ProxyJump in ssh's config)? [hosts] connect_seconds sets the time limit.",
     ),
     (
         r"No route to host|Network is unreachable",
-        "no way leads to it",
-        "Is it on, and is this machine in the right network (VPN, jump host)?",
+        "there is no route to it",
+        "Is it up, and is this machine on the right network (VPN, jump host)?",
     ),
     (r"Connection refused", "nothing listens on its SSH port", "Is sshd up, on that port, and let through by the firewall?"),
     (
         r"Connection closed|Connection reset|kex_exchange_identification|Broken pipe|Connection to .+ closed",
         "it closed the connection",
-        "Look into its journal: journalctl -u sshd. Too many connections at once (MaxStartups) look like this too.",
+        "Check its journal: journalctl -u sshd. Too many connections at once (MaxStartups) look like this too.",
     ),
     (
         r"Bad owner or permissions|Bad configuration option|terminating, \d+ bad configuration|Can't open user config",
-        "ssh refuses its configuration here",
-        "Mend the file that ssh names: ssh -G {target} shows what it makes of it.",
+        "ssh rejects its configuration",
+        "Fix the file that ssh names: ssh -G {target} shows the result.",
     ),
     (
         r"administratively prohibited|channel \d+: open failed|stdio forwarding failed",
-        "the jump host does not pass the connection on",
-        "Look whether the jump host allows TCP forwarding to it, and whether the host is up.",
+        "the jump host does not forward the connection",
+        "Check whether the jump host allows TCP forwarding to it, and whether the host is up.",
     ),
 )
 
@@ -109,4 +108,4 @@ def problem(stderr: str, target: str) -> tuple[str, str]:
             line = next(line for line in stderr.splitlines() if re.search(pattern, line, re.IGNORECASE))
             return f"{words} (ssh: {' '.join(line.split()).removeprefix('ssh: ')[:200]})", fix.format(host=host, target=target)
     said = " ".join(stderr.split())[-200:]
-    return (f"ssh failed: {said}" if said else "ssh ended without a word"), f"Try it by hand: ssh {target} true"
+    return (f"ssh failed: {said}" if said else "ssh failed without a message"), f"Try it by hand: ssh {target} true"

@@ -21,7 +21,7 @@ class HostRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """A host to look at: the name it is shown by, what ssh is told ("" = this machine), and whether it is a node of the cluster."""
+    """A host to look at: the name it is shown by, what ssh gets ("" = this machine), and whether it is a node of the cluster."""
 
     name: str
     target: str = ""
@@ -55,7 +55,7 @@ def _address(text: str) -> bool:
 
 
 def node_hosts(nodes: Iterable[Obj], settings: HostSettings) -> dict[str, Host]:
-    """The cluster's nodes as hosts by their names; the address that ssh is told is the one that `[hosts] node_address` names."""
+    """The cluster's nodes as hosts by their names; the address that ssh gets is the one that `[hosts] node_address` names."""
     found: dict[str, Host] = {}
     for node in nodes:
         address = addresses_of(node).get(settings.node_address, "") if settings.node_address != "name" else ""
@@ -65,7 +65,7 @@ def node_hosts(nodes: Iterable[Obj], settings: HostSettings) -> dict[str, Host]:
 
 
 def _node_target(kind: str, address: str) -> str:
-    """The address that a node tells of itself; one that is more than that is spelt so that `check_target` refuses it.
+    """The address that a node reports; one that is more than that is spelt so that `check_target` refuses it.
 
     A node may choose neither the user (`root@…`) nor, by a name where an address belongs, an alias of ssh's config.
     """
@@ -89,7 +89,7 @@ def with_user(target: str, settings: HostSettings) -> str:
 
 
 def allowed(names: Sequence[str], settings: HostSettings, nodes: Sequence[Obj]) -> tuple[Host, ...]:
-    """The hosts that these names stand for: entries of `[hosts] names`, node names, or node addresses. Raises `HostRefused`."""
+    """The hosts of these names: entries of `[hosts] names`, node names, or node addresses. Raises `HostRefused`."""
     if not settings.enabled:
         raise HostRefused(NOT_ENABLED)
     by_node = node_hosts(nodes, settings)
@@ -104,9 +104,7 @@ def allowed(names: Sequence[str], settings: HostSettings, nodes: Sequence[Obj]) 
         elif known is not None and "@" not in name:
             host = known
         else:
-            raise HostRefused(
-                f"{name!r} is not connected to: it stands neither in [hosts] names of k8sagent.toml nor among the nodes of the cluster."
-            )
+            raise HostRefused(f"{name!r} is not allowed: it is neither in [hosts] names of k8sagent.toml nor a node of the cluster.")
         check_target(host.target)
         found.setdefault(host.name, host)
     return tuple(found.values())

@@ -91,7 +91,7 @@ class BudgetSpent(ModelError):
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """One request: what for, what stood in its window (part -> tokens), and what it cost; `counted` says whether the server counted it."""
+    """One request: what for, what was in its window (part -> tokens), and what it cost; `counted` says whether the server counted it."""
 
     task: str
     parts: Mapping[str, int] = field(default_factory=dict)
@@ -137,7 +137,7 @@ class Budget:
         if wanted > self.left:
             raise BudgetSpent(
                 f"This question may send {self.limit} tokens to the model; {self.left} are left and {wanted} are needed.",
-                "The answer stands without the model's words; a narrower question needs less.",
+                "The answer is given without the model; a narrower question needs fewer tokens.",
             )
 
     def spend(self, task: str, model: ChatModel, messages: Sequence[Message], final: Final) -> None:

@@ -1,6 +1,6 @@
-"""`ChatModel`: the small protocol behind which every model server stands, and the few errors it may raise.
+"""`ChatModel`: the small protocol that every model server implements, and the few errors it may raise.
 
-A model that is down, one that lacks the asked-for model, one that stalls and one that talks nonsense are told apart,
+A model that is down, one that lacks the asked-for model, one that stalls and one that talks nonsense are distinguished,
 since each needs another remedy.
 """
 
@@ -95,7 +95,7 @@ class ModelInfo:
 
 @dataclass(frozen=True, slots=True)
 class ModelHealth:
-    """Whether the server answers and has the model; `fix` is a sentence with the command to mend it."""
+    """Whether the server answers and has the model; `fix` is a sentence with the command to fix it."""
 
     ok: bool
     detail: str

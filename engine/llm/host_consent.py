@@ -1,4 +1,4 @@
-"""`HostConsent`: which model servers on other machines may be told what the cluster says; asked for once per host, and kept."""
+"""`HostConsent`: which model servers on other machines may be sent cluster data; asked for once per host, and remembered."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ class HostConsent:
     """Hosts that were allowed: by the settings, in this session, or earlier (`file`, mode 0600; None keeps nothing). Thread-safe."""
 
     def __init__(self, allowed: Iterable[str] = (), file: Path | None = None) -> None:
-        self._settled = frozenset(host.lower() for host in allowed)
+        self._from_settings = frozenset(host.lower() for host in allowed)
         self._file = file
         self._lock = threading.Lock()
-        self._now: set[str] = set()
+        self._allowed_now: set[str] = set()
 
     def allows(self, host: str) -> bool:
         """Whether a host may be sent anything."""
-        wanted = host.lower()
+        requested = host.lower()
         with self._lock:
-            return wanted in self._settled or wanted in self._now or wanted in self._kept()
+            return requested in self._from_settings or requested in self._allowed_now or requested in self._allowed_hosts()
 
     def allow(self, host: str) -> None:
         """Remember a yes; where it cannot be written it counts for this session."""
         with self._lock:
-            self._now.add(host.lower())
+            self._allowed_now.add(host.lower())
             if self._file is None:
                 return
-            hosts = sorted(self._kept() | self._now)
+            hosts = sorted(self._allowed_hosts() | self._allowed_now)
             try:
                 private_folder(self._file.parent)
                 aside = self._file.with_suffix(".new")
@@ -42,7 +42,7 @@ class HostConsent:
             except OSError:  # a state folder that cannot be written must not undo the yes of this session
                 return
 
-    def _kept(self) -> set[str]:
+    def _allowed_hosts(self) -> set[str]:
         if self._file is None:
             return set()
         try:

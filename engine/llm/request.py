@@ -21,11 +21,11 @@ class Unusable(ModelError):
 
 def unusable(model: ChatModel, reason: str) -> Unusable:
     """The error with its remedy."""
-    return Unusable(f"The answer of {model.name} was not used: {reason}.", "A larger model does better: /model")
+    return Unusable(f"The answer of {model.name} was not used: {reason}.", "Try a larger model: /model")
 
 
 class OutOfTime(ModelStalled):
-    """The question's time was up; `kept` says whether what was written until then is good enough to stand."""
+    """The question's time was up; `kept` says whether what was written until then is good enough to keep."""
 
     kept: bool = False
 
@@ -47,16 +47,16 @@ class Request:
         """The answer's text without thoughts. Raises `ModelError` (Unusable when it loops) or `Cancelled`; always closes the stream."""
         if self.budget is not None:
             self.budget.admit(self.model, messages)
-        with self._clock() as token:
+        with self._deadline_token() as token:
             try:
-                yield from self._told(messages, schema, token)
+                yield from self._chunks(messages, schema, token)
             except Cancelled:
-                late = token.cancelled and not (self.cancel is not None and self.cancel.cancelled)
-                if not late:
+                timed_out = token.cancelled and not (self.cancel is not None and self.cancel.cancelled)
+                if not timed_out:
                     raise
-                raise self._late() from None
+                raise self._out_of_time() from None
 
-    def _told(self, messages: Sequence[Message], schema: Mapping[str, Any] | None, token: CancelToken) -> Generator[str, None, None]:
+    def _chunks(self, messages: Sequence[Message], schema: Mapping[str, Any] | None, token: CancelToken) -> Generator[str, None, None]:
         guard = LoopGuard()
         final = Final()
         chunks = self.model.stream(messages, schema=schema, max_tokens=self.max_tokens, temperature=self.temperature, cancel=token)
@@ -77,16 +77,16 @@ class Request:
                 self.budget.spend(self.task, self.model, messages, final)
 
     @contextmanager
-    def _clock(self) -> Iterator[CancelToken]:
+    def _deadline_token(self) -> Iterator[CancelToken]:
         """A token that follows the caller's, and goes off by itself at the deadline."""
         token = CancelToken()
-        forget = self.cancel.on_cancel(lambda: token.cancel(self.cancel.reason if self.cancel else "")) if self.cancel else lambda: None
+        unregister = self.cancel.on_cancel(lambda: token.cancel(self.cancel.reason if self.cancel else "")) if self.cancel else lambda: None
         timer: threading.Timer | None = None
         if self.deadline is not None:
             left = self.deadline - time.monotonic()
             if left <= 0:
-                forget()
-                raise self._late()
+                unregister()
+                raise self._out_of_time()
             timer = threading.Timer(left, token.cancel, ["out of time"])
             timer.daemon = True
             timer.name = f"deadline-{self.task}"
@@ -94,12 +94,12 @@ class Request:
         try:
             yield token
         finally:
-            forget()
+            unregister()
             if timer is not None:
                 timer.cancel()
 
-    def _late(self) -> OutOfTime:
+    def _out_of_time(self) -> OutOfTime:
         return OutOfTime(
-            f"{self.model.name} was not done within the time that this question has.",
-            "Take a smaller model with /model, or raise the seconds in [budget].",
+            f"{self.model.name} did not finish within this question's time limit.",
+            "Choose a smaller model with /model, or raise the time limit in [budget].",
         )

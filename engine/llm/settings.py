@@ -59,11 +59,11 @@ def address(host: str = "", *, default_port: int = OLLAMA_PORT) -> Address:
     with_scheme = "://" in text
     parts = urlsplit(text if with_scheme else f"http://{text}")
     if parts.scheme not in ("http", "https"):
-        raise ValueError(f"{host!r} is no address of a model server; write http://HOST:PORT")
+        raise ValueError(f"{host!r} is not the address of a model server; write http://HOST:PORT")
     try:
         port = parts.port
     except ValueError as error:
-        raise ValueError(f"{host!r} is no address of a model server: {error}") from None
+        raise ValueError(f"{host!r} is not the address of a model server: {error}") from None
     name = parts.hostname or "127.0.0.1"
     name = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(name, name)  # noqa: S104 — an address to listen on, read as one to call
     guessed = port is None and with_scheme and parts.scheme == "http"

@@ -1,4 +1,4 @@
-"""`decide`: a validated decision from a model, with one try at mending it, or None, and the caller goes on without."""
+"""`decide`: a validated decision from a model, with one attempt at a repair, or None, and the caller continues without."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def decide(
     deadline: float | None = None,
     on_problem: OnProblem | None = None,
 ) -> Shape | None:
-    """One value of the shape, its `allowed` fields among the given words; None when the model cannot, and `on_problem` hears why.
+    """One value of the shape, its `allowed` fields among the given words; None when the model cannot, and `on_problem` gets the reason.
 
     Raises only `Cancelled`.
     """
@@ -50,7 +50,7 @@ def decide(
             return read(text, shape, schema)
         except ValueError as error:
             problem = unusable(model, f"{request.task}: {error}")
-            turns = [*messages, *_mending(text, str(error), schema)]
+            turns = [*messages, *_repair_messages(text, str(error), schema)]
     if on_problem is not None and problem is not None:
         on_problem(problem)
     return None
@@ -78,7 +78,7 @@ def read(text: str, shape: type[Shape], schema: Mapping[str, Any]) -> Shape:
 
 
 def first_object(text: str) -> dict[str, Any] | None:
-    """The first JSON object that stands anywhere in a text, None without one."""
+    """The first JSON object anywhere in a text, None without one."""
     decoder = json.JSONDecoder()
     start = text.find("{")
     tries = 0
@@ -107,7 +107,7 @@ def _collect(request: Request, messages: Sequence[Message], schema: Mapping[str,
     return "".join(text)
 
 
-def _mending(text: str, error: str, schema: Mapping[str, Any]) -> list[Message]:
+def _repair_messages(text: str, error: str, schema: Mapping[str, Any]) -> list[Message]:
     form = ", ".join(f'"{name}": …' for name in schema["properties"])
-    told = Message("user", f"That cannot be used: {error}. Answer again with one JSON object {{{form}}} and nothing else.")
-    return [Message("assistant", text.strip()[:400]), told] if text.strip() else [told]
+    message = Message("user", f"That cannot be used: {error}. Answer again with one JSON object {{{form}}} and nothing else.")
+    return [Message("assistant", text.strip()[:400]), message] if text.strip() else [message]

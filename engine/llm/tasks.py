@@ -237,7 +237,7 @@ def write_code(
     messages = prompt("code", fence, kind=kind, query=_short(model, query), facts=known)
     text = write(model, "code", messages, on_text, cancel, budget, deadline=deadline, on_problem=on_problem)
     if text is not None and text.count("```") < 2:
-        _tell(on_problem, unusable(model, "it wrote no whole code block"))
+        _report(on_problem, unusable(model, "its answer has no complete code block"))
         return None
     return text
 
@@ -295,10 +295,10 @@ def write(
     except OutOfTime as error:
         best = _sentences(text) if shown else ""
         error.kept = bool(best) and not unfit(best, about=about, query=query)
-        _tell(on_problem, error)
+        _report(on_problem, error)
         return f"{best} …" if error.kept else None
     except ModelError as error:
-        _tell(on_problem, error)
+        _report(on_problem, error)
         return None
     finally:
         pieces.close()
@@ -375,6 +375,6 @@ def _numbered(checks: Sequence[str]) -> str:
     return "\n".join(f"{n}. {_one_line(check)}" for n, check in enumerate(checks, 1))
 
 
-def _tell(on_problem: OnProblem | None, error: ModelError) -> None:
+def _report(on_problem: OnProblem | None, error: ModelError) -> None:
     if on_problem is not None:
         on_problem(error)

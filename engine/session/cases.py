@@ -1,4 +1,4 @@
-"""What a session keeps of its questions, so that one can be gone on with: the latest investigation, its fix, and what "it" means.
+"""What a session keeps of its questions for follow-ups: the latest investigation, its fix, and what "it" means.
 
 It is folded from the session's own events, so that a resumed session has it too.
 """
@@ -56,7 +56,7 @@ class _OpenCase:
 
 
 class Cases:
-    """Hears the events of all Runs of a session. Safe from any thread."""
+    """Follows the events of all Runs of a session. Safe from any thread."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -125,14 +125,14 @@ class Cases:
         return tuple(dict.fromkeys([*(cause.object for cause in causes), *self.objects]))
 
     def set_query(self, run: str, query: str) -> None:
-        """What a Run's question comes to once "it" is spelt out; a follow-up goes on with this."""
+        """A Run's question with "it" spelled out; a follow-up builds on it."""
         with self._lock:
             if run in self._open:
                 self._open[run].query = query
                 self.asked = query
 
     def continue_case(self, run: str, case: Case) -> None:
-        """A Run goes on with a case: what ran for it before counts as run."""
+        """A Run continues a case: the commands of the case count as run."""
         with self._lock:
             if run in self._open:
                 self._open[run].commands = list(case.commands)
@@ -144,7 +144,7 @@ class Cases:
             self.objects = kept
 
     def leave_context(self, context: str) -> None:
-        """Another cluster is opened: "it" is nothing there, and what was asked before the old one's name was known was asked of it."""
+        """Another cluster is opened: "it" means nothing there, and what was asked before the old one's name was known was asked of it."""
         with self._lock:
             self.objects = ()
             self.asked = self.before = ""

@@ -99,7 +99,7 @@ class Conversation:
     def kept(
         self, run: str = "", tokens: int = EARLIER_TOKENS, count: Callable[[str], int] = estimate
     ) -> list[tuple[Turn, Retention, int]]:
-        """Every earlier turn, oldest first, with how it stands in the window and its tokens there."""
+        """Every earlier turn, oldest first, with how it is kept in the window and its tokens there."""
         turns = [turn for turn in self.turns if turn.result and turn.run != run]
         out: list[tuple[Turn, Retention, int]] = []
         left = tokens - 16
@@ -124,7 +124,7 @@ class Conversation:
             return ""
         with self._lock:
             self._compacted = True
-        return "Earlier questions are passed on to the model as facts from here on, not word for word; /tokens shows them."
+        return "From here on, earlier questions are summarized for the model; /tokens shows them."
 
     def budget(self, query: str, limit: int) -> Budget:
         """What a question may spend on the model; its ledger is kept."""

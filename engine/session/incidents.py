@@ -1,6 +1,6 @@
-"""Past incidents: each diagnosed fault as a Markdown document, kept apart from the runbooks, found again and opened.
+"""Past incidents: each diagnosed fault as a Markdown document, kept apart from the runbooks, searchable.
 
-An incident is folded from the session's own events, which are redacted before anybody hears them. Its file is written when the
+An incident is folded from the session's own events, which are redacted before any listener gets them. Its file is written when the
 question ends, and again when the session changes something afterwards, so that the outcome is in it.
 """
 
@@ -117,7 +117,7 @@ def day(path: str) -> str:
 
 
 def document(incident: Incident) -> str:
-    """The incident as Markdown; words from the cluster stand on single lines and in code, so that they cannot become structure."""
+    """The incident as Markdown; text from the cluster is on single lines and in code, so that they cannot become structure."""
     answer = incident.answer
     causes = answer.root_causes
     asked = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(incident.at))
@@ -139,7 +139,7 @@ def document(incident: Incident) -> str:
         "",
     ]
     if not causes:
-        out += [f"Nothing was found to be wrong. {line(answer.text)}", ""]
+        out += [f"No problem was found. {line(answer.text)}", ""]
     for cause in causes[:4]:
         code = f", {cause.code}" if cause.code else ""
         out += [f"Object {span(str(cause.object))}{code}, confidence {cause.confidence:.2f}: {line(cause.summary, 600)}", ""]
@@ -260,7 +260,7 @@ class IncidentStore:
             private_folder(self.folder)
             write_private(self.folder / incident.file_name, document(incident))
         except OSError as error:
-            self.problem = f"the incident could not be kept in {self.folder}: {error.strerror or error}"
+            self.problem = f"the incident could not be saved in {self.folder}: {error.strerror or error}"
 
     def clear(self) -> None:
         """Forget the session's newest incident; its file stays."""

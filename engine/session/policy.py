@@ -1,4 +1,4 @@
-"""The policy that is in force for settings and a cluster, for every door that judges commands."""
+"""The policy that is in force for settings and a cluster, for everything that judges commands."""
 
 from __future__ import annotations
 

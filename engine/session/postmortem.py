@@ -30,7 +30,7 @@ _ORIGINS = {"analyzer": "from the analyzers", "runbook": "from a runbook", "mode
 
 
 def markdown(id: str, events: Sequence[Event]) -> str:
-    """The whole session; cluster text stands inside code spans and fences, so that it cannot become markup."""
+    """The whole session; cluster text is inside code spans and fences, so that it cannot become markup."""
     out = [f"# Session {id}", ""]
     for run in dict.fromkeys(event.run for event in events if event.run):
         out += _run([event for event in events if event.run == run])

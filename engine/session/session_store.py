@@ -25,10 +25,10 @@ _COUNT = re.compile(r"[0-9]{1,9}")
 
 
 class SessionStore:
-    """One session's keepsakes; turning to another session forgets what was allowed and meant in the one before. Safe from any thread."""
+    """What one session keeps; switching to another session forgets what was allowed and meant in the one before. Safe from any thread."""
 
     def __init__(self, settings: SessionSettings, *, save: bool, session_id: str = "") -> None:
-        """Without `save` nothing is written. A `session_id` goes on with a saved session; raises SessionError where it cannot."""
+        """Without `save` nothing is written. A `session_id` resumes a saved session; raises SessionError where it cannot."""
         self._settings = settings
         self._lock = threading.RLock()
         folder = sessions_folder() if save and settings.save else None
@@ -43,7 +43,7 @@ class SessionStore:
         self._asked = 0
         self._asked_at = time.time()
         self.replayed: tuple[Event, ...] = ()
-        """The events of the session that is gone on with, as they were when it was taken up."""
+        """The events of a resumed session, as they were when it was resumed."""
         if session_id and folder is not None:
             self.restore()
 
@@ -84,29 +84,29 @@ class SessionStore:
             return f"{self._session.id}-{self._asked}"
 
     def start_new_after_timeout(self) -> None:
-        """After `[session] timeout_seconds` in which nothing was asked or typed, what was allowed and meant is stale: a new session."""
+        """Start a new session after `[session] timeout_seconds` without a question: what was allowed and meant is stale."""
         limit, idle = self._settings.timeout_seconds, time.time() - self._asked_at
         if self._asked and 0 < limit < idle:
             self.switch_to("")
-            self.note(f"After {round(idle / 60)} minutes without a question this is a new session; what was allowed before no longer is.")
+            self.note(f"A new session began after {round(idle / 60)} minutes without a question; earlier permissions no longer apply.")
 
     def follow(self, run: Run) -> None:
-        """Keep what a Run tells."""
+        """Record the events of a Run."""
         for listener in (self._session.append, self.incidents.on_event, self.cases.on_event, self.conversation.on_event):
             run.subscribe(listener)
 
     def note(self, text: str) -> None:
-        """Something that the next question has to say beside its answer."""
+        """Add a note to be shown with the next answer."""
         self._notes.append(text)
 
     def pop_notes(self) -> tuple[str, ...]:
-        """What the next question has to say beside its answer; said once."""
+        """The notes for the next answer; each is shown once."""
         notes = tuple(self._notes)
         self._notes.clear()
         return notes
 
     def switch_to(self, id: str) -> None:
-        """Write another transcript ("" = a new one), and forget what was allowed and meant before."""
+        """Switch to another transcript ("" = a new one), and forget what was allowed and meant before."""
         with self._lock:
             self._session.close()
             self._session = self._open(id)
@@ -129,7 +129,7 @@ class SessionStore:
             self.cases.on_event(event)
 
     def resume(self, id: str) -> QueryReceived | None:
-        """Go on with a saved session; its latest question that names a context. Raises SessionError."""
+        """Resume a saved session; its latest question that names a context. Raises SessionError."""
         found = self.sessions.find(id).stem
         if found != self._session.id:
             self.switch_to(found)
@@ -155,5 +155,5 @@ class SessionStore:
         except SessionError as error:
             if id:
                 raise
-            self.note(f"This session is not saved, and changes are refused, since nothing could be recorded: {error}")
+            self.note(f"This session is not saved, and changes are refused because they could not be recorded: {error}")
             return Session(None)

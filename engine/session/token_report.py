@@ -1,4 +1,4 @@
-"""`ContextReport`: what stands in the model's window and what each request cost, as data and as lines of text."""
+"""`ContextReport`: what is in the model's window and what each request cost, as data and as lines of text."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class ContextReport:
 
 
 def context_report(memory: Conversation, model: str, window: int, question_tokens: int) -> ContextReport:
-    """How the session stands now."""
+    """The report of a session as it is now."""
     turns = tuple(TurnRow(turn.query, kept, tokens) for turn, kept, tokens in memory.kept())
     return ContextReport(model, window, question_tokens, turns, memory.spendings)
 
@@ -70,7 +70,7 @@ def context_lines(report: ContextReport) -> list[str]:
         lines.append(f"    {spent.task:12} {about}{spent.prompt_tokens:5} {spent.answer_tokens:5} {spent.seconds:6.1f} {speed:>6}")
         lines.append("      " + ", ".join(f"{part} {tokens}" for part, tokens in spent.parts.items() if tokens))
     if any(not row.spent.counted for row in report.requests):
-        lines += ["", "~ estimated: the server told no count"]
+        lines += ["", "~ estimated: the server reported no count"]
     return lines
 
 

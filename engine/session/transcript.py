@@ -39,7 +39,7 @@ class SessionError(Exception):
 
 
 def sessions_folder(env: Mapping[str, str] | None = None) -> Path:
-    """Where transcripts stand: `$XDG_STATE_HOME/k8sagent/sessions`."""
+    """The folder of transcripts: `$XDG_STATE_HOME/k8sagent/sessions`."""
     return state_folder(env) / "sessions"
 
 
@@ -57,7 +57,7 @@ class Session:
     """One transcript being written. Safe from any thread; `append` never raises once the file is open (it turns to `broken`)."""
 
     def __init__(self, folder: Path | None, id: str = "") -> None:
-        """Open a new transcript in a folder, or go on with the one of that id; `folder=None` keeps nothing."""
+        """Open a new transcript in a folder, or continue the one of that id; `folder=None` keeps nothing."""
         self.id = id or time.strftime("%Y%m%d-%H%M%S-") + uuid.uuid4().hex[:6]
         self.path = folder / f"{self.id}.jsonl" if folder else None
         self.broken = ""
@@ -171,7 +171,7 @@ class SessionRow:
 
 
 FORMATS = {".md": "markdown", ".json": "json", ".txt": "text"}
-"""Which format the ending of an export's file stands for."""
+"""The format of an export by its file's suffix."""
 
 
 class SavedSessions:
@@ -239,7 +239,7 @@ class SavedSessions:
             with os.fdopen(descriptor, "w", encoding="utf-8", errors="replace") as out:
                 out.write(text)
         except FileExistsError as error:
-            raise SessionError(f"{target} is there already: name another file") from error
+            raise SessionError(f"{target} already exists: name another file") from error
         except OSError as error:
             raise SessionError(f"{target}: cannot be written: {error.strerror or error}") from error
         return target.resolve()

@@ -8,22 +8,23 @@ from __future__ import annotations
 import threading
 import uuid
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 from engine.cluster.objects import list_at, text_at
+from engine.cluster.recordings.recorded_cluster import RecordedCluster
 from engine.cluster.source import (
     ClusterError,
     ClusterSource,
+    Coverage,
     Lines,
     NotFound,
     RawObject,
     RawObjects,
     ResourceType,
     Usage,
-    WatchEvent,
 )
 from engine.core.cancel import CancelToken
 from engine.simulator.controllers import Controllers
@@ -36,20 +37,6 @@ Key = tuple[str, str]
 """namespace ("" for cluster-wide objects) and name"""
 
 
-class Recording(ClusterSource, Protocol):
-    """What an overlay needs below it: a cluster that was recorded, with the server's own documents."""
-
-    def discovery(self, path: str, *, aggregated: bool = False) -> bytes | None: ...
-
-    def openapi(self, path: str) -> bytes | None: ...
-
-    def raw(self, path: str) -> bytes | None: ...
-
-    def log_error(self, namespace: str, pod: str, container: str, previous: bool = False) -> dict[str, Any] | None: ...
-
-    def objects(self, group: str, version: str, plural: str) -> RawObjects: ...
-
-
 @dataclass(frozen=True, slots=True)
 class Change:
     """One object that came (`before` is None), changed, or went (`after` is None)."""
@@ -60,12 +47,12 @@ class Change:
     after: RawObject | None
 
 
-class Overlay:
+class Overlay(ClusterSource):
     """A recorded cluster that can be changed in memory; safe to use from several threads."""
 
     kind: Literal["live", "recording"] = "recording"
 
-    def __init__(self, recording: Recording) -> None:
+    def __init__(self, recording: RecordedCluster) -> None:
         self.recording = recording
         self.title = recording.title
         self.context = recording.context
@@ -85,7 +72,7 @@ class Overlay:
 
     @property
     def oldest_revision(self) -> int:
-        """The revision from which on `changes` can tell every change."""
+        """The first revision from which `changes` is complete."""
         with self._lock:
             return self._changes[0].revision - 1 if self._changes else self._revision
 
@@ -97,9 +84,7 @@ class Overlay:
 
     def catch_up(self) -> None:
         """Move the recording's times on to the clock; what was changed here has those of its changes."""
-        move = getattr(self.recording, "catch_up", None)
-        if move is not None:
-            move()
+        self.recording.catch_up()
 
     def server_version(self) -> str:
         """The recorded server's version."""
@@ -123,19 +108,15 @@ class Overlay:
             merged |= {key: obj for key, obj in changed.items() if namespace is None or key[0] == namespace}
             return [obj for _, obj in sorted(merged.items(), key=lambda pair: "/".join(pair[0])) if obj is not None]
 
-    @property
-    def partial(self) -> Mapping[str, str]:
-        """As of the recording, with what it lacks and now has objects that were made here: single ones as well."""
-        found = dict(getattr(self.recording, "partial", {}))
-        lacks = getattr(self.recording, "lacks", None)
-        for resource in [name for name in self._objects if lacks is not None and lacks(name)]:
-            found[resource] = f"{self.title} has no {resource} but those of this session, so nothing can be said about others"
-        return found
-
-    @property
-    def limited(self) -> Mapping[str, frozenset[str]]:
-        """As of the recording."""
-        return getattr(self.recording, "limited", None) or {}
+    def coverage(self) -> Coverage:
+        """As of the recording; of what it lacks there are now single objects, if some were made here."""
+        recorded = self.recording.coverage()
+        new = {
+            resource: f"{self.title} has no {resource} but those of this session, so nothing can be said about others"
+            for resource in self._objects
+            if self.recording.lacks(resource)
+        }
+        return Coverage({**recorded.partial, **new}, recorded.limited)
 
     def get(self, resource: str, namespace: str, name: str, *, cancel: CancelToken | None = None) -> RawObject:
         """One object as it is now. Raises NotFound for one that was deleted."""
@@ -170,19 +151,6 @@ class Overlay:
         return self.recording.logs(
             from_namespace, from_pod, container, previous=previous, tail=tail, since_seconds=since_seconds, cancel=cancel
         )
-
-    def watch(self, resource: str, namespace: str | None, *, resource_version: str, cancel: CancelToken) -> Iterator[WatchEvent]:
-        """Changes since a resourceVersion (or from now on, when it is empty or recorded), until cancelled."""
-        number = int(resource_version) if resource_version.isdigit() else 0
-        revision = number - BASE_REVISION if number >= BASE_REVISION else self._revision
-        while not cancel.cancelled:
-            for change in self.changes(revision, timeout=0.1):
-                revision = change.revision
-                shown = change.after or change.before
-                if change.resource != resource or shown is None or (namespace is not None and key_of(shown)[0] != namespace):
-                    continue
-                word: Literal["ADDED", "MODIFIED", "DELETED"] = "MODIFIED" if change.before and change.after else "ADDED"
-                yield WatchEvent("DELETED" if change.after is None else word, shown)
 
     def top(self, what: Literal["pods", "nodes"], namespace: str | None = None) -> Sequence[Usage]:
         """Usage as recorded, without the pods and nodes that are gone."""
@@ -256,7 +224,7 @@ class Overlay:
             made = [c for c in self._changes if c.revision > first]
             callbacks = list(self._callbacks)
             latest = self._objects[resource].get(key_of(obj)) or change.after or obj
-        self._tell(callbacks, made)
+        self._notify(callbacks, made)
         return latest
 
     def remove(self, resource: str, namespace: str, name: str, *, orphan: bool = False, force: bool = False) -> RawObject:
@@ -267,14 +235,14 @@ class Overlay:
         with self._lock:
             first = self._revision
             obj = self.get(resource, namespace, name)
-            if self._controllers.held_back(resource, obj, force=force):
+            if self._controllers.is_deletion_delayed(resource, obj, force=force):
                 change = self.write(resource, self._terminating(obj))
             else:
                 change = self.drop(resource, namespace, name)
             self._controllers.follow(change, orphan=orphan)
             made = [c for c in self._changes if c.revision > first]
             callbacks = list(self._callbacks)
-        self._tell(callbacks, made)
+        self._notify(callbacks, made)
         return change.after or obj
 
     def reset(self) -> None:
@@ -292,7 +260,7 @@ class Overlay:
             self._log_of.clear()
             made = [c for c in self._changes if c.revision > first]
             callbacks = list(self._callbacks)
-        self._tell(callbacks, made)
+        self._notify(callbacks, made)
 
     # for the controllers, which run within a change
 
@@ -353,7 +321,7 @@ class Overlay:
         return change
 
     @staticmethod
-    def _tell(callbacks: Sequence[Callable[[Change], None]], changes: Sequence[Change]) -> None:
+    def _notify(callbacks: Sequence[Callable[[Change], None]], changes: Sequence[Change]) -> None:
         for change in changes:
             for callback in callbacks:
                 callback(change)

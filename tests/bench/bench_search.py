@@ -77,7 +77,7 @@ def test_a_large_corpus_beside_fts5(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     warm = (time.process_time() - started) * 1000
     p50, p95 = percentiles(library.search)
 
-    monkeypatch.setattr(index.store, "LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(index.store, "CHECK_SECONDS", 0.0)
     (docs / "doc-1.md").write_text("# Changed\n\nzebracrossing\n", encoding="utf-8")
     started = time.process_time()
     assert library.search("zebracrossing")[0].path == "docs/doc-1.md"

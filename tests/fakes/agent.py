@@ -11,7 +11,7 @@ from pathlib import Path
 from engine.agent.agent import Busy, NothingToSteer, Status
 from engine.agent.model_connection import SwitchResult
 from engine.agent.self_check import Check
-from engine.cluster.live.freshness import Watching, trouble_of
+from engine.cluster.live.freshness import WatchStatus, summary_of
 from engine.cluster.rows.build import EventRow, NamespaceRow, NodeRow, PodRow, WorkloadRow
 from engine.cluster.source import ContextInfo, Unreachable
 from engine.commands.pipeline import Grants
@@ -82,7 +82,7 @@ class ScriptedCluster:
         self.context_list: list[ContextInfo] = []
         self.texts: dict[tuple[str, ObjectRef], str] = {}
         self.name_list: list[str] = []
-        self.watching_list: list[Watching] = []
+        self.watching_list: list[WatchStatus] = []
         self.broken = ""
         self.threads: set[str] = set()
 
@@ -115,12 +115,12 @@ class ScriptedCluster:
         self._read()
         return [f for f in self.finding_list if namespace in ("", f.object.namespace) or not f.object.namespace]
 
-    def watching(self) -> list[Watching]:
+    def watching(self) -> list[WatchStatus]:
         return self.watching_list
 
     @property
     def trouble(self) -> str:
-        return trouble_of(self.watching_list)
+        return summary_of(self.watching_list)
 
     def describe(self, ref: ObjectRef) -> str:
         self._read()

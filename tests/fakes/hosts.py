@@ -147,9 +147,9 @@ ENDED = {
 }
 
 
-def bundle(*, node: bool = True, heard_at: float = 0.0, problem: str = "", **changes: str | Reply) -> Bundle:
+def bundle(*, node: bool = True, received_at: float = 0.0, problem: str = "", **changes: str | Reply) -> Bundle:
     """The healthy worker with some replies changed; `journal_kubelet=` is the probe `journal-kubelet`."""
     replies: dict[str, Reply] = {key: Reply(text) for key, text in HEALTHY.items()} | ENDED
     for name, change in changes.items():
         replies[name.replace("_", "-")] = change if isinstance(change, Reply) else Reply(change)
-    return Bundle("worker-1", node=node, replies=replies, heard_at=heard_at, problem=problem, seconds=1.0)
+    return Bundle("worker-1", node=node, replies=replies, received_at=received_at, problem=problem, seconds=1.0)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import index.store
-from index.semantic import BATCH, Embedder, Vectors, fuse, printed
+from index.semantic import BATCH, Embedder, Vectors, fuse, is_output
 from index.store import Folder, Library
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -41,7 +41,7 @@ def model() -> Model:
 
 @pytest.fixture
 def make(tmp_path: Path, model: Model, monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
-    monkeypatch.setattr(index.store, "LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(index.store, "CHECK_SECONDS", 0.0)
     docs = tmp_path / "docs"
     docs.mkdir()
     (docs / "oom.md").write_text("# Killed by the kernel\n\nThe limit of memory was reached: OOMKilled, more RAM or less hunger.\n")
@@ -88,12 +88,12 @@ def test_vectors_are_kept_by_the_hash_of_the_chunk(make: Make, model: Model, tmp
     assert len(model.asked) == 3
     (tmp_path / "docs" / "new.md").write_text("# New\n\nAn address book is a kind of DNS for people, so to speak of old times.\n")
     assert paths(second, "speak of people")[0] == "docs/new.md"
-    assert second.lacking == 1
+    assert second.missing == 1
     second.embed()
 
     assert [text.split("\n")[0] for text in model.asked if text.startswith("d: ")][-1] == "d: New"
     assert paths(second, "the address books")
-    assert second.lacking == 0
+    assert second.missing == 0
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,7 @@ def test_pasted_output_goes_by_words_alone(make: Make, model: Model, text: str) 
     before = model.calls
     library.search(text)
 
-    assert printed(text)
+    assert is_output(text)
     assert model.calls == before
 
 
@@ -128,8 +128,8 @@ def test_the_labelled_queries_are_told_apart() -> None:
     typed = [row["query"] for row in rows if row["form"] == "typed"]
     pasted = [row["query"] for row in rows if row["form"] == "printed"]
 
-    assert sum(map(printed, typed)) <= len(typed) * 0.03
-    assert sum(map(printed, pasted)) >= len(pasted) * 0.9
+    assert sum(map(is_output, typed)) <= len(typed) * 0.03
+    assert sum(map(is_output, pasted)) >= len(pasted) * 0.9
 
 
 def test_a_model_that_fails_leaves_the_words_and_is_not_asked_again_at_once(make: Make, model: Model) -> None:
@@ -138,8 +138,8 @@ def test_a_model_that_fails_leaves_the_words_and_is_not_asked_again_at_once(make
     library.embed()
     assert paths(library, "greedy application") == ["docs/app.md"]
     (problem,) = library.problems
-    assert "words alone decide: nobody listens" in problem
-    assert library.lacking == 0, "nothing is asked for again while the model is down"
+    assert "keywords alone are used: nobody listens" in problem
+    assert library.missing == 0, "nothing is asked for again while the model is down"
 
     model.error = None
     library.embed()
@@ -153,10 +153,10 @@ def test_a_model_that_fails_leaves_the_words_and_is_not_asked_again_at_once(make
 @pytest.mark.parametrize("vectors", [[], [[]], [[0.0, 0.0]], [[1.0], [1.0], [1.0], [1.0]]])
 def test_vectors_that_are_none_are_refused(tmp_path: Path, vectors: list[list[float]]) -> None:
     one = Vectors(Embedder("m", lambda texts: vectors), tmp_path)
-    one.take_in({"a": "text"})
+    one.compute({"a": "text"})
 
     assert len(one) == 0
-    assert "words alone decide" in one.problem
+    assert "keywords alone are used" in one.problem
 
 
 def test_a_damaged_file_of_vectors_is_made_anew(make: Make, model: Model, tmp_path: Path) -> None:
@@ -187,7 +187,7 @@ def test_closing_ends_the_making_of_vectors_after_the_batch(tmp_path: Path) -> N
         return [[1.0] for _ in texts]
 
     one = Vectors(Embedder("m", embed), tmp_path)
-    one.take_in({str(n): "text" for n in range(5 * BATCH)}, cancel)
+    one.compute({str(n): "text" for n in range(5 * BATCH)}, cancel)
 
     assert len(one) == BATCH
 

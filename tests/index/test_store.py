@@ -17,7 +17,7 @@ import pytest
 
 import index.store
 from index import build
-from index.place import Place
+from index.place import IndexFolder
 from index.store import Folder, Library
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -58,7 +58,7 @@ def cache(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def library(docs: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
-    monkeypatch.setattr(index.store, "LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(index.store, "CHECK_SECONDS", 0.0)
     made: list[Library] = []
 
     def make(*folders: Path, opened: bool = True) -> Library:
@@ -125,7 +125,7 @@ def test_many_changes_are_built_behind_while_the_search_goes_on(library: Make, d
         (docs / f"many-{i}.md").write_text(f"# Many {i}\n\nzebra number {i}\n")
 
     assert paths(found, "OOMKilled")[0] == "docs/oom.md"
-    behind = found._behind
+    behind = found._refresher
     assert behind is not None
     behind.join(30)
     assert len(found.search("zebra", limit=50)) == 30
@@ -266,7 +266,7 @@ def test_a_folder_on_the_way_that_others_may_write_is_refused(tmp_path: Path, do
     loose = tmp_path / "loose"
     loose.mkdir()
     loose.chmod(0o777)
-    place = Place(loose / "cache", [Folder(docs)])
+    place = IndexFolder(loose / "cache", [Folder(docs)])
 
     with pytest.raises(OSError, match="others may write in"):
         place.prepare()
@@ -340,7 +340,7 @@ from pathlib import Path
 sys.path.insert(0, {root!r})
 import index.store, index.build
 from index.store import Folder, Library
-index.store.LOOK_SECONDS = 0.0
+index.store.CHECK_SECONDS = 0.0
 library = Library([Folder(Path({docs!r}))], Path({cache!r}))
 library.open()
 for i in range(5):
@@ -395,7 +395,7 @@ def test_two_processes_at_once_build_one_index(docs: Path, cache: Path) -> None:
 def test_while_another_process_updates_this_one_searches_what_there_is(library: Make, docs: Path, cache: Path) -> None:
     found = library()
     (docs / "quota.md").write_text("# Quota\n\nexceeded quota\n")
-    with Place(cache, found.folders).lock():
+    with IndexFolder(cache, found.folders).lock():
         assert paths(found, "exceeded quota") == []
         assert paths(found, "OOMKilled")[0] == "docs/oom.md"
         assert "another session" in found.problems[0]
@@ -429,7 +429,7 @@ def test_closing_ends_a_build_behind(library: Make, docs: Path) -> None:
     for i in range(400):
         (docs / f"more-{i}.md").write_text(f"# More {i}\n\n" + f"zebra {i} " * 200)
     found.search("OOMKilled")
-    behind = found._behind
+    behind = found._refresher
     assert behind is not None
     found.close()
 

@@ -13,7 +13,7 @@ from tui.widgets.columns import Column
 from tui.widgets.row_list import Cell, Part, Row
 
 if TYPE_CHECKING:
-    from engine.cluster.live.freshness import Watching
+    from engine.cluster.live.freshness import WatchStatus
     from engine.cluster.rows.build import EventRow, NodeRow, PodRow, WorkloadRow
 
 TABS = ("workloads", "nodes", "events", "findings")
@@ -40,7 +40,7 @@ class ClusterRows:
     nodes: Sequence[NodeRow]
     events: Sequence[EventRow]
     findings: Sequence[Finding]
-    watching: Sequence[Watching] = ()
+    watching: Sequence[WatchStatus] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ _LOGS_SECONDS = 60.0
 _DEBOUNCE_SECONDS = 2.0
 """Changes come in bursts: so long after one begins is looked again."""
 _RARE_SECONDS = 300.0
-"""Large namespaces, whose pods are listed anew for each look, and those where nothing that is watched changes."""
+"""Large namespaces, whose pods are listed again for each analysis, and those where nothing that is watched changes."""
 _SHARE = 4.0
 
 
@@ -82,7 +82,7 @@ class BackgroundFindings:
 
     def close(self) -> None:
         """Stop; an analysis under way ends with its next read."""
-        self._token.cancel("nobody looks any more")
+        self._token.cancel("no longer viewed")
         self._urgent.set()
         self._dirty.set()
         if self._thread is not None and self._thread is not threading.current_thread():
@@ -131,7 +131,7 @@ class BackgroundFindings:
         )
         view.read_logs_in_parallel(self._read_logs)
         view.cluster_scoped = {name for name, inside in namespaced.items() if not inside}
-        view.ask_trends(self._source)
+        view.read_trends = lambda: self._source.trends(self._scope)
         return view
 
     def _fetch(self, resource: str, wanted: str | None) -> list[Obj]:

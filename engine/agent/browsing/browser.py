@@ -7,12 +7,12 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from engine.agent.browsing.live_view import LiveView
 from engine.analyzers.common.view import ClusterView
 from engine.cluster.kinds import RESOURCE_OF_KIND
-from engine.cluster.live.freshness import Watching, trouble_of
+from engine.cluster.live.freshness import WatchStatus, summary_of
 from engine.cluster.live.permissions import Access, Reviewer
 from engine.cluster.live.permissions import access as reviewed
 from engine.cluster.rows.build import (
@@ -41,6 +41,9 @@ from engine.cluster.usage import by_node, by_pod
 from engine.core.redaction.events import clean
 from engine.core.types import Finding, ObjectRef
 from engine.session.connection import Connection, Opening, contexts
+
+if TYPE_CHECKING:
+    from engine.cluster.live.cluster import LiveCluster
 
 ROW_TEXTS_KEPT = 8_192
 OVERVIEW_SECONDS = 10.0
@@ -177,7 +180,7 @@ class ClusterBrowser:
             rows = event_rows(Lister(connection).rows("events", namespace or None), now=connection.source.now())
         return [clean(row, self._redact_once) for row in rows]
 
-    def watching(self) -> list[Watching]:
+    def watching(self) -> list[WatchStatus]:
         """How current each watched kind is; empty for a recording, which does not change by itself. Never blocks."""
         held = self._live
         return held[1].watching if held is not None else []
@@ -185,19 +188,18 @@ class ClusterBrowser:
     @property
     def trouble(self) -> str:
         """What keeps the rows from being current, in one sentence; "" when nothing does. Never blocks."""
-        return trouble_of(self.watching())
+        return summary_of(self.watching())
 
     def _live_view(self, connection: Connection) -> LiveView | None:
         """What keeps a live cluster's rows current; None for a recording."""
-        from engine.cluster.live.cluster import LiveCluster
-
-        if not isinstance(connection.source, LiveCluster):
+        source = _live_cluster(connection.source)
+        if source is None:
             return None
         with self._lock:
             held = self._live
             if held is not None and held[0] is connection:
                 return held[1]
-            live = LiveView(connection.source, self._on_change)
+            live = LiveView(source, self._on_change)
             self._live = (connection, live)
         if held is not None:
             held[1].close()
@@ -324,11 +326,17 @@ class ClusterBrowser:
             return self.revision
 
 
-def _readable(source: ClusterSource, resource: str) -> bool:
+def _live_cluster(source: ClusterSource) -> LiveCluster | None:
+    """The source as a live cluster, which can count, print tables and be watched; None for a recording."""
     from engine.cluster.live.cluster import LiveCluster
 
+    return source if isinstance(source, LiveCluster) else None
+
+
+def _readable(source: ClusterSource, resource: str) -> bool:
+    live = _live_cluster(source)
     try:
-        source.count(resource) if isinstance(source, LiveCluster) else source.list(resource)
+        live.count(resource) if live is not None else source.list(resource)
     except Unauthenticated:
         raise
     except Forbidden:
@@ -340,6 +348,6 @@ def _readable(source: ClusterSource, resource: str) -> bool:
 
 def _require_recorded(connection: Connection, namespace: str) -> None:
     """Raise NotRecorded, in the recording's words, for a namespace whose pods it leaves out."""
-    limited = (getattr(connection.source, "limited", None) or {}).get("pods")
+    limited = connection.source.coverage().limited.get("pods")
     if namespace and limited is not None and namespace not in limited:
         connection.source.list("pods", namespace)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 
 from engine.agent.browsing.background_findings import BackgroundFindings
-from engine.cluster.live.freshness import Watching
+from engine.cluster.live.freshness import WatchStatus
 from engine.cluster.live.informer import Pacing
 from engine.cluster.live.shared_informers import InformerLease, Informers
 from engine.cluster.rows.build import WORKLOAD_RESOURCES, EventRow, NodeRow, PodRows, WorkloadRow, event_rows, node_rows, workload_rows
@@ -57,7 +57,7 @@ class LiveView:
         self._started = False
 
     @property
-    def watching(self) -> list[Watching]:
+    def watching(self) -> list[WatchStatus]:
         """How current each kind is; never blocks."""
         return [hold.informer.watching for hold in list(self._holds.values())]
 
@@ -106,7 +106,7 @@ class LiveView:
 
     def close(self) -> None:
         """Stop every watch and thread; at most about two seconds."""
-        self._token.cancel("nobody looks any more")
+        self._token.cancel("no longer viewed")
         self._dirty.set()
         with self._lock:
             background, self._background = self._background, None
@@ -129,11 +129,11 @@ class LiveView:
             elif isinstance(informer.error, Forbidden | NotFound):
                 lists[resource] = []
             else:
-                raise informer.error or Unreachable("the cluster has not answered yet; wait a moment, or look at /health")
+                raise informer.error or Unreachable("the cluster has not answered yet; wait a moment, or run /health")
         return lists
 
     def _watch_namespace(self, namespace: str) -> Mapping[str, InformerLease]:
-        """Watch this namespace; what was watched before is let go."""
+        """Watch this namespace instead of the one before."""
         scope = namespace or None
         with self._lock:
             if self._fits(scope):

@@ -10,7 +10,6 @@ from engine.analyzers.common.selectors import (
     host_ports,
     node_selector_matches,
     pod_requests,
-    quantity,
     readable,
     required_affinity,
     selects,
@@ -19,6 +18,7 @@ from engine.analyzers.common.selectors import (
 )
 from engine.analyzers.common.view import ClusterView
 from engine.cluster.objects import Obj, labels_at, map_at, text_at, texts_at
+from engine.cluster.usage import quantity
 
 HEALTH_TAINTS = ("node.kubernetes.io/", "node.cloudprovider.kubernetes.io/")
 """Prefixes of taints that say what state a node is in, as opposed to taints that reserve it."""

@@ -1,4 +1,4 @@
-"""Label selectors, node selector terms, tolerations and quantities, by the API's rules."""
+"""Label selectors, node selector terms, tolerations and amounts, by the API's rules."""
 
 from __future__ import annotations
 
@@ -6,30 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from engine.cluster.objects import Obj, labels_at, map_at, maps_at, text_at, texts_at
-
-_SUFFIXES = {
-    "n": 1e-9, "u": 1e-6, "m": 1e-3, "": 1.0, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15, "E": 1e18,
-    "Ki": 2.0**10, "Mi": 2.0**20, "Gi": 2.0**30, "Ti": 2.0**40, "Pi": 2.0**50, "Ei": 2.0**60,
-}  # fmt: skip
-
-
-def quantity(value: object) -> float | None:
-    """A resource quantity (`100m`, `1Gi`, `2`) as a number in its base unit; None where it is none."""
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, int | float):
-        return float(value)
-    if not isinstance(value, str):
-        return None
-    text = value.strip()
-    number = text.rstrip("numkKMGTPEi")
-    try:
-        return float(number) * _SUFFIXES[text[len(number) :]]
-    except (ValueError, KeyError, OverflowError):
-        try:
-            return float(text)
-        except ValueError:
-            return None
+from engine.cluster.usage import quantity
 
 
 def readable(resource: str, amount: float) -> str:
@@ -37,9 +14,9 @@ def readable(resource: str, amount: float) -> str:
     if resource == "cpu" or resource.endswith(".cpu"):
         return f"{amount:g}" if amount >= 1 and float(f"{amount:g}") == int(amount) else f"{round(amount * 1000)}m"
     if any(word in resource for word in ("memory", "storage", "hugepages")):
-        for suffix in ("Ti", "Gi", "Mi", "Ki"):
-            if amount >= _SUFFIXES[suffix]:
-                scaled = amount / _SUFFIXES[suffix]
+        for power, suffix in ((4, "Ti"), (3, "Gi"), (2, "Mi"), (1, "Ki")):
+            if amount >= 1024**power:
+                scaled = amount / 1024**power
                 return f"{scaled:.0f}{suffix}" if abs(scaled - round(scaled)) < 0.05 else f"{scaled:.1f}{suffix}"
     return f"{amount:g}"
 

@@ -12,9 +12,8 @@ from typing import Any
 
 from engine.analyzers.logs.log_reads import LogKey, LogReader, LogReads
 from engine.cluster.kinds import KINDS, RESOURCE_OF_KIND
-from engine.cluster.live.prometheus import Prometheus, Trends
 from engine.cluster.objects import Obj
-from engine.cluster.source import ClusterError, ClusterSource, Forbidden, NotFound, NotRecorded, Unauthenticated, Unreachable
+from engine.cluster.source import ClusterError, ClusterSource, Forbidden, NotFound, NotRecorded, Trends, Unauthenticated, Unreachable
 from engine.core.cancel import CancelToken
 from engine.core.types import ObjectRef
 
@@ -40,7 +39,7 @@ class ClusterView:
         self._spaces: dict[str, dict[str, Objects]] = {}
         self._workloads: dict[int, tuple[Mapping[str, Any], ObjectRef]] = {}
         self._trends: Trends | None = None
-        self.read_trends: Callable[[], Trends] | None = None
+        self.read_trends: Callable[[], Trends | None] | None = None
         """Where trends come from; None where nobody measures."""
         self.now = now
         self.moved = timedelta(0)
@@ -67,9 +66,7 @@ class ClusterView:
     @classmethod
     def of(cls, source: ClusterSource, namespace: str | None = None, *, cancel: CancelToken | None = None) -> ClusterView:
         """A view that reads a source when a list is first asked for; a cancel ends the read under way."""
-        catch_up = getattr(source, "catch_up", None)
-        if catch_up is not None:
-            catch_up()  # a recording does not get older while it is looked at
+        source.catch_up()
         namespaced = {r.name: r.namespaced for r in source.resources()}
 
         def fetch(resource: str, wanted: str | None) -> Objects:
@@ -81,21 +78,15 @@ class ClusterView:
         view = cls(fetch, now=source.now(), namespace=namespace, logs=logs, server_version=source.server_version())
         if source.kind == "live":
             view.read_logs_in_parallel(logs)
-        view.moved = getattr(source, "delta", None) or timedelta(0)
+        view.moved = source.delta
         view.cluster_scoped = {name for name, inside in namespaced.items() if not inside}
-        view.ask_trends(source)
+        view.read_trends = lambda: source.trends(namespace)
         # single objects of a recording are looked at, but what is not among them may well exist
-        partial = getattr(source, "partial", None) or {}
-        view.unseen.update(partial)
-        view.unrecorded.update(partial)
-        view.limited = getattr(source, "limited", None) or {}
+        coverage = source.coverage()
+        view.unseen.update(coverage.partial)
+        view.unrecorded.update(coverage.partial)
+        view.limited = coverage.limited
         return view
-
-    def ask_trends(self, source: ClusterSource) -> None:
-        """Let the trends come from the source's Prometheus, if it has one, when they are first asked for."""
-        prometheus: Prometheus | None = getattr(source, "prometheus", None)
-        if prometheus is not None:
-            self.read_trends = lambda: prometheus.trends(self.namespace)
 
     def read_logs_in_parallel(self, read: LogReader) -> None:
         """Read logs through `LogReads`: the cluster is a live one, whose nodes may not answer. `read` must be safe on several threads."""

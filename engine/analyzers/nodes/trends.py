@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 from engine.analyzers.common.containers import Container, containers
 from engine.analyzers.common.view import ClusterView
 from engine.analyzers.registry import analyzer
-from engine.cluster.live.prometheus import Points
 from engine.cluster.objects import Obj, parse_time, text_at
-from engine.cluster.usage import amount
+from engine.cluster.source import Points
+from engine.cluster.usage import quantity
 from engine.core.types import Evidence, Finding, ObjectRef, Remedy
 
 _POINTS, _SPAN = 12, 20 * 60.0
@@ -93,7 +93,7 @@ def trends(view: ClusterView) -> Iterable[Finding]:
 
 
 def _growing(view: ClusterView, pod: Obj, container: Container, points: Points) -> tuple[float, Finding] | None:
-    limit = amount(text_at(container.spec, "resources", "limits", "memory"))
+    limit = quantity(text_at(container.spec, "resources", "limits", "memory"))
     started = parse_time(text_at(container.status, "state", "running", "startedAt"))
     if not limit or started is None:
         return None

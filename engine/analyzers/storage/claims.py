@@ -8,9 +8,10 @@ from collections.abc import Iterable
 from engine.analyzers.common.citations import event, field, fields, latest_event, listed, nearest, weights
 from engine.analyzers.common.confidence import HINT, RELATION, confidence
 from engine.analyzers.common.placement import claims_of
-from engine.analyzers.common.selectors import quantity, selects
+from engine.analyzers.common.selectors import selects
 from engine.analyzers.common.view import ClusterView
 from engine.cluster.objects import Obj, text_at
+from engine.cluster.usage import quantity
 from engine.core.types import Evidence, Finding, ObjectRef, Remedy
 
 DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"

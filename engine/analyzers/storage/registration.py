@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from engine.analyzers.common.citations import condition, event, field, latest_event, listed, weights
 from engine.analyzers.common.confidence import HINT, RELATION, STATE, confidence
 from engine.analyzers.common.relevance import severity_here
-from engine.analyzers.common.selectors import quantity
 from engine.analyzers.common.view import ClusterView
 from engine.analyzers.registry import analyzer
 from engine.analyzers.storage.claims import consumers, default_classes, explain_claim
 from engine.cluster.objects import Obj
+from engine.cluster.usage import quantity
 from engine.core.types import Finding, Remedy
 
 _NEEDS = ("persistentvolumeclaims", "persistentvolumes", "storageclasses.storage.k8s.io", "pods", "events")

@@ -7,11 +7,12 @@ from collections.abc import Iterator
 
 from engine.analyzers.common.citations import condition, field, fields, listed, nearest
 from engine.analyzers.common.confidence import HINT, RELATION, STATE, confidence
-from engine.analyzers.common.selectors import quantity, selects
+from engine.analyzers.common.selectors import selects
 from engine.analyzers.common.view import ClusterView
 from engine.analyzers.registry import analyzer
 from engine.cluster.kinds import RESOURCE_OF_KIND
 from engine.cluster.objects import Obj, map_at, text_at
+from engine.cluster.usage import quantity
 from engine.core.types import Evidence, Finding, ObjectRef, Remedy, Severity
 
 _HPAS, _PDBS = "horizontalpodautoscalers.autoscaling", "poddisruptionbudgets.policy"

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from engine.analyzers.common.citations import condition, event, field, listed
 from engine.analyzers.common.confidence import RELATION
 from engine.analyzers.common.placement import Blocker, Cluster
-from engine.analyzers.common.selectors import pod_requests, quantity, readable, required_affinity, requirement_text
+from engine.analyzers.common.selectors import pod_requests, readable, required_affinity, requirement_text
 from engine.analyzers.common.view import ClusterView
 from engine.cluster.objects import Obj, labels_at, maps_at, text_at
+from engine.cluster.usage import quantity
 from engine.core.types import Evidence, ObjectRef, Remedy
 
 TEMPLATED = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet")

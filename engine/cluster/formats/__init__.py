@@ -29,7 +29,7 @@ def open_any(path: Path, *, limits: Limits | None = None) -> Archive:
     for name, why in unread.items():
         raise BrokenRecording(f"{path.name}: {name} was not read: {why}")
     raise BrokenRecording(
-        f"{path}: meta.json is missing and it holds no Kubernetes objects, so it is neither a recording of ours nor a cluster-info dump, "
+        f"{path}: meta.json is missing and it holds no Kubernetes objects, so it is neither a k8sagent recording nor a cluster-info dump, "
         "support bundle, must-gather or folder of `kubectl get -o yaml` files; `k8sagent snapshot record PATH` makes one from a cluster"
     )
 

@@ -47,7 +47,7 @@ class Collected:
         """What was not understood in readable files, as `kind: how many`."""
 
     def read(self, name: str) -> list[Any]:
-        """The documents of a JSON or YAML file; several ones stand one after another. What cannot be read is noted in `unread`."""
+        """The documents of a JSON or YAML file; there may be several. What cannot be read is noted in `unread`."""
         data = self.archive.read(name) or b""
         return self.parse(name, data)
 
@@ -225,7 +225,7 @@ class Collected:
 
 
 def resource_of(word: str, aliases: Mapping[str, str] | None = None) -> ResourceType | None:
-    """The built-in resource that a file's or folder's name stands for."""
+    """The built-in resource of a file's or folder's name."""
     return named((aliases or {}).get(word, word))
 
 

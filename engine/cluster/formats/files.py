@@ -16,7 +16,7 @@ WHAT = "a folder of kubectl output"
 
 
 def from_files(archive: Archive) -> Collected | None:
-    """Every JSON and YAML file with Kubernetes objects in it, and the logs whose names tell their pod; None when there is no object.
+    """Every JSON and YAML file with Kubernetes objects in it, and the logs whose names contain their pod; None when there is no object.
 
     A List of objects of several namespaces is taken for all there are, one of a single namespace for all there are in it. Objects that
     came one by one say nothing about others of their kind.

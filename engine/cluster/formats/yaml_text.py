@@ -1,6 +1,6 @@
 """YAML as Kubernetes tools write it, read into plain JSON values: no tags, no aliases, no dates, no recursion.
 
-Aliases are refused, since no kubectl writes them and a few lines of them can stand for gigabytes.
+Aliases are refused, since no kubectl writes them and a few lines of them can expand to gigabytes.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def documents(data: bytes) -> Iterator[Any]:
 
 
 def _value(parser: Any, yaml: Any) -> Any:
-    """The value of one document. Collections under construction stand on a stack, each with the key that waits for its value."""
+    """The value of one document. Collections under construction are on a stack, each with the key that waits for its value."""
     root: list[Any] = []
     stack: list[Any] = [root]
     keys: list[str | None] = [None]
@@ -64,7 +64,7 @@ def _value(parser: Any, yaml: Any) -> Any:
         elif kind is yaml.AliasEvent:
             raise WrongYaml(f"line {event.start_mark.line + 1} has an alias (*{event.anchor}), which no Kubernetes tool writes")
         else:
-            raise WrongYaml("it breaks off")
+            raise WrongYaml("it ends too early")
         holder, key = stack[-1], keys[-1]
         if isinstance(holder, list):
             holder.append(value)

@@ -14,13 +14,14 @@ from urllib.parse import quote
 from engine.cluster.discovery import from_aggregated, from_resource_list, preferred
 from engine.cluster.live.credentials import Client, Plugins, client_of
 from engine.cluster.live.decode import METADATA, EventReader, Form, NotTheApi, accept_of, json_of, object_of, page_of
-from engine.cluster.live.http import Asking, Gone, Refused, ServerFailed, Stalled, Throttled, TimedOut, WatchFailed, Wire
+from engine.cluster.live.http import Gone, HttpClient, Refused, RequestInfo, ServerFailed, Throttled, TimedOut, WatchFailed
 from engine.cluster.live.kubeconfig import Kubeconfig, load
 from engine.cluster.live.permissions import REVIEWS, RULES
 from engine.cluster.live.prometheus import Prometheus
 from engine.cluster.objects import int_at, map_at, maps_at, text_at
 from engine.cluster.source import (
     ClusterError,
+    ClusterSource,
     Forbidden,
     KubeletUnreachable,
     Lines,
@@ -28,6 +29,7 @@ from engine.cluster.source import (
     RawObject,
     RawObjects,
     ResourceType,
+    Trends,
     Unreachable,
     Usage,
     WatchEvent,
@@ -41,7 +43,7 @@ ResourceTypes = list[ResourceType]
 PAGE = 500
 TABLE_PAGE = 2_000
 """Rows of a table are a tenth of the objects' size."""
-SILENCE = 75.0
+SILENCE_SECONDS = 75.0
 """Seconds without a byte after which a watch is taken for dead; servers send a bookmark about once a minute."""
 _LOG_BYTES = 16 * 1024 * 1024
 _AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json"
@@ -53,14 +55,14 @@ _KUBELET_FAILED = ("/containerLogs/", "no preferred addresses found")
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
-    """A whole list and the resourceVersion that it stood at."""
+class ResourceList:
+    """A whole list and its resourceVersion."""
 
     objects: RawObjects
     resource_version: str
 
 
-class LiveCluster:
+class LiveCluster(ClusterSource):
     """A `ClusterSource` over the network; safe to use from several threads. Nothing is asked before the first read."""
 
     kind: Literal["live", "recording"] = "live"
@@ -77,7 +79,7 @@ class LiveCluster:
         self.title = self.context.name
         self._timeout = timeout
         self._plugins = Plugins()
-        self._wire = Wire(
+        self._http = HttpClient(
             self._connect,
             server=self.context.server,
             context=self.context.name,
@@ -115,7 +117,7 @@ class LiveCluster:
     @property
     def refused_since(self) -> datetime | None:
         """When the server began to refuse the credentials; None while it accepts them."""
-        return self._wire.refused_since
+        return self._http.refused_since
 
     def now(self) -> datetime:
         """The clock's time."""
@@ -123,18 +125,20 @@ class LiveCluster:
 
     def server_version(self) -> str:
         """The server's `gitVersion`."""
-        return text_at(self._json(self._wire.get("/version", Asking("get", "version"))), "gitVersion")
+        return text_at(self._json(self._http.get("/version", RequestInfo("get", "version"))), "gitVersion")
 
     def resources(self) -> Sequence[ResourceType]:
         """Discovery, asked once: one row a resource name, its preferred version."""
-        return self._known(None)
+        return self._discovered(None)
 
     def list(self, resource: str, namespace: str | None = None, *, cancel: CancelToken | None = None) -> RawObjects:
-        """All objects, page by page; begun anew without pages when the server's pages expire meanwhile."""
+        """All objects, page by page; restarted without pages when the server's pages expire meanwhile."""
         return self.snapshot(resource, namespace, cancel=cancel).objects
 
-    def snapshot(self, resource: str, namespace: str | None = None, *, form: Form = "whole", cancel: CancelToken | None = None) -> Listed:
-        """All objects in one of the forms, with the resourceVersion that a watch goes on from."""
+    def snapshot(
+        self, resource: str, namespace: str | None = None, *, form: Form = "whole", cancel: CancelToken | None = None
+    ) -> ResourceList:
+        """All objects in one of the forms, with the resourceVersion to start a watch from."""
         kind = self._type(resource, cancel)
         limit = TABLE_PAGE if form == "table" else PAGE
         try:
@@ -145,18 +149,18 @@ class LiveCluster:
     def count(self, resource: str, namespace: str | None = None, *, cancel: CancelToken | None = None) -> int:
         """How many objects there are, as far as the server says, for the price of one object's metadata."""
         kind = self._type(resource, cancel)
-        asking = Asking("list", kind.name, (namespace or "") if kind.namespaced else "")
+        request = RequestInfo("list", kind.name, (namespace or "") if kind.namespaced else "")
         accept = METADATA.format(list="List")
-        body = self._wire.get(_path(kind, namespace), asking, {"limit": 1}, accept=accept, cancel=cancel)
+        body = self._http.get(_path(kind, namespace), request, {"limit": 1}, accept=accept, cancel=cancel)
         page = map_at(self._json(body), "metadata")
         return len(maps_at(self._json(body), "items")) + max(0, int_at(page, "remainingItemCount"))
 
     def get(self, resource: str, namespace: str, name: str, *, cancel: CancelToken | None = None) -> RawObject:
         """One object."""
         kind = self._type(resource, cancel)
-        asking = Asking("get", resource, namespace if kind.namespaced else "", name)
+        request = RequestInfo("get", resource, namespace if kind.namespaced else "", name)
         path = f"{_path(kind, namespace)}/{quote(name, safe='')}"
-        item = self._json(self._wire.get(path, asking, accept=accept_of(kind, "whole", ""), cancel=cancel))
+        item = self._json(self._http.get(path, request, accept=accept_of(kind, "whole", ""), cancel=cancel))
         if not isinstance(item, dict):
             raise self._not_json()
         return object_of(item, kind)
@@ -186,12 +190,12 @@ class LiveCluster:
         if since_seconds is not None:
             query["sinceSeconds"] = since_seconds
         path = f"/api/v1/namespaces/{quote(namespace, safe='')}/pods/{quote(pod, safe='')}/log"
-        asking = Asking("get", "pods/log", namespace, pod)
+        request = RequestInfo("get", "pods/log", namespace, pod)
         longest = min(_LOG_SECONDS, self._timeout)
         try:
-            body = self._wire.get(path, asking, query, accept="text/plain,*/*", cancel=cancel, retry=False, longest=longest)
+            body = self._http.get(path, request, query, accept="text/plain,*/*", cancel=cancel, retry=False, longest=longest)
         except TimedOut as error:
-            raise KubeletUnreachable(f"could not {asking}: the kubelet of its node did not answer within {longest:g} s") from error
+            raise KubeletUnreachable(f"could not {request}: the kubelet of its node did not answer within {longest:g} s") from error
         except (ServerFailed, Refused) as error:
             # 400: the container waits to start or never ended before; 500: the kubelet failed, or could not be asked
             if isinstance(error, ServerFailed) and any(words in str(error) for words in _KUBELET_FAILED):
@@ -205,20 +209,6 @@ class LiveCluster:
             lines.pop()
         return lines
 
-    def watch(self, resource: str, namespace: str | None, *, resource_version: str, cancel: CancelToken) -> Iterator[WatchEvent]:
-        """Changes as they come, resumed when the server ends the stream in peace or falls silent.
-
-        Raises Gone when the resourceVersion is too old (list anew), Unreachable when the connection breaks, Forbidden when the right
-        is lost.
-        """
-        while not cancel.cancelled:
-            try:
-                for event in self.changes(resource, namespace, resource_version=resource_version, cancel=cancel):
-                    resource_version = text_at(event.object, "metadata", "resourceVersion") or resource_version
-                    yield event
-            except Stalled:
-                continue
-
     def changes(
         self,
         resource: str,
@@ -228,12 +218,13 @@ class LiveCluster:
         cancel: CancelToken,
         form: Form = "whole",
         initial: bool = False,
-        silence: float = SILENCE,
+        silence: float = SILENCE_SECONDS,
     ) -> Iterator[WatchEvent]:
         """One watch request, made at once; its changes are read as they are taken, until the server ends it.
 
         `initial`: begin with what there is (ADDED), up to a BOOKMARK with the annotation k8s.io/initial-events-end; a server that cannot
-        do this raises Refused. Raises as `watch` does, and Stalled after so many seconds of `silence`.
+        do this raises Refused. Raises Gone when the resourceVersion is too old (relist), Unreachable when the
+        connection breaks, Forbidden when the right is lost, and Stalled after so many seconds of `silence`.
         """
         kind = self._type(resource, cancel)
         query: dict[str, str | int] = {
@@ -245,8 +236,8 @@ class LiveCluster:
             query["resourceVersion"] = resource_version
         if initial:
             query |= {"sendInitialEvents": "true", "resourceVersionMatch": "NotOlderThan"}
-        asking = Asking("watch", resource, namespace or "")
-        lines = self._wire.lines(_path(kind, namespace), asking, query, silence=silence, cancel=cancel, accept=accept_of(kind, form, ""))
+        request = RequestInfo("watch", resource, namespace or "")
+        lines = self._http.lines(_path(kind, namespace), request, query, silence=silence, cancel=cancel, accept=accept_of(kind, form, ""))
         return self._events(lines, EventReader(kind, form), resource)
 
     def _events(self, lines: Iterator[bytes], reader: EventReader, resource: str) -> Iterator[WatchEvent]:
@@ -269,8 +260,8 @@ class LiveCluster:
         """Usage from the metrics server; NotFound where there is none or it is down."""
         where = f"namespaces/{quote(namespace, safe='')}/" if namespace and what == "pods" else ""
         try:
-            asking = Asking("list", f"{what}.metrics.k8s.io", namespace or "")
-            body = self._wire.get(f"/apis/metrics.k8s.io/v1beta1/{where}{what}", asking, retry=False)
+            request = RequestInfo("list", f"{what}.metrics.k8s.io", namespace or "")
+            body = self._http.get(f"/apis/metrics.k8s.io/v1beta1/{where}{what}", request, retry=False)
         except ServerFailed as error:
             raise NotFound(f"the metrics server does not answer: {error}") from error
         return usages(maps_at(self._json(body), "items"), what)
@@ -292,21 +283,25 @@ class LiveCluster:
 
     def _document(self, path: str, accept: str) -> bytes | None:
         try:
-            return self._wire.get(path, Asking("get", path.strip("/")), accept=accept, retry=False)
+            return self._http.get(path, RequestInfo("get", path.strip("/")), accept=accept, retry=False)
         except (NotFound, Forbidden, ServerFailed, Refused):
             return None
+
+    def trends(self, namespace: str | None) -> Trends | None:
+        """What Prometheus measured, if one is configured."""
+        return self.prometheus.trends(namespace) if self.prometheus is not None else None
 
     def review(self, spec: Mapping[str, Any]) -> bool:
         """Whether the server would allow what the spec of a SelfSubjectAccessReview names; changes nothing."""
         asked = {"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview", "spec": spec}
-        answer = self._json(self._wire.post(REVIEWS, Asking("create", "selfsubjectaccessreviews.authorization.k8s.io"), asked))
+        answer = self._json(self._http.post(REVIEWS, RequestInfo("create", "selfsubjectaccessreviews.authorization.k8s.io"), asked))
         status = answer.get("status") if isinstance(answer, dict) else None
         return isinstance(status, dict) and status.get("allowed") is True
 
     def rules(self, namespace: str) -> Sequence[Mapping[str, Any]] | None:
         """What the identity may do in a namespace, as rules; None where the server says that they are not all. Changes nothing."""
         asked = {"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectRulesReview", "spec": {"namespace": namespace}}
-        answer = self._json(self._wire.post(RULES, Asking("create", "selfsubjectrulesreviews.authorization.k8s.io"), asked))
+        answer = self._json(self._http.post(RULES, RequestInfo("create", "selfsubjectrulesreviews.authorization.k8s.io"), asked))
         status = map_at(answer, "status")
         return None if status.get("incomplete") is not False else maps_at(status, "resourceRules")
 
@@ -315,18 +310,18 @@ class LiveCluster:
         if self.prometheus is not None:
             self.prometheus.close()
         self._plugins.end()
-        self._wire.close()
+        self._http.close()
 
     def _type(self, resource: str, cancel: CancelToken | None) -> ResourceType:
         for again in (False, True):
             if again:
                 self._resources = None  # a definition may have been added since
-            for kind in self._known(cancel):
+            for kind in self._discovered(cancel):
                 if kind.name == resource:
                     return kind
-        raise NotFound(f"the server has no resource {resource}; `kubectl api-resources` lists what there is")
+        raise NotFound(f"the server has no resource {resource}; `kubectl api-resources` lists them")
 
-    def _known(self, cancel: CancelToken | None) -> tuple[ResourceType, ...]:
+    def _discovered(self, cancel: CancelToken | None) -> tuple[ResourceType, ...]:
         """The resources; asked by one thread at a time, and whoever waits for it can still be cancelled."""
         while not self._lock.acquire(timeout=0.05):
             if cancel is not None:
@@ -342,14 +337,14 @@ class LiveCluster:
     def _discover(self, cancel: CancelToken | None) -> ResourceTypes:
         rows: ResourceTypes = []
         for root in ("/api", "/apis"):
-            document = self._json(self._wire.get(root, Asking("get", "discovery"), accept=_AGGREGATED, cancel=cancel))
+            document = self._json(self._http.get(root, RequestInfo("get", "discovery"), accept=_AGGREGATED, cancel=cancel))
             if text_at(document, "kind") == "APIGroupDiscoveryList":
                 rows += from_aggregated(document)
             else:
-                rows += self._discover_plainly(document, cancel)
+                rows += self._discover_by_version(document, cancel)
         return rows
 
-    def _discover_plainly(self, document: Any, cancel: CancelToken | None) -> ResourceTypes:
+    def _discover_by_version(self, document: Any, cancel: CancelToken | None) -> ResourceTypes:
         """For servers without aggregated discovery: one request a group version; one that fails is left out, as kubectl does."""
         paths = [f"/api/{version}" for version in document.get("versions") or ()] if isinstance(document, dict) else []
         for group in maps_at(document, "groups"):
@@ -357,24 +352,24 @@ class LiveCluster:
         rows: ResourceTypes = []
         for path in paths:
             try:
-                rows += from_resource_list(self._json(self._wire.get(path, Asking("get", "discovery"), cancel=cancel, retry=False)))
+                rows += from_resource_list(self._json(self._http.get(path, RequestInfo("get", "discovery"), cancel=cancel, retry=False)))
             except (Unreachable, NotFound):
                 continue
         return rows
 
-    def _pages(self, kind: ResourceType, namespace: str | None, limit: int, form: Form, cancel: CancelToken | None) -> Listed:
-        asking = Asking("list", kind.name, (namespace or "") if kind.namespaced else "")
+    def _pages(self, kind: ResourceType, namespace: str | None, limit: int, form: Form, cancel: CancelToken | None) -> ResourceList:
+        request = RequestInfo("list", kind.name, (namespace or "") if kind.namespaced else "")
         query: dict[str, str | int] = {"limit": limit} if limit else {}
         objects: RawObjects = []
         while True:
-            body = self._wire.get(_path(kind, namespace), asking, query, accept=accept_of(kind, form, "List"), cancel=cancel)
+            body = self._http.get(_path(kind, namespace), request, query, accept=accept_of(kind, form, "List"), cancel=cancel)
             try:
                 page = page_of(body, kind, form)
             except NotTheApi as error:
                 raise self._not_json() from error
             objects += page.objects
             if not page.more:
-                return Listed(objects, page.resource_version)
+                return ResourceList(objects, page.resource_version)
             query = {"limit": limit, "continue": page.more}
 
     def _json(self, body: bytes) -> Any:
@@ -385,8 +380,8 @@ class LiveCluster:
 
     def _not_json(self) -> Unreachable:
         return Unreachable(
-            f"{self.context.server} (context {self.context.name}) answered with something that is not the Kubernetes API; "
-            "a proxy or login page may stand between"
+            f"{self.context.server} (context {self.context.name}) did not answer like the Kubernetes API; "
+            "a proxy or login page may be in between"
         )
 
 

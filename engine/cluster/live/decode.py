@@ -188,7 +188,7 @@ def _columns_of(table: Mapping[str, Any]) -> Mapping[str, int]:
 
 
 def _rows_of(table: Mapping[str, Any], columns: Mapping[str, int]) -> Iterator[RawObject]:
-    """Pods as far as a table tells of them: metadata, and `cells` with ready, status, restarts and node as kubectl prints them."""
+    """Pods as far as a table shows them: metadata, and `cells` with ready, status, restarts and node as kubectl prints them."""
     places = [columns.get(name, -1) for name in _CELLS]
     for row in maps_at(table, "rows"):
         metadata, cells = map_at(row, "object", "metadata"), row.get("cells")

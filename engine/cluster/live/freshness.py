@@ -16,7 +16,7 @@ listed; tried again slowly."""
 
 
 @dataclass(frozen=True, slots=True)
-class Watching:
+class WatchStatus:
     """One kind that is watched: `since` is how many seconds it has been in this state, `note` what is wrong ("" when nothing is).
 
     `objects` and `bytes` are what is kept of it in memory, the bytes as an estimate.
@@ -30,7 +30,7 @@ class Watching:
     bytes: int = 0
 
 
-def trouble_of(watchings: Iterable[Watching]) -> str:
+def summary_of(watchings: Iterable[WatchStatus]) -> str:
     """One short sentence on what is wrong, the worst first; "" where everything is live or has just begun."""
     watched = list(watchings)
     lost = [w for w in watched if w.state in ("reconnecting", "stale")]
@@ -38,15 +38,15 @@ def trouble_of(watchings: Iterable[Watching]) -> str:
         longest = max(lost, key=lambda w: w.since)
         reason = _SERVER.sub("", longest.note)  # the header has little room, and says at its left which cluster it is
         what = "the cluster is" if len(lost) == len(watched) > 1 else _names(lost)
-        return f"{what} not live for {_span(longest.since)}: {reason}"
+        return f"{what} not live for {_duration(longest.since)}: {reason}"
     refused = [w for w in watched if w.state == "forbidden"]
-    return f"may not list {_names(refused)}" if refused else ""
+    return f"cannot list {_names(refused)}" if refused else ""
 
 
-def _names(watchings: list[Watching]) -> str:
+def _names(watchings: list[WatchStatus]) -> str:
     names = sorted(w.resource.split(".", 1)[0] for w in watchings)
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
-def _span(seconds: float) -> str:
+def _duration(seconds: float) -> str:
     return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"

@@ -1,4 +1,4 @@
-"""GET requests to an API server: cancellable, paced, retried where that helps, with every failure told in plain words."""
+"""GET requests to an API server: cancellable, paced, retried where that helps, with every failure reported in plain words."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from engine.core.cancel import Cancelled, CancelToken
 
 T = TypeVar("T")
 _CONNECT_SECONDS = 5.0
-_TRIES = 4
+_MAX_ATTEMPTS = 4
 _PLUGIN_SECONDS = 15.0
 """A credential plugin, which may ask somebody to log in, is run at most this often for refused credentials."""
 _RELOAD_SECONDS = 1.0
 """A kubeconfig without a plugin is read again at most this often."""
-_LONGEST_WAIT = 10.0
+_MAX_RETRY_AFTER = 10.0
 """Seconds that a server's Retry-After may ask for before the read fails."""
 
 
 class Gone(ClusterError):
-    """The server no longer has this resourceVersion or page (410): list anew."""
+    """The server no longer has this resourceVersion or page (410): relist."""
 
 
 class ServerFailed(Unreachable):
@@ -61,7 +61,7 @@ class TimedOut(Unreachable):
 
 
 @dataclass(frozen=True, slots=True)
-class Asking:
+class RequestInfo:
     """What a request wants, for the words of an error."""
 
     verb: str
@@ -74,7 +74,7 @@ class Asking:
         return what + (f" in namespace {self.namespace}" if self.namespace else "")
 
 
-class Wire:
+class HttpClient:
     """One server. `connect` makes the client (and is asked again when credentials ran out); it may run a plugin, so it is called late."""
 
     def __init__(self, connect: Callable[[], Client], *, server: str, context: str, timeout: float = 15.0, rate: float = 50.0) -> None:
@@ -82,11 +82,11 @@ class Wire:
         self._server = server
         self._context = context
         self._timeout = timeout
-        self._pace = _Pace(rate, burst=2 * rate)
+        self._rate_limiter = _RateLimiter(rate, burst=2 * rate)
         self._lock = threading.Lock()
         self._client: Client | None = None
         self._login_failed: tuple[float, Unauthenticated] | None = None
-        """When a credential plugin failed, and how: the other requests of that moment fail alike instead of running it again."""
+        """When a credential plugin failed, and how: the other requests of that moment fail the same way instead of running it again."""
         self._renewed_at = float("-inf")
         self._credential = "credentials"
         self.refused_since: datetime | None = None
@@ -95,7 +95,7 @@ class Wire:
     def get(
         self,
         path: str,
-        asking: Asking,
+        request: RequestInfo,
         query: Mapping[str, str | int] | None = None,
         *,
         accept: str = "application/json",
@@ -109,12 +109,12 @@ class Wire:
         where that is less than the usual time.
         """
         renewed = False
-        for attempt in range(1, _TRIES + 1):
-            self._pace.wait(cancel)
+        for attempt in range(1, _MAX_ATTEMPTS + 1):
+            self._rate_limiter.wait(cancel)
             try:
-                client, status, headers, body = _cancellable(lambda hold: self._read(path, query, accept, hold, longest), cancel)
-            except _Closed:
-                if attempt < _TRIES and retry:
+                client, status, headers, body = _cancellable(lambda handle: self._read(path, query, accept, handle, longest), cancel)
+            except _ConnectionClosed:
+                if attempt < _MAX_ATTEMPTS and retry:
                     continue  # a kept connection may have gone stale, and reading twice does no harm
                 raise
             self._note_login(status)
@@ -122,32 +122,32 @@ class Wire:
                 return body
             if status == 401 and not renewed:
                 renewed = True
-                self._forget_client(client)
+                self._drop_client(client)
                 continue
-            pause = self._pause(status, headers, attempt) if (retry or status == 429) and attempt < _TRIES else None
+            pause = self._retry_after(status, headers, attempt) if (retry or status == 429) and attempt < _MAX_ATTEMPTS else None
             if pause is None:
                 break
             _wait(pause, cancel)
-        raise self._refusal(status, body, asking, headers)
+        raise self._error_of(status, body, request, headers)
 
-    def post(self, path: str, asking: Asking, body: Mapping[str, Any]) -> bytes:
+    def post(self, path: str, request: RequestInfo, body: Mapping[str, Any]) -> bytes:
         """The answer to a question that has to be posted (an access review); asked once more only with new credentials. Raises as `get`."""
         for renewed in (False, True):
-            self._pace.wait(None)
-            client, response = self._open(path, None, "application/json", self._timeout, _Hold(), json.dumps(body))
+            self._rate_limiter.wait(None)
+            client, response = self._open(path, None, "application/json", self._timeout, _ResponseHandle(), json.dumps(body))
             status, answer = response.status, self._body(response)
             self._note_login(status)
             if status != 401 or renewed:
                 break
-            self._forget_client(client)
+            self._drop_client(client)
         if status not in (200, 201):
-            raise self._refusal(status, answer, asking, response.headers)
+            raise self._error_of(status, answer, request, response.headers)
         return answer
 
     def lines(
         self,
         path: str,
-        asking: Asking,
+        request: RequestInfo,
         query: Mapping[str, str | int],
         *,
         silence: float,
@@ -159,21 +159,21 @@ class Wire:
         Raises Stalled after `silence` seconds without a byte, Unreachable when it breaks off, also in the middle of a line.
         """
 
-        def begin(hold: _Hold) -> tuple[_Hold, Client, Any, bytes]:
-            client, response = self._open(path, query, accept, silence, hold)
-            return hold, client, response, b"" if response.status == 200 else self._body(response)
+        def begin(handle: _ResponseHandle) -> tuple[_ResponseHandle, Client, Any, bytes]:
+            client, response = self._open(path, query, accept, silence, handle)
+            return handle, client, response, b"" if response.status == 200 else self._body(response)
 
-        self._pace.wait(cancel)
-        hold, client, response, refused = _cancellable(begin, cancel)
+        self._rate_limiter.wait(cancel)
+        handle, client, response, refused = _cancellable(begin, cancel)
         self._note_login(response.status)
         if response.status != 200:
             if response.status == 401:
-                self._forget_client(client)
-            raise self._refusal(response.status, refused, asking, response.headers)
-        return self._lines(hold, response, cancel)
+                self._drop_client(client)
+            raise self._error_of(response.status, refused, request, response.headers)
+        return self._lines(handle, response, cancel)
 
-    def _lines(self, hold: _Hold, response: Any, cancel: CancelToken) -> Iterator[bytes]:
-        unregister = cancel.on_cancel(hold.shut)
+    def _lines(self, handle: _ResponseHandle, response: Any, cancel: CancelToken) -> Iterator[bytes]:
+        unregister = cancel.on_cancel(handle.close)
         rest: list[bytes] = []
         try:
             for chunk in response.stream(64 * 1024, decode_content=True):
@@ -193,16 +193,16 @@ class Wire:
             unregister()
             response.close()
         if b"".join(rest).strip() and not cancel.cancelled:
-            raise Unreachable(f"{self._name()} broke off in the middle of an answer")
+            raise Unreachable(f"{self._name()} closed the connection in the middle of a response")
 
     def close(self) -> None:
         """Close the pool's connections."""
-        self._forget_client()
+        self._drop_client()
 
     def _read(
-        self, path: str, query: Mapping[str, str | int] | None, accept: str, hold: _Hold, longest: float
+        self, path: str, query: Mapping[str, str | int] | None, accept: str, handle: _ResponseHandle, longest: float
     ) -> tuple[Client, int, Mapping[str, str], bytes]:
-        client, response = self._open(path, query, accept, min(self._timeout, longest or self._timeout), hold)
+        client, response = self._open(path, query, accept, min(self._timeout, longest or self._timeout), handle)
         return client, response.status, response.headers, self._body(response)
 
     def _body(self, response: Any) -> bytes:
@@ -214,11 +214,17 @@ class Wire:
             response.release_conn()
 
     def _open(
-        self, path: str, query: Mapping[str, str | int] | None, accept: str, read_timeout: float, hold: _Hold, body: str | None = None
+        self,
+        path: str,
+        query: Mapping[str, str | int] | None,
+        accept: str,
+        read_timeout: float,
+        handle: _ResponseHandle,
+        body: str | None = None,
     ) -> tuple[Client, Any]:
         import urllib3
 
-        client = self._ready()
+        client = self._get_client()
         url = client.server + path + ("?" + urlencode(query) if query else "")
         headers = {"Accept": accept, "Accept-Encoding": "gzip", "User-Agent": "k8sagent", **client.headers()}
         if body is not None:
@@ -237,10 +243,10 @@ class Wire:
             )
         except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
             raise self._unreachable(error) from error
-        hold.take(response)
+        handle.attach(response)
         return client, response
 
-    def _ready(self) -> Client:
+    def _get_client(self) -> Client:
         with self._lock:
             if self._client is None or self._client.stale:
                 if self._login_failed is not None and time.monotonic() - self._login_failed[0] < _PLUGIN_SECONDS / 5:
@@ -260,7 +266,7 @@ class Wire:
         elif self.refused_since is None:
             self.refused_since = datetime.now().astimezone()
 
-    def _forget_client(self, refused: Client | None = None) -> None:
+    def _drop_client(self, refused: Client | None = None) -> None:
         """Close the client, so that the next request makes one from the kubeconfig as it is then; rarely for refused credentials.
 
         Many watches may be refused at once, and a plugin that asks somebody to log in must not be run for each of them.
@@ -276,73 +282,73 @@ class Wire:
         if client is not None:
             client.pool.clear()
 
-    def _pause(self, status: int, headers: Mapping[str, str], attempt: int) -> float | None:
+    def _retry_after(self, status: int, headers: Mapping[str, str], attempt: int) -> float | None:
         """Seconds until another try makes sense, or None when it does not."""
         asked = headers.get("Retry-After", "")
         if status == 429 or (status == 503 and asked):
             seconds = float(asked) if asked.isdigit() else 0.5 * attempt
-            return seconds if seconds <= _LONGEST_WAIT else None
+            return seconds if seconds <= _MAX_RETRY_AFTER else None
         if status in (500, 502, 503, 504) and attempt < 3:
             return 0.2 * attempt * random.uniform(0.8, 1.2)  # noqa: S311  jitter, not a secret
         return None
 
-    def _refusal(self, status: int, body: bytes, asking: Asking, headers: Mapping[str, str]) -> ClusterError:
-        said = _message(body)
+    def _error_of(self, status: int, body: bytes, request: RequestInfo, headers: Mapping[str, str]) -> ClusterError:
+        reason = _message(body)
         if status == 401:
             since = self.refused_since or datetime.now().astimezone()
-            message = f"{self._name()} refused the {self._credential} at {since:%H:%M} ({said}); log in again, the kubeconfig is read anew"
-            return Unauthenticated(message, resource=asking.resource, verb=asking.verb, namespace=asking.namespace)
+            message = f"{self._name()} refused the {self._credential} at {since:%H:%M} ({reason}); log in again"
+            return Unauthenticated(message, resource=request.resource, verb=request.verb, namespace=request.namespace)
         if status == 403:
-            message = f"not allowed to {asking}: {said}; ask for a role that grants it"
-            return Forbidden(message, resource=asking.resource, verb=asking.verb, namespace=asking.namespace)
+            message = f"not allowed to {request}: {reason}; ask for a role that grants it"
+            return Forbidden(message, resource=request.resource, verb=request.verb, namespace=request.namespace)
         if status == 404:
-            return NotFound(f"could not {asking}: {said}")
+            return NotFound(f"could not {request}: {reason}")
         if status == 410:
-            return Gone(f"could not {asking}: {said}")
+            return Gone(f"could not {request}: {reason}")
         if status == 429:
             asked = headers.get("Retry-After", "")
-            message = f"{self._name()} is overloaded and refuses to {asking} ({said}); try again in a while"
+            message = f"{self._name()} is overloaded and refuses to {request} ({reason}); try again in a while"
             return Throttled(message, float(asked) if asked.isdigit() else 0.0)
         if status >= 500:
-            return ServerFailed(f"{self._name()} failed to {asking} ({status}: {said}); check the control plane, then try again")
-        return Refused(f"could not {asking}: the server answered {status}: {said}")
+            return ServerFailed(f"{self._name()} failed to {request} ({status}: {reason}); check the control plane, then try again")
+        return Refused(f"could not {request}: the server answered {status}: {reason}")
 
     def _unreachable(self, error: BaseException, *, streaming: bool = False) -> Unreachable:
-        message = f"{self._name()} {_plain(error)}"
+        message = f"{self._name()} {_explain(error)}"
         if streaming and type(error).__name__ == "ReadTimeoutError":
             return Stalled(f"{self._name()} fell silent")
         if type(error).__name__ == "ReadTimeoutError":
             return TimedOut(message)
         if type(error).__name__ == "ProtocolError" and "IncompleteRead" not in str(error):
-            return _Closed(message)
+            return _ConnectionClosed(message)
         return Unreachable(message)
 
     def _name(self) -> str:
         return f"the API server {self._server} (context {self._context})"
 
 
-class _Closed(Unreachable):
+class _ConnectionClosed(Unreachable):
     """The server closed the connection before it answered."""
 
 
-class _Hold:
+class _ResponseHandle:
     """The answer being read, so that another thread can end the reading."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._response: Any = None
-        self._shut = False
+        self._is_closed = False
 
-    def take(self, response: Any) -> None:
+    def attach(self, response: Any) -> None:
         with self._lock:
             self._response = response
-            shut = self._shut
+            shut = self._is_closed
         if shut:
-            self.shut()
+            self.close()
 
-    def shut(self) -> None:
+    def close(self) -> None:
         with self._lock:
-            self._shut = True
+            self._is_closed = True
             response = self._response
         if response is None:
             return
@@ -352,11 +358,11 @@ class _Hold:
             response.close()
 
 
-def _cancellable(work: Callable[[_Hold], T], cancel: CancelToken | None) -> T:
+def _cancellable(work: Callable[[_ResponseHandle], T], cancel: CancelToken | None) -> T:
     """Run blocking work; with a token, on a thread that is left behind when the token is cancelled."""
-    hold = _Hold()
+    handle = _ResponseHandle()
     if cancel is None:
-        return work(hold)
+        return work(handle)
     cancel.check()
     done = threading.Event()
     results: list[T] = []
@@ -364,7 +370,7 @@ def _cancellable(work: Callable[[_Hold], T], cancel: CancelToken | None) -> T:
 
     def run() -> None:
         try:
-            results.append(work(hold))
+            results.append(work(handle))
         except BaseException as error:  # noqa: BLE001  it is raised again on the waiting thread
             errors.append(error)
         finally:
@@ -372,7 +378,7 @@ def _cancellable(work: Callable[[_Hold], T], cancel: CancelToken | None) -> T:
 
     def stop() -> None:
         done.set()
-        hold.shut()
+        handle.close()
 
     unregister = cancel.on_cancel(stop)
     try:
@@ -387,7 +393,7 @@ def _cancellable(work: Callable[[_Hold], T], cancel: CancelToken | None) -> T:
     return results[0]
 
 
-class _Pace:
+class _RateLimiter:
     """A token bucket: so many requests a second, and a burst of them at once."""
 
     def __init__(self, rate: float, burst: float) -> None:
@@ -419,13 +425,13 @@ def _message(body: bytes) -> str:
     import msgspec
 
     try:
-        said = text_at(msgspec.json.decode(body), "message")
+        reason = text_at(msgspec.json.decode(body), "message")
     except (msgspec.DecodeError, UnicodeDecodeError):
-        said = ""
-    return said or body[:300].decode("utf-8", "replace").strip().split("\n")[0] or "no reason given"
+        reason = ""
+    return reason or body[:300].decode("utf-8", "replace").strip().split("\n")[0] or "no reason given"
 
 
-def _plain(error: BaseException) -> str:
+def _explain(error: BaseException) -> str:
     """A library's exception as what happened and what to do."""
     import ssl
 
@@ -440,11 +446,11 @@ def _plain(error: BaseException) -> str:
             verify = reason
         inner = reason.args[-1] if reason.args and isinstance(reason.args[-1], BaseException) else None
         reason = inner or reason.__cause__ or reason.__context__
-    said = " ".join(texts)
+    text = " ".join(texts)
     if verify is not None:
         return f"has a certificate that is not trusted ({verify.verify_message}); check certificate-authority of the context's cluster"
     if "SSLError" in names:
-        return f"could not be spoken to over TLS ({texts[-1][:200]}); check the server's address and certificates of the context"
+        return f"could not be reached over TLS ({texts[-1][:200]}); check the server's address and certificates of the context"
     if "ProxyError" in names:
         return f"cannot be reached through the proxy ({texts[-1][:200]}); check HTTPS_PROXY and proxy-url"
     if "NameResolutionError" in names or "gaierror" in names:
@@ -453,10 +459,10 @@ def _plain(error: BaseException) -> str:
         return "did not answer in time; check the network, VPN and firewall"
     if "ReadTimeoutError" in names or "TimeoutError" in names:
         return "accepted the connection but did not answer in time; it may be overloaded"
-    if "ConnectionRefusedError" in names or "refused" in said:
+    if "ConnectionRefusedError" in names or "refused" in text:
         return "refused the connection: nothing listens there; check that the cluster runs and the server's address is right"
-    if "IncompleteRead" in said or "IncompleteRead" in names:
-        return "broke off in the middle of an answer; try again"
+    if "IncompleteRead" in text or "IncompleteRead" in names:
+        return "closed the connection in the middle of a response; try again"
     if "ProtocolError" in names or "ConnectionResetError" in names:
         return "closed the connection before it answered; try again"
     return f"cannot be reached: {texts[0][:200]}; check the network and the kubeconfig"

@@ -10,20 +10,20 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from engine.cluster.live.decode import Form
-from engine.cluster.live.freshness import Watching, WatchState
+from engine.cluster.live.freshness import WatchState, WatchStatus
 from engine.cluster.live.http import Gone, Refused, ServerFailed, Stalled, Throttled, WatchFailed
 from engine.cluster.live.informer_store import Store
 from engine.cluster.objects import text_at
 from engine.cluster.source import ClusterError, Forbidden, NotFound, RawObjects, Unauthenticated, Unreachable, WatchEvent
 from engine.core.cancel import Cancelled, CancelToken
 
-_SUSPICIOUS = 3
+_MAX_RESUMES = 3
 """After so many failures of a server that answers, the version to resume from may be the reason."""
 _INITIAL_END = "k8s.io/initial-events-end"
 
 
 class Listing(Protocol):
-    """A whole list and the resourceVersion that it stood at."""
+    """A whole list and its resourceVersion."""
 
     @property
     def objects(self) -> RawObjects: ...
@@ -109,17 +109,17 @@ class Informer:
         self._state: WatchState = "starting"
         self._since = self._clock.now()
         self._version = ""
-        self._streams = form != "table"
-        self._renewed = False
-        self._unwatched = False
+        self._can_stream = form != "table"
+        self._reauthenticated = False
+        self._is_polled = False
         self._failures = 0
-        self._connected: float | None = None
+        self._live_since: float | None = None
         self._refused_since: float | None = None
         self._first = threading.Event()
-        self._told = threading.Event()
+        self._settled = threading.Event()
 
     @property
-    def watching(self) -> Watching:
+    def watching(self) -> WatchStatus:
         """How current it is."""
         state, since, error = self._state, self._clock.now() - self._since, self.error
         if state == "reconnecting" and since > self._pacing.stale:
@@ -127,11 +127,11 @@ class Informer:
         note = "" if error is None or state in ("live", "starting") else str(error)
         if state == "live" and self.store.dropped:
             note = f"only the newest {len(self.store)} are kept"
-        return Watching(self.resource, state, since, note, len(self.store), self.store.bytes)
+        return WatchStatus(self.resource, state, since, note, len(self.store), self.store.bytes)
 
     def wait_first(self, seconds: float) -> bool:
         """Wait until the first list is there (True), or until it is known that it does not come soon (False)."""
-        self._told.wait(seconds)
+        self._settled.wait(seconds)
         return self._first.is_set()
 
     def run(self, cancel: CancelToken) -> None:
@@ -141,16 +141,16 @@ class Informer:
                 if self._version:
                     self._watch(cancel)
                 else:
-                    self._begin(cancel)
+                    self._list(cancel)
             except Cancelled:
                 return
             except Exception as error:  # noqa: BLE001  whatever happens, the rows must not silently stop being current
                 known = error if isinstance(error, ClusterError) else ClusterError(f"{type(error).__name__}: {error}")
                 self._clock.wait(self._failed(known), cancel)
 
-    def _begin(self, cancel: CancelToken) -> None:
+    def _list(self, cancel: CancelToken) -> None:
         """The first list, or a new one: streamed where the server can, else page by page."""
-        if self._streams:
+        if self._can_stream:
             try:
                 self._stream(cancel)
                 return
@@ -158,31 +158,31 @@ class Informer:
                 if self._version or isinstance(error, Unauthenticated | Throttled):
                     raise
                 # a server that answered otherwise than with a list cannot stream one; a connection that broke says nothing of that
-                self._streams = isinstance(error, Unreachable) and not isinstance(error, Stalled | WatchFailed)
+                self._can_stream = isinstance(error, Unreachable) and not isinstance(error, Stalled | WatchFailed)
                 cancel.check()
         listed = self._feed.snapshot(self.resource, self.namespace, form=self._form, cancel=cancel)
-        self._take(listed.objects, listed.resource_version)
+        self._replace(listed.objects, listed.resource_version)
 
     def _stream(self, cancel: CancelToken) -> None:
-        begun: RawObjects | None = []
+        initial_objects: RawObjects | None = []
         for event in self._changes(cancel, "", initial=True):
-            if begun is None:
-                self._follow(event)
+            if initial_objects is None:
+                self._apply(event)
             elif event.type == "BOOKMARK":
                 if text_at(event.object, "metadata", "annotations", _INITIAL_END) == "true":
-                    self._take(begun, text_at(event.object, "metadata", "resourceVersion"))
-                    begun = None
+                    self._replace(initial_objects, text_at(event.object, "metadata", "resourceVersion"))
+                    initial_objects = None
             elif event.type != "DELETED":
-                begun.append(event.object)
-        if begun is not None and not cancel.cancelled:
+                initial_objects.append(event.object)
+        if initial_objects is not None and not cancel.cancelled:
             raise Refused(f"the server ended the stream of {self.resource} before its list was complete")
 
     def _watch(self, cancel: CancelToken) -> None:
-        began, heard = self._clock.now(), False
+        began, received = self._clock.now(), False
         for event in self._changes(cancel, self._version, initial=False):
-            heard = True
-            self._follow(event)
-        if not heard and not cancel.cancelled and self._clock.now() - began < 1.0:
+            received = True
+            self._apply(event)
+        if not received and not cancel.cancelled and self._clock.now() - began < 1.0:
             self._clock.wait(self._backoff(), cancel)  # a server that ends every watch at once must not be asked in a tight loop
 
     def _changes(self, cancel: CancelToken, version: str, *, initial: bool) -> Iterator[WatchEvent]:
@@ -196,11 +196,11 @@ class Informer:
             cancel=cancel,
         )
         if not initial:
-            self._unwatched = False
-            self._is_live()
+            self._is_polled = False
+            self._set_live()
         yield from changes
 
-    def _follow(self, event: WatchEvent) -> None:
+    def _apply(self, event: WatchEvent) -> None:
         self._failures = 0
         self._version = text_at(event.object, "metadata", "resourceVersion") or self._version
         if event.type == "BOOKMARK":
@@ -211,29 +211,29 @@ class Informer:
             self.store.put(event.object)
         self._on_change()
 
-    def _take(self, objects: RawObjects, version: str) -> None:
+    def _replace(self, objects: RawObjects, version: str) -> None:
         changed = self.store.replace(objects)
         self._version = version
         first = not self._first.is_set()
         self._first.set()
-        if self._unwatched:
-            self._told.set()
+        if self._is_polled:
+            self._settled.set()
         else:
-            self._is_live()
+            self._set_live()
         if changed or first:
             self._on_change()
 
-    def _is_live(self) -> None:
-        self._renewed = False
+    def _set_live(self) -> None:
+        self._reauthenticated = False
         self._refused_since = None
-        self._connected = self._clock.now()
+        self._live_since = self._clock.now()
         self.error = None
-        self._become("live")
-        self._told.set()
+        self._set_state("live")
+        self._settled.set()
 
     def _failed(self, error: ClusterError) -> float:
         """Note what went wrong; the seconds until the next try."""
-        connected, self._connected = self._connected, None
+        connected, self._live_since = self._live_since, None
         if connected is not None and self._clock.now() - connected > self._pacing.overloaded:
             self._failures = 0  # after a calm while the pauses begin small again
         match error:
@@ -244,38 +244,38 @@ class Informer:
             case Stalled() if self._version:
                 return 0.0  # resumed from where it stood; only when that fails is something wrong
             case Unauthenticated():
-                if not self._renewed:
-                    self._renewed = True
+                if not self._reauthenticated:
+                    self._reauthenticated = True
                     return 0.0  # the client was let go: the next try logs in anew
-                self._lost("reconnecting", error)
+                self._set_lost("reconnecting", error)
                 return self._backoff()
             case Forbidden() if self._version:
                 return self._unwatchable(error)
             case Forbidden() | NotFound():
                 self._version = ""
-                self._unwatched = False
+                self._is_polled = False
                 if isinstance(error, Forbidden) and self._in_doubt():
-                    self._lost("reconnecting", error)
+                    self._set_lost("reconnecting", error)
                     return self._backoff()
                 self.store.clear()
-                self._lost("forbidden" if isinstance(error, Forbidden) else "live", error)
+                self._set_lost("forbidden" if isinstance(error, Forbidden) else "live", error)
                 return self._pacing.refused * (0.5 + self._clock.spread() / 2)
             case Throttled():
-                self._lost("reconnecting", error)
+                self._set_lost("reconnecting", error)
                 return max(error.seconds, self._backoff(self._pacing.overloaded))
             case _:
-                if isinstance(error, ServerFailed) and self._failures >= _SUSPICIOUS:
+                if isinstance(error, ServerFailed) and self._failures >= _MAX_RESUMES:
                     self._version = ""  # a server restored from an older state has not reached this version yet
                 if self._state != "live" or self._failures:  # a single cut is everyday life, and resumed before anybody could read of it
-                    self._lost("reconnecting", error)
+                    self._set_lost("reconnecting", error)
                 return self._backoff()
 
     def _unwatchable(self, error: Forbidden) -> float:
-        """The right to watch is missing, maybe the one to list too: listing anew tells which."""
+        """The right to watch is missing, maybe the one to list too: the next list shows which."""
         self._version = ""
-        if not self._unwatched:
-            self._unwatched = True
-            self._lost("stale", error)
+        if not self._is_polled:
+            self._is_polled = True
+            self._set_lost("stale", error)
             return 0.0
         return self._pacing.polled * (0.5 + self._clock.spread() / 2)
 
@@ -287,12 +287,12 @@ class Informer:
             self._refused_since = self._clock.now()
         return self._clock.now() - self._refused_since < self._pacing.doubted
 
-    def _lost(self, state: WatchState, error: ClusterError) -> None:
+    def _set_lost(self, state: WatchState, error: ClusterError) -> None:
         self.error = error
-        self._become(state)
-        self._told.set()
+        self._set_state(state)
+        self._settled.set()
 
-    def _become(self, state: WatchState) -> None:
+    def _set_state(self, state: WatchState) -> None:
         if state != self._state:
             self._state = state
             self._since = self._clock.now()

@@ -23,7 +23,7 @@ class Store:
         self._lock = threading.Lock()
         self._objects: dict[Key, RawObject] = {}
         self._dropped = 0
-        self._each = 0
+        self._bytes_each = 0
         self.revision = 0
         """Counts up with every change."""
 
@@ -32,13 +32,13 @@ class Store:
 
     @property
     def dropped(self) -> int:
-        """How many objects were let go since there is room for so many only."""
+        """How many objects were dropped to stay within the limit."""
         return self._dropped
 
     @property
     def bytes(self) -> int:
         """An estimate of the memory that the objects take, from a sample of them."""
-        return self._each * len(self._objects)
+        return self._bytes_each * len(self._objects)
 
     def objects(self) -> RawObjects:
         """All of them."""
@@ -47,17 +47,17 @@ class Store:
 
     def replace(self, objects: Iterable[RawObject]) -> bool:
         """Take a whole list; whether anything differs from before."""
-        fresh = {_key(item): item for item in objects}
+        new = {_key(item): item for item in objects}
         with self._lock:
             old = self._objects
-            same = old.keys() == fresh.keys() and all(_version(old[key]) == _version(item) != "" for key, item in fresh.items())
+            same = old.keys() == new.keys() and all(_version(old[key]) == _version(item) != "" for key, item in new.items())
             # what has not changed stays the same object, so that whoever made something of it need not do so again
             self._objects = {
-                key: old[key] if key in old and _version(old[key]) == _version(item) != "" else item for key, item in fresh.items()
+                key: old[key] if key in old and _version(old[key]) == _version(item) != "" else item for key, item in new.items()
             }
             self._dropped = 0
-            self._bound()
-            self._weigh()
+            self._trim()
+            self._measure()
             self.revision += not same
             return not same
 
@@ -67,10 +67,10 @@ class Store:
             key = _key(item)
             self._objects.pop(key, None)  # to the end, so that what was last heard of goes last
             self._objects[key] = item
-            self._bound()
+            self._trim()
             self.revision += 1
-            if self.revision % 4096 == 0 or not self._each:
-                self._weigh()
+            if self.revision % 4096 == 0 or not self._bytes_each:
+                self._measure()
 
     def remove(self, item: RawObject) -> None:
         """Forget one."""
@@ -84,14 +84,14 @@ class Store:
             self.revision += bool(self._objects)
             self._objects = {}
 
-    def _bound(self) -> None:
+    def _trim(self) -> None:
         while len(self._objects) > self._limit:
             del self._objects[next(iter(self._objects))]
             self._dropped += 1
 
-    def _weigh(self) -> None:
-        chosen = list(self._objects.values())[:: max(1, len(self._objects) // _SAMPLE)]
-        self._each = sum(map(_size, chosen)) // len(chosen) if chosen else 0
+    def _measure(self) -> None:
+        sample = list(self._objects.values())[:: max(1, len(self._objects) // _SAMPLE)]
+        self._bytes_each = sum(map(_size, sample)) // len(sample) if sample else 0
 
 
 def _size(value: Any) -> int:

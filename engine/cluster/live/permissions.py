@@ -14,7 +14,7 @@ from typing import Any, Protocol, runtime_checkable
 from engine.cluster.objects import texts_at
 from engine.cluster.source import NotFound
 
-AT_ONCE = 8
+PARALLEL_REVIEWS = 8
 REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 RULES = "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews"
 _NOWHERE = "k8sagent-no-such-namespace"
@@ -23,7 +23,7 @@ _NOWHERE = "k8sagent-no-such-namespace"
 ROLE_NAME = "k8sagent-read"
 NEVER = frozenset({"secrets"})
 """Resources that the role leaves out although analyzers could use their names."""
-BESIDE = (
+EXTRA_RULES = (
     "componentstatuses",
     "controllerrevisions.apps",
     "csidrivers.storage.k8s.io",
@@ -79,7 +79,7 @@ def access(reviewer: Reviewer, resources: Sequence[str], namespace: str) -> Acce
     unlimited = may("*.*", verb="*")
     if unlimited:
         return Access((), (), True, True)
-    with ThreadPoolExecutor(AT_ONCE, "access-review") as pool:
+    with ThreadPoolExecutor(PARALLEL_REVIEWS, "access-review") as pool:
         allowed = dict(zip(resources, pool.map(may, resources), strict=True))
         missing = tuple(name for name, ok in allowed.items() if not ok)
         here = tuple(name for name, ok in zip(missing, pool.map(lambda name: may(name, namespace), missing), strict=True) if ok)
@@ -119,7 +119,7 @@ def read_only_role(needs: Collection[str], *, user: str = "") -> str:
     import yaml
 
     groups: dict[str, list[str]] = {}
-    for resource in sorted({*needs, *BESIDE} - NEVER):
+    for resource in sorted({*needs, *EXTRA_RULES} - NEVER):
         plural, _, group = resource.partition(".")
         groups.setdefault(group, []).append(plural)
     rules: list[dict[str, Any]] = [

@@ -1,6 +1,6 @@
 """Prometheus, asked by fixed queries: memory over the last hours, CPU throttling, restarts and usage of the containers of a namespace.
 
-A server that is not there, is slow, refuses or is something else is told in `Trends.problem`, in plain words, and never raises.
+A server that is not there, is slow, refuses or is something else is reported in `Trends.problem`, in plain words, and never raises.
 """
 
 from __future__ import annotations
@@ -10,16 +10,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import Any
 
 from engine.cluster.objects import at, list_at, map_at, maps_at, text_at
-from engine.cluster.source import Usage
-
-Place = tuple[str, str, str]
-"""namespace, pod, container"""
-Points = tuple[tuple[float, float], ...]
-"""(seconds since 1970, value), oldest first"""
+from engine.cluster.source import ContainerKey, Points, Trends, Usage
 
 _HOURS, _STEP = 3.0, 120
 _KEPT_SECONDS = 60.0
@@ -33,19 +27,6 @@ _THROTTLED = (
     f" / sum by ({_BY}) (rate(container_cpu_cfs_periods_total{{{_CONTAINERS}%s}}[15m])) > 0.05"
 )
 _RESTARTS = f"sum by ({_BY}) (increase(kube_pod_container_status_restarts_total{{{_CONTAINERS}%s}}[6h])) > 0"
-
-
-@dataclass(frozen=True, slots=True)
-class Trends:
-    """What was measured of containers: memory in bytes over time, the share of CPU periods that were throttled, restarts in six hours.
-
-    `problem` says why nothing could be learnt; "" when something could.
-    """
-
-    memory: Mapping[Place, Points] = field(default_factory=dict)
-    throttled: Mapping[Place, float] = field(default_factory=dict)
-    restarts: Mapping[Place, float] = field(default_factory=dict)
-    problem: str = ""
 
 
 class PrometheusDown(Exception):
@@ -90,9 +71,9 @@ class Prometheus:
         """Let go of the connection; returns at once, also while a slow server is being asked."""
         with self._connecting:
             self._closed = True
-            self._let_go()
+            self._drop_pool()
 
-    def _let_go(self) -> None:
+    def _drop_pool(self) -> None:
         """Close the connection once it is left and nobody reads from it any more."""
         if self._closed and self._client is not None and not self._asking:
             self._client.close()
@@ -107,10 +88,10 @@ class Prometheus:
         except PrometheusDown as error:
             return Trends(problem=str(error))
 
-    def _instant(self, template: str, namespace: str | None) -> dict[Place, float]:
+    def _instant(self, template: str, namespace: str | None) -> dict[ContainerKey, float]:
         return {place: points[-1][1] for place, points in self._series("query", _query(template, namespace), {})}
 
-    def _series(self, what: str, query: str, more: Mapping[str, str]) -> list[tuple[Place, Points]]:
+    def _series(self, what: str, query: str, more: Mapping[str, str]) -> list[tuple[ContainerKey, Points]]:
         found = []
         for row in maps_at(self._get(what, {"query": query, **more}), "data", "result"):
             labels = map_at(row, "metric")
@@ -126,30 +107,34 @@ class Prometheus:
         headers = {"Accept": "application/json", **({"Authorization": f"Bearer {self._token}"} if self._token else {})}
         try:
             deadline = time.monotonic() + 2 * self._timeout
-            with self._held() as client, client.stream("GET", f"{self.url}/api/v1/{what}", params=query, headers=headers) as response:
+            with self._cached() as client, client.stream("GET", f"{self.url}/api/v1/{what}", params=query, headers=headers) as response:
                 body = bytearray()
                 for chunk in response.iter_bytes():
                     body += chunk
                     if len(body) > _LONGEST_ANSWER or time.monotonic() > deadline:
-                        raise self._down("takes too long or says too much; raise [prometheus] timeout_seconds, or look at one namespace")
+                        raise self._unavailable(
+                            "takes too long or returns too much; raise [prometheus] timeout_seconds, or look at one namespace"
+                        )
                 return self._read(response.status_code, bytes(body))
         except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
-            raise self._down("is no address that can be asked; write [prometheus] url as http://host:9090") from error
+            raise self._unavailable("is not a valid address; write [prometheus] url as http://host:9090") from error
         except httpx.TimeoutException as error:
-            raise self._down(f"gave no answer within {self._timeout:g} s; check that it is well, or raise timeout_seconds") from error
+            raise self._unavailable(
+                f"gave no answer within {self._timeout:g} s; check that it is well, or raise timeout_seconds"
+            ) from error
         except httpx.HTTPError as error:
             said = " ".join(str(error).split())[:160]
             hint = "check the certificate, or set verify = false" if "CERTIFICATE" in said.upper() else "check [prometheus] url"
-            raise self._down(f"cannot be reached ({said}); {hint}") from error
+            raise self._unavailable(f"cannot be reached ({said}); {hint}") from error
 
     @contextmanager
-    def _held(self) -> Iterator[Any]:
+    def _cached(self) -> Iterator[Any]:
         """The connection, which stays open until this is left."""
         import httpx
 
         with self._connecting:
             if self._closed:
-                raise self._down("is not asked any more")
+                raise self._unavailable("was closed")
             if self._client is None:
                 self._client = httpx.Client(verify=self._verify, timeout=self._timeout, follow_redirects=False)
             self._asking += 1
@@ -159,25 +144,27 @@ class Prometheus:
         finally:
             with self._connecting:
                 self._asking -= 1
-                self._let_go()
+                self._drop_pool()
 
     def _read(self, status: int, body: bytes) -> Any:
         import msgspec
 
         if status in (401, 403):
-            raise self._down(f"refuses the credentials ({status}); name the variable with a valid token in [prometheus] token_env")
+            raise self._unavailable(f"refuses the credentials ({status}); name the variable with a valid token in [prometheus] token_env")
         try:
             answer = msgspec.json.decode(body)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             what = "a web page" if body.lstrip()[:1] == b"<" else "something else than JSON"
-            raise self._down(f"answered with {what} ({status}): it is not Prometheus, or a login stands between; check the url") from error
+            raise self._unavailable(
+                f"answered with {what} ({status}): it is not Prometheus, or a login page is in between; check the url"
+            ) from error
         if status != 200 or text_at(answer, "status") != "success":
             said = " ".join((text_at(answer, "error") or "no reason given").split())[:160]
-            raise self._down(f"refused the query ({status}: {said}); check that the url is Prometheus' own")
+            raise self._unavailable(f"refused the query ({status}: {said}); check that the url is Prometheus' own")
         return answer
 
-    def _down(self, what: str) -> PrometheusDown:
-        return PrometheusDown(f"Prometheus at {_shown(self.url)} {what}")
+    def _unavailable(self, what: str) -> PrometheusDown:
+        return PrometheusDown(f"Prometheus at {_display_url(self.url)} {what}")
 
 
 def _query(template: str, namespace: str | None) -> str:
@@ -187,7 +174,7 @@ def _query(template: str, namespace: str | None) -> str:
 
 
 def escaped(value: str) -> str:
-    """A label's value as it stands between quotes in a query."""
+    """A label's value, escaped for the quotes of a query."""
     return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
 
 
@@ -201,7 +188,7 @@ def _point(raw: object) -> tuple[float, float] | None:
     return (moment, value) if math.isfinite(moment) and math.isfinite(value) else None
 
 
-def _shown(url: str) -> str:
+def _display_url(url: str) -> str:
     """The address without a password in it."""
     scheme, mark, rest = url.partition("://")
     return f"{scheme}{mark}{rest.rsplit('@', 1)[-1]}" if mark else url.rsplit("@", 1)[-1]

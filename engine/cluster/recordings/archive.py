@@ -129,7 +129,7 @@ def open_archive(path: Path, *, limits: Limits | None = None) -> Archive:
     found = ours(read_archive(path, limits=limits))
     if found is None:
         raise BrokenRecording(
-            f"{path}: meta.json is missing, so this is no recording of ours; `k8sagent snapshot record PATH` makes one from a cluster"
+            f"{path}: meta.json is missing, so this is not a k8sagent recording; `k8sagent snapshot record PATH` makes one from a cluster"
         )
     return found
 
@@ -301,7 +301,7 @@ def _unzip(path: Path, limits: Limits, links: dict[str, str]) -> Iterator[tuple[
                 with archive.open(member) as stream:
                     data = stream.read(member.file_size + 1)  # a size that lies is found out here, not in the memory
                 if len(data) != member.file_size:
-                    raise BrokenRecording(f"{where}: {name} holds other than the {member.file_size:,} bytes that it claims")
+                    raise BrokenRecording(f"{where}: {name} does not hold the {member.file_size:,} bytes that it claims")
                 if mode == stat.S_IFLNK:
                     links[name] = _link(name, data.decode("utf-8", "replace"), where)
                 else:

@@ -1,4 +1,4 @@
-"""What a recording holds and what it lacks, as `k8sagent snapshot info` tells it."""
+"""What a recording holds and what it lacks, as `k8sagent snapshot info` reports it."""
 
 from __future__ import annotations
 
@@ -78,8 +78,8 @@ def inventory_of(cluster: RecordedCluster) -> Inventory:
     if missing:
         whose = f"which {cluster.layout} does not hold" if cluster.layout else "that the server had"
         lacks.append(f"resources {whose}: {', '.join(sorted(missing))}")
-    lacks += cluster.partial.values()
-    lacks += sorted({_others(held) for held in cluster.limited.values() if held})
+    lacks += cluster.coverage().partial.values()
+    lacks += sorted({_others(held) for held in cluster.coverage().limited.values() if held})
     refused = [name for name in cluster.archive.names("logs/") if name.endswith(".error.json")]
     logs = [name for name in cluster.archive.names("logs/") if name.endswith(".log")]
     if not logs:

@@ -68,7 +68,7 @@ def lists_of(archive: Archive) -> tuple[RecordedList, ...]:
     try:
         rows = msgspec.json.decode(data, type=list[_Row])
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise BrokenRecording(f"{archive.name}: index.json is not what it should be: {error}") from error
+        raise BrokenRecording(f"{archive.name}: index.json is malformed: {error}") from error
     return tuple(
         RecordedList(r.group, r.version, r.resource, r.kind, r.namespaced, r.items, r.status, r.file, r.namespaces, r.partial) for r in rows
     )
@@ -76,7 +76,7 @@ def lists_of(archive: Archive) -> tuple[RecordedList, ...]:
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """A row of index.json as it stands in the file."""
+    """A row of index.json."""
 
     group: str
     version: str

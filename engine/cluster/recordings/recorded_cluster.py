@@ -6,7 +6,7 @@ Resource lists are parsed when first asked for and then kept; whoever gets objec
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
@@ -20,7 +20,9 @@ from engine.cluster.recordings.lists import RecordedList, lists_of, meta_of, mom
 from engine.cluster.recordings.time_shift import TimeShift
 from engine.cluster.secret_values import empty_values
 from engine.cluster.source import (
+    ClusterSource,
     ContextInfo,
+    Coverage,
     Forbidden,
     Lines,
     NotFound,
@@ -29,7 +31,6 @@ from engine.cluster.source import (
     RawObjects,
     ResourceType,
     Usage,
-    WatchEvent,
 )
 from engine.cluster.usage import usages
 from engine.core.cancel import CancelToken
@@ -69,7 +70,7 @@ def open_recording(path: Path, *, now: datetime | None = None, title: str = "") 
     return RecordedCluster(open_any(path), now=now, title=title)
 
 
-class RecordedCluster:
+class RecordedCluster(ClusterSource):
     """A `ClusterSource` over an archive in snapshot format 1; safe to use from several threads."""
 
     kind: Literal["live", "recording"] = "recording"
@@ -99,7 +100,7 @@ class RecordedCluster:
                 self._preferred[row.name] = row
         self._parsed: dict[Key, _Objects] = {}
         self._resources: tuple[ResourceType, ...] | None = None
-        self._limited: Mapping[str, frozenset[str]] | None = None
+        self._coverage: Coverage | None = None
         self._lock = threading.RLock()
 
     @property
@@ -112,7 +113,7 @@ class RecordedCluster:
         return self._fixed_now or datetime.now(UTC)
 
     def catch_up(self) -> None:
-        """Move the times on to the clock, where it has gone on meanwhile.
+        """Move the times on to the current clock.
 
         Whoever judges by ages asks for this first: however long a recording is open, its leases are as fresh and its crashes as recent as
         on the day of the recording. Objects that were handed out before keep their times.
@@ -181,20 +182,17 @@ class RecordedCluster:
         row = self._preferred.get(resource)
         return row is None or row.status != 200
 
-    @property
-    def partial(self) -> Mapping[str, str]:
-        """Resources of which there may be more than were recorded, each with a sentence that says so."""
-        return {name: self._only_some(row) for name, row in self._preferred.items() if row.partial}
-
-    @property
-    def limited(self) -> Mapping[str, frozenset[str]]:
-        """Resources that were recorded of some of the cluster's namespaces only, each with those: of the others nothing is known."""
-        if self._limited is None:
+    def coverage(self) -> Coverage:
+        """Resources with single objects only, and those of some of the cluster's namespaces only: of others nothing is known."""
+        if self._coverage is None:
             rows = [row for row in self._preferred.values() if row.namespaced and not row.partial and row.status == 200]
             whole = self._namespace_names()
             held = {row.name: frozenset(row.namespaces) for row in rows if row.namespaces is not None}
-            self._limited = {name: some for name, some in held.items() if not (whole and whole <= some)}
-        return self._limited
+            self._coverage = Coverage(
+                partial={name: self._only_some(row) for name, row in self._preferred.items() if row.partial},
+                limited={name: some for name, some in held.items() if not (whole and whole <= some)},
+            )
+        return self._coverage
 
     def _namespace_names(self) -> set[str]:
         """All namespaces of the cluster; none where their list was not recorded."""
@@ -273,10 +271,6 @@ class RecordedCluster:
         if data is None and self.archive.read(name + ".error.json") == b"":
             return b""  # the server has no words for a pod without a node: it answers with nothing at all
         return data
-
-    def watch(self, resource: str, namespace: str | None, *, resource_version: str, cancel: CancelToken) -> Iterator[WatchEvent]:
-        """Nothing: a recording does not change."""
-        yield from ()
 
     def top(self, what: Literal["pods", "nodes"], namespace: str | None = None) -> Sequence[Usage]:
         """The recorded metrics.k8s.io lists; NotFound where there are none."""

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from engine import __version__
 from engine.cluster.live.http import Gone, Refused, ServerFailed
@@ -53,16 +53,6 @@ class Recorded:
     bytes: int
     redactions: int
     refused: tuple[str, ...]
-
-
-class Documented(Protocol):
-    """What a source may offer beside objects: the server's own documents, as they came."""
-
-    def discovery(self, path: str, *, aggregated: bool = False) -> bytes | None: ...
-
-    def openapi(self, path: str) -> bytes | None: ...
-
-    def raw(self, path: str) -> bytes | None: ...
 
 
 @dataclass(slots=True)
@@ -117,7 +107,7 @@ def record(
                 pods = found
         if not any(row["status"] == 200 and row["resource"] == "pods" for row in run.index):
             why = "; ".join(sentence for sentence in run.refused if sentence.startswith("pods")) or "no such resource"
-            way = "" if wanted else " (if you may read some namespaces only, name them with -n)"
+            way = "" if wanted else " (if you can read only some namespaces, name them with -n)"
             raise ClusterError(f"pods cannot be listed, so there is nothing to record: {why}{way}")
         if run.limits.logs:
             _logs(run, pods)
@@ -148,10 +138,8 @@ def record(
 
 def _version(run: _Run) -> dict[str, str]:
     run.cancel.check()
-    read = getattr(run.source, "raw", None)
-    answer = read("/version") if read else None
     version = run.source.server_version()
-    run.files.add("version.json", answer if isinstance(answer, bytes) else _json({"gitVersion": version}))
+    run.files.add("version.json", run.source.raw("/version") or _json({"gitVersion": version}))
     return {"gitVersion": version}
 
 
@@ -244,36 +232,31 @@ def _log(run: _Run, namespace: str, pod: str, container: str, previous: bool) ->
         lines = run.source.logs(namespace, pod, container, previous=previous, tail=tail, since_seconds=since, cancel=run.cancel)
     except (Forbidden, NotFound, NotRecorded, Unreachable) as error:
         _unless_gone(run, error)
-        read = getattr(run.source, "log_error", None)
-        said = read(namespace, pod, container, previous) if read else None
         code = 400 if isinstance(error, NotFound | NotRecorded) else _status_of(error)
         status = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "message": str(error), "code": code}
-        return f"{name}.error.json", _json(said if isinstance(said, dict) else status)
+        return f"{name}.error.json", _json(run.source.log_error(namespace, pod, container, previous) or status)
     text = run.redactor.text("\n".join(lines))
     return f"{name}.log", (text + "\n").encode() if lines else b""
 
 
 def _documents(run: _Run) -> None:
-    """Discovery, schemas and health in the server's own words, from sources that give them."""
-    source: Any = run.source
-    if not all(hasattr(source, name) for name in ("discovery", "openapi", "raw")):
-        return
-    documented: Documented = source
+    """Discovery, schemas and health in the server's own words."""
+    source = run.source
     run.progress("discovery", 0, 1)
     for path in ("/api", "/apis"):
-        _keep(run, f"discovery/aggregated-{path.strip('/')}.json", documented.discovery(path, aggregated=True))
+        _keep(run, f"discovery/aggregated-{path.strip('/')}.json", source.discovery(path, aggregated=True))
     groups = {(kind.group, kind.version) for kind in source.resources()}
     places = sorted(f"/apis/{group}/{version}" if group else f"/api/{version}" for group, version in groups)
     for path in ("/api", "/apis", *places):
         run.cancel.check()
-        _keep(run, f"discovery/{path.strip('/')}.json", documented.discovery(path))
-    _keep(run, "openapi/v3/index.json.gz", documented.openapi("/openapi/v3"), packed=True)
+        _keep(run, f"discovery/{path.strip('/')}.json", source.discovery(path))
+    _keep(run, "openapi/v3/index.json.gz", source.openapi("/openapi/v3"), packed=True)
     for number, path in enumerate(places):
         run.cancel.check()
         run.progress("OpenAPI", number, len(places))
-        _keep(run, f"openapi/v3/{path.strip('/').replace('/', '__')}.json.gz", documented.openapi(f"/openapi/v3{path}"), packed=True)
+        _keep(run, f"openapi/v3/{path.strip('/').replace('/', '__')}.json.gz", source.openapi(f"/openapi/v3{path}"), packed=True)
     for name in _HEALTH:
-        _keep(run, f"raw/{name}.txt", documented.raw(f"/{name}"))
+        _keep(run, f"raw/{name}.txt", source.raw(f"/{name}"))
 
 
 def _keep(run: _Run, name: str, data: bytes | None, *, packed: bool = False) -> None:

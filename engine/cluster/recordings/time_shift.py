@@ -14,7 +14,7 @@ _VALUE = re.compile(
 )
 _STAMP = re.compile(r"[0-9]{4}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-6][0-9](?=(?:\.[0-9]{1,9})?(?:Z|[+-][0-2][0-9]:[0-5][0-9]))")
 _EPOCH = 1970
-"""Times of this year or before are stand-ins for "no time" (the kubelet's StartError) and stay."""
+"""Times of this year or before mean "no time" (the kubelet's StartError) and stay."""
 
 
 class TimeShift:

@@ -13,7 +13,7 @@ from engine.cluster.rows.pod_state import Trouble, pod_state, pod_trouble
 from engine.cluster.rows.table_cells import state_of_cells, trouble_of_cells
 from engine.cluster.rows.types import EventRow, NamespaceRow, NodeRow, PodRow, WorkloadRow
 from engine.cluster.source import RawObject, RawObjects
-from engine.cluster.usage import Amounts, amount, limits_of
+from engine.cluster.usage import Amounts, limits_of, quantity
 from engine.core.types import ObjectRef
 
 __all__ = [
@@ -46,7 +46,7 @@ WORKLOAD_RESOURCES = (
 """The lists that `workload_rows` makes rows of; a missing one is taken as empty."""
 
 _ORDER: dict[Trouble, int] = {"broken": 0, "waiting": 1, "ok": 2}
-_PATIENCE = 60.0
+_STARTUP_SECONDS = 60.0
 """A pod may take this many seconds to start before a namespace counts it as failing."""
 
 
@@ -76,16 +76,16 @@ def pod_row(pod: Mapping[str, Any], now: datetime, usage: Amounts | None = None,
 
 
 class PodRows:
-    """Rows of pods kept from one time to the next: one is made anew when its object, owner or usage changed, or when time tells on it."""
+    """Rows of pods kept from one time to the next: one is rebuilt when its object, owner or usage changed, or when its age shows."""
 
     def __init__(self) -> None:
-        self._kept: dict[tuple[str, str], tuple[Mapping[str, Any], datetime, PodRow]] = {}
+        self._rows: dict[tuple[str, str], tuple[Mapping[str, Any], datetime, PodRow]] = {}
         self._fresh: dict[tuple[str, str], tuple[Mapping[str, Any], datetime, PodRow]] = {}
 
     def row(self, pod: Mapping[str, Any], now: datetime, usage: Amounts | None, owner: ObjectRef | None) -> PodRow:
         """The pod's row."""
         _, namespace, name = _key(pod)
-        kept = self._kept.get((namespace, name))
+        kept = self._rows.get((namespace, name))
         if kept is not None:
             known, made, row = kept
             used = (row.cpu, row.memory) == ((usage.cpu, usage.memory) if usage else (None, None))
@@ -98,9 +98,9 @@ class PodRows:
         self._fresh[(namespace, name)] = (pod, now, row)
         return row
 
-    def turn(self) -> None:
+    def next_round(self) -> None:
         """All pods of one time were asked for: forget those that were not."""
-        self._kept, self._fresh = self._fresh, {}
+        self._rows, self._fresh = self._fresh, {}
 
 
 def workload_rows(
@@ -114,21 +114,21 @@ def workload_rows(
     `usage` says what pods use, by namespace and name; `kept` are the rows of the time before.
     """
     measured, kept = usage or {}, kept or PodRows()
-    told = _told_by_events(lists.get("events", ()))
+    notes = _notes_from_events(lists.get("events", ()))
     owners = _Owners(lists)
     folded: dict[tuple[str, str, str], list[tuple[RawObject, PodRow]]] = {}
     for pod in lists.get("pods", ()):
         top = owners.top(pod)
         _, namespace, name = key = _key(pod)
         row = kept.row(pod, now, measured.get((namespace, name)), None if top == key else ObjectRef(*top))
-        note = told.get((row.namespace, row.name), "")
+        note = notes.get((row.namespace, row.name), "")
         if note in _MOUNT_REASONS.values():
             if row.trouble == "waiting" and not row.note:
                 row = replace(row, trouble="broken", note=note)
         elif note and row.trouble == "broken" and row.restarts and re.match(r"exit (0|137|143)\b", row.note):
             row = replace(row, note=f"{note} ×{row.restarts}")
         folded.setdefault(top, []).append((pod, row))
-    kept.turn()
+    kept.next_round()
     rows = []
     for key, workload in owners.workloads.items():
         rows.append(_workload(workload, folded.pop(key, []), owners, now))
@@ -177,7 +177,7 @@ def namespace_rows(
         row = pod_row(pod, now)
         count = counts.setdefault(row.namespace, [0, 0])
         count[0] += 1
-        count[1] += row.trouble == "broken" or (row.trouble == "waiting" and row.age > _PATIENCE)
+        count[1] += row.trouble == "broken" or (row.trouble == "waiting" and row.age > _STARTUP_SECONDS)
         ages[row.namespace] = max(row.age, ages.get(row.namespace, 0.0))
     rows = []
     for namespace in namespaces:
@@ -191,7 +191,7 @@ def namespace_rows(
 
 
 class _Owners:
-    """Who stands at the top of a pod's owner chain, and which workloads there are."""
+    """The top of a pod's owner chain, and which workloads there are."""
 
     def __init__(self, lists: Mapping[str, RawObjects]) -> None:
         self._above: dict[tuple[str, str, str], tuple[str, str, str]] = {}
@@ -262,7 +262,7 @@ def _replicated(item: RawObject, replica_sets: RawObjects, worst: PodRow | None,
     if ready < wanted:
         return (
             cell,
-            "Progressing" if age < _PATIENCE else "Incomplete",
+            "Progressing" if age < _STARTUP_SECONDS else "Incomplete",
             "waiting",
             "pods are missing" if worst is None else f"{wanted - ready} not ready",
         )
@@ -336,7 +336,7 @@ def _node(node: Mapping[str, Any], now: datetime, usage: Amounts | None) -> Node
     trouble: Trouble = "ok" if status == "Ready" else "broken"
     note = ""
     if ready is not None and status == "NotReady":
-        note = "kubelet is silent" if ready.get("status") == "Unknown" else text_at(ready, "reason")
+        note = "kubelet not responding" if ready.get("status") == "Unknown" else text_at(ready, "reason")
     pressure = [kind for kind in ("MemoryPressure", "DiskPressure", "PIDPressure", "NetworkUnavailable") if _true(conditions.get(kind))]
     if pressure and trouble == "ok":
         trouble, note = "broken", ", ".join(pressure)
@@ -356,8 +356,8 @@ def _node(node: Mapping[str, Any], now: datetime, usage: Amounts | None) -> Node
         labels=labels_at(node, "metadata", "labels"),
         cpu=usage.cpu if usage else None,
         memory=usage.memory if usage else None,
-        cpu_limit=amount(text_at(node, "status", "allocatable", "cpu")),
-        memory_limit=amount(text_at(node, "status", "allocatable", "memory")),
+        cpu_limit=quantity(text_at(node, "status", "allocatable", "cpu")),
+        memory_limit=quantity(text_at(node, "status", "allocatable", "memory")),
     )
 
 
@@ -379,19 +379,19 @@ _MOUNT_REASONS = {
 }
 
 
-def _told_by_events(events: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str], str]:
-    """What only events tell of a pod: why it hangs in ContainerCreating, and that a probe is what ends its containers."""
-    told: dict[tuple[str, str], str] = {}
+def _notes_from_events(events: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str], str]:
+    """What only events show of a pod: why it hangs in ContainerCreating, and that a probe is what ends its containers."""
+    notes: dict[tuple[str, str], str] = {}
     for event in events:
         if text_at(event, "involvedObject", "kind") != "Pod":
             continue
         key = (text_at(event, "metadata", "namespace"), text_at(event, "involvedObject", "name"))
         reason, message = text_at(event, "reason"), text_at(event, "message")
         if reason in _MOUNT_REASONS:
-            told[key] = _MOUNT_REASONS[reason]
+            notes[key] = _MOUNT_REASONS[reason]
         elif reason == "Unhealthy" and message.startswith(("Liveness", "Startup")):
-            told.setdefault(key, f"{message.split(' ', 1)[0].lower()} probe fails")
-    return told
+            notes.setdefault(key, f"{message.split(' ', 1)[0].lower()} probe fails")
+    return notes
 
 
 def _event_time(event: Mapping[str, Any]) -> datetime | None:

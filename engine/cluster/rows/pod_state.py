@@ -129,7 +129,7 @@ def pod_trouble(pod: Mapping[str, Any], state: PodState, now: datetime) -> tuple
     age = _seconds_since(at(pod, "metadata", "creationTimestamp"), now)
     if status == "Terminating":
         overdue = _seconds_since(at(pod, "metadata", "deletionTimestamp"), now)
-        return ("broken", "does not go away") if overdue > _SLOW_SECONDS else ("waiting", "")
+        return ("broken", "stuck terminating") if overdue > _SLOW_SECONDS else ("waiting", "")
     if status == "Evicted" or text_at(pod, "status", "reason") == "Evicted":
         return "broken", "evicted: " + _short(text_at(pod, "status", "message")) if text_at(pod, "status", "message") else "evicted"
     loops = text_at(pod, "spec", "restartPolicy", default="Always") == "Always"

@@ -1,4 +1,4 @@
-"""Pods as the server's own table tells of them (READY, STATUS, RESTARTS): state and trouble without the objects, for large namespaces."""
+"""Pods as the server's own table shows them (READY, STATUS, RESTARTS): state and trouble without the objects, for large namespaces."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def trouble_of_cells(pod: Mapping[str, Any], state: PodState, now: datetime) -> 
     if status == "Terminating":
         since = parse_time(at(pod, "metadata", "deletionTimestamp"))
         overdue = since is not None and (now - since).total_seconds() > _SLOW_SECONDS
-        return ("broken", "does not go away") if overdue else ("waiting", "")
+        return ("broken", "stuck terminating") if overdue else ("waiting", "")
     if status in ("Completed", "Succeeded"):
         return "ok", ""
     if status == "Running" and state.ready == state.total:

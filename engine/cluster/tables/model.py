@@ -138,7 +138,7 @@ def storage_class(obj: Obj) -> str:
     return obj.annotations.get("volume.beta.kubernetes.io/storage-class") or obj.text("spec", "storageClassName")
 
 
-def quantity(data: object, *path: str | int) -> str:
+def quantity_text(data: object, *path: str | int) -> str:
     """A quantity as it is written in the object."""
     return text_at(data, *path)
 

@@ -1,11 +1,11 @@
-"""Rows of what pods stand on: Node, Lease, claims, volumes, storage classes and drivers."""
+"""Rows of what pods run on: Node, Lease, claims, volumes, storage classes and drivers."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
 from engine.cluster.objects import Obj, text_at
-from engine.cluster.tables.model import NONE, UNKNOWN, UNSET, Printing, Row, access_modes, age, columns, quantity, storage_class
+from engine.cluster.tables.model import NONE, UNKNOWN, UNSET, Printing, Row, access_modes, age, columns, quantity_text, storage_class
 
 ROLE_PREFIX = "node-role.kubernetes.io/"
 
@@ -35,7 +35,7 @@ def _node(obj: Obj, now: datetime) -> Row:
 def _claim(obj: Obj, now: datetime) -> Row:
     phase = "Terminating" if obj.at("metadata", "deletionTimestamp") else obj.text("status", "phase")
     volume = obj.text("spec", "volumeName")
-    capacity = quantity(obj.raw, "status", "capacity", "storage") if volume else ""
+    capacity = quantity_text(obj.raw, "status", "capacity", "storage") if volume else ""
     modes = access_modes(obj.texts("status", "accessModes")) if volume else ""
     attributes, mode = obj.text("spec", "volumeAttributesClassName") or UNSET, obj.text("spec", "volumeMode") or UNSET
     return phase, volume, capacity, modes, storage_class(obj), attributes, age(obj, now), mode
@@ -46,7 +46,7 @@ def _volume(obj: Obj, now: datetime) -> Row:
     if obj.map("spec", "claimRef"):
         claim = f"{obj.text('spec', 'claimRef', 'namespace')}/{obj.text('spec', 'claimRef', 'name')}"
     return (
-        quantity(obj.raw, "spec", "capacity", "storage"),
+        quantity_text(obj.raw, "spec", "capacity", "storage"),
         access_modes(obj.texts("spec", "accessModes")),
         obj.text("spec", "persistentVolumeReclaimPolicy"),
         "Terminating" if obj.at("metadata", "deletionTimestamp") else obj.text("status", "phase"),
@@ -92,7 +92,7 @@ def _csi_node(obj: Obj, now: datetime) -> Row:
 
 
 def _csi_capacity(obj: Obj, now: datetime) -> Row:
-    return obj.text("storageClassName"), quantity(obj.raw, "capacity") or UNSET, age(obj, now)
+    return obj.text("storageClassName"), quantity_text(obj.raw, "capacity") or UNSET, age(obj, now)
 
 
 def _attributes_class(obj: Obj, now: datetime) -> Row:

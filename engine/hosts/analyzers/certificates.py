@@ -19,7 +19,7 @@ _WARN_DAYS = {
     "cert-etcd": 30,
     "cert-ca": 90,
 }
-"""Days before its end from which a certificate is told; the kubelet renews its own well before two weeks are left."""
+"""Days before its end from which a certificate is reported; the kubelet renews its own well before two weeks are left."""
 _WHAT = {
     "cert-kubelet": "the kubelet's client certificate",
     "cert-kubelet-server": "the kubelet's server certificate",
@@ -52,7 +52,7 @@ def certificates(bundle: Bundle) -> Iterator[Finding]:
             [bundle.cite(key, line)],
             weights=(STATE, EVENT),
             remedies=[
-                bundle.remedy("see why it was not renewed", "journalctl -u kubelet --no-pager -g certificate")
+                bundle.remedy("find out why it was not renewed", "journalctl -u kubelet --no-pager -g certificate")
                 if kubelet
                 else bundle.remedy("renew it on the control plane", "kubeadm certs renew all")
             ],

@@ -11,7 +11,7 @@ from engine.hosts.analyzers.common import found
 from engine.hosts.bundle import CLOCKS, Bundle
 
 _OFF = 5.0
-"""Seconds by which a clock may differ from this machine's before it is told; tokens and certificates take a few."""
+"""Seconds by which a clock may differ from this machine's before it is reported; tokens and certificates take a few."""
 
 
 def clock(bundle: Bundle) -> Iterator[Finding]:
@@ -19,8 +19,8 @@ def clock(bundle: Bundle) -> Iterator[Finding]:
     chrony = bundle.text("chrony")
     normal = re.search(r"Leap status\s*:\s*Normal", chrony) is not None
     skewed = False
-    if bundle.heard_at and bundle.text("clock"):
-        off = bundle.now.timestamp() - bundle.heard_at
+    if bundle.received_at and bundle.text("clock"):
+        off = bundle.now.timestamp() - bundle.received_at
         if abs(off) > _OFF:
             skewed = True
             doubt = "; the host says that it is synchronised, so this machine's clock may be the wrong one" if normal else ""
@@ -32,8 +32,8 @@ def clock(bundle: Bundle) -> Iterator[Finding]:
                 [bundle.cite("clock", bundle.text("clock")), *([bundle.cite("chrony", chrony)] if chrony else [])],
                 weights=(RELATION, HINT) if normal else (RELATION, EVENT),
                 remedies=[
-                    bundle.remedy("see what keeps its time", "chronyc sources -v"),
-                    bundle.remedy("set it right at once", "chronyc makestep"),
+                    bundle.remedy("check its time sources", "chronyc sources -v"),
+                    bundle.remedy("step the clock now", "chronyc makestep"),
                 ],
                 docs=("clock skew", "chrony"),
             )
@@ -46,7 +46,7 @@ def clock(bundle: Bundle) -> Iterator[Finding]:
             f"its clock is {float(drift.group(1)):.1f} s {drift.group(2)} of its time servers",
             [bundle.cite("chrony", drift.group(0))],
             weights=(STATE, EVENT),
-            remedies=[bundle.remedy("set it right at once", "chronyc makestep")],
+            remedies=[bundle.remedy("step the clock now", "chronyc makestep")],
             docs=("clock skew", "chrony"),
         )
     yield from _unsynchronised(bundle, normal)
@@ -64,10 +64,10 @@ def _unsynchronised(bundle: Bundle, normal: bool) -> Iterator[Finding]:
         why = "chronyd runs but reaches none of its servers"
         evidence = [bundle.cite("chrony", lost.group(0))]
     elif running:
-        why = f"{running[0]} runs but has not set it yet"
+        why = f"{running[0]} is running but has not set the clock yet"
         evidence = [bundle.cite("time", "NTPSynchronized=no"), bundle.cite("services", units[running[0]].line)]
     else:
-        why = "no time service runs"
+        why = "no time service is running"
         evidence = [bundle.cite("time", "NTPSynchronized=no")]
         evidence += [bundle.cite("services", units[name].line) for name in CLOCKS if name in units and units[name].loaded]
         if chrony is not None and chrony.code not in (0, 127, None):
@@ -80,7 +80,7 @@ def _unsynchronised(bundle: Bundle, normal: bool) -> Iterator[Finding]:
         evidence,
         weights=(STATE, HINT),
         remedies=[
-            bundle.remedy("see its servers", "chronyc sources -v"),
+            bundle.remedy("check its servers", "chronyc sources -v"),
             *([] if running else [bundle.remedy("start the time service", "systemctl enable --now chronyd")]),
         ],
         docs=("clock skew", "ntp chrony"),

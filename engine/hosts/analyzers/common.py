@@ -44,7 +44,7 @@ def found(
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of a journal or of the kernel: who said it, when (None: unreadable), the words, and the probe that it stands in."""
+    """One line of a journal or of the kernel: who said it, when (None: unreadable), the words, and the probe it comes from."""
 
     key: str
     raw: str

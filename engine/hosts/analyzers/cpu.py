@@ -54,7 +54,7 @@ def _load(bundle: Bundle) -> Iterator[Finding]:
             f"the load was {load:g} on {cpus:g} CPUs over five minutes and no CPU is idle" + (f"; busiest are {names}" if names else ""),
             [bundle.cite("load", bundle.text("load")), bundle.cite("vmstat", bundle.lines("vmstat")[-1])],
             weights=(STATE, HINT),
-            remedies=[bundle.remedy("see who is busy", "ps -eo pid,pcpu,comm --sort=-pcpu")],
+            remedies=[bundle.remedy("find the busiest processes", "ps -eo pid,pcpu,comm --sort=-pcpu")],
             docs=("CPU throttling", "load"),
         )
     if now.get("st", 0) >= 20:
@@ -93,8 +93,8 @@ def _waiting(bundle: Bundle) -> Iterator[Finding]:
         evidence,
         weights=(STATE, EVENT),
         remedies=[
-            bundle.remedy("see which disk is slow", "iostat -x 1 3"),
-            bundle.remedy("see what hangs", "ps -eo pid,stat,wchan:30,comm"),
+            bundle.remedy("find the slow disk", "iostat -x 1 3"),
+            bundle.remedy("find what hangs", "ps -eo pid,stat,wchan:30,comm"),
         ],
         docs=("kernel problem", "i/o pressure"),
     )
@@ -113,7 +113,7 @@ def _limits(bundle: Bundle) -> Iterator[Finding]:
             f"{threads} threads run of at most {min(limits)}: soon no process can be started",
             [bundle.cite("load", bundle.text("load")), bundle.cite("sysctl", f"kernel.pid_max = {values.get('kernel.pid_max', '')}")],
             weights=(STATE, EVENT),
-            remedies=[bundle.remedy("see who has so many", "ps -eo nlwp,pid,comm --sort=-nlwp")],
+            remedies=[bundle.remedy("find the process with so many", "ps -eo nlwp,pid,comm --sort=-nlwp")],
             docs=("node PIDPressure",),
         )
     files = values.get("fs.file-nr", "").split()
@@ -125,7 +125,7 @@ def _limits(bundle: Bundle) -> Iterator[Finding]:
             f"{files[0]} files are open of at most {files[2]} (fs.file-max)",
             [bundle.cite("sysctl", f"fs.file-nr = {values['fs.file-nr']}")],
             weights=(STATE, EVENT),
-            remedies=[bundle.remedy("see who holds them", "lsof -n")],
+            remedies=[bundle.remedy("find who holds them open", "lsof -n")],
             docs=("kernel setting", "open files"),
             detail="sysctl",
         )

@@ -71,7 +71,7 @@ def _holder(disks: list[Disk], path: str) -> Disk | None:
     return max(holders, key=lambda d: len(d.mount), default=None)
 
 
-def _uses(bundle: Bundle, disks: list[Disk], disk: Disk) -> str:
+def _directory_owner(bundle: Bundle, disks: list[Disk], disk: Disk) -> str:
     """What the kubelet keeps there: `images`, `pods` or nothing."""
     if not bundle.runs_kubelet:
         return ""
@@ -84,7 +84,7 @@ def _uses(bundle: Bundle, disks: list[Disk], disk: Disk) -> str:
 def _space(bundle: Bundle) -> Iterator[Finding]:
     known = rows(bundle, "disks")
     for disk in known:
-        use = _uses(bundle, known, disk)
+        use = _directory_owner(bundle, known, disk)
         severity: Severity | None = None
         if use:
             evicts = 85 if use == "images" else 90
@@ -110,8 +110,8 @@ def _space(bundle: Bundle) -> Iterator[Finding]:
             [bundle.cite("disks", disk.line)],
             weights=(STATE, EVENT) if severity == "critical" else (STATE,),
             remedies=[
-                bundle.remedy("see what fills it", f"du -xh --max-depth=2 {disk.mount}"),
-                *([bundle.remedy("remove images that nothing uses", "crictl rmi --prune")] if use == "images" else []),
+                bundle.remedy("find what fills it", f"du -xh --max-depth=2 {disk.mount}"),
+                *([bundle.remedy("remove unused images", "crictl rmi --prune")] if use == "images" else []),
                 bundle.remedy("look for deleted files that are still open", "lsof +L1"),
             ],
             docs=("node DiskPressure", "disk full"),
@@ -122,7 +122,7 @@ def _space(bundle: Bundle) -> Iterator[Finding]:
 def _inodes(bundle: Bundle) -> Iterator[Finding]:
     known = rows(bundle, "inodes")
     for disk in known:
-        limit = 95 if _uses(bundle, known, disk) else 98
+        limit = 95 if _directory_owner(bundle, known, disk) else 98
         if disk.total == 0 or disk.percent < limit - 4:
             continue
         yield found(
@@ -132,7 +132,7 @@ def _inodes(bundle: Bundle) -> Iterator[Finding]:
             f"{disk.mount} has {disk.free} of {disk.total} inodes left ({disk.percent} % used): new files fail although there may be space",
             [bundle.cite("inodes", disk.line)],
             weights=(STATE, EVENT),
-            remedies=[bundle.remedy("see which folder holds so many files", f"du --inodes -x --max-depth=3 {disk.mount}")],
+            remedies=[bundle.remedy("find the folder with so many files", f"du --inodes -x --max-depth=3 {disk.mount}")],
             docs=("node DiskPressure", "inode"),
             detail=disk.mount,
         )
@@ -146,16 +146,22 @@ def _read_only(bundle: Bundle) -> Iterator[Finding]:
         for line in recent(kernel(bundle), bundle.now, timedelta(days=7))
         if "Remounting filesystem read-only" in line.text or "Filesystem has been shut down" in line.text
     ]
-    told: set[str] = set()
+    reported: set[str] = set()
     image_based = any("ostree" in line for line in bundle.lines("mounts"))
     for device, mount, fstype, options, *_ in mounts:
-        if "ro" not in options.split(",") or device in writable or device in told or fstype in _ON_PURPOSE or mount.startswith(_CONTAINERS):
+        if (
+            "ro" not in options.split(",")
+            or device in writable
+            or device in reported
+            or fstype in _ON_PURPOSE
+            or mount.startswith(_CONTAINERS)
+        ):
             continue
         errors = [line for line in said if device.removeprefix("/dev/").split("/")[-1] in line.text]
         usual = mount in _WRITABLE or mount.startswith("/var/lib/")
         if not errors and (not usual or image_based):
             continue
-        told.add(device)
+        reported.add(device)
         yield found(
             bundle,
             "FilesystemIsReadOnly",
@@ -166,7 +172,7 @@ def _read_only(bundle: Bundle) -> Iterator[Finding]:
             weights=(STATE, EVENT) if errors else (STATE, HINT),
             remedies=[
                 bundle.remedy("look for the error before it", "dmesg -T -l err"),
-                bundle.remedy("check the file system from a rescue system, then mount it anew", f"mount -o remount,rw {mount}"),
+                bundle.remedy("check the file system from a rescue system, then remount it", f"mount -o remount,rw {mount}"),
             ],
             docs=("kernel problem", "read-only file system"),
             detail=mount,

@@ -119,8 +119,8 @@ def _firewalld(bundle: Bundle, wanted: list[tuple[str, int]]) -> Iterator[Findin
                 bundle,
                 "FirewallBlocksPort",
                 "warning",
-                f"firewalld's zone {zone.name} ({' '.join(zone.interfaces)}) does not let in {_ports(closed)}",
-                [bundle.cite("firewalld", "\n".join(lines)), *_heard(bundle, closed)],
+                f"firewalld's zone {zone.name} ({' '.join(zone.interfaces)}) does not allow {_ports(closed)}",
+                [bundle.cite("firewalld", "\n".join(lines)), *_listening_evidence(bundle, closed)],
                 weights=(RELATION, RELATION),
                 remedies=[
                     bundle.remedy(
@@ -180,7 +180,7 @@ def _closed(bundle: Bundle, key: str, words: str, closed: list[tuple[str, int]],
         "FirewallBlocksPort",
         "warning",
         f"{words} {_ports(closed)}",
-        [bundle.cite(key, rule), *_heard(bundle, closed)],
+        [bundle.cite(key, rule), *_listening_evidence(bundle, closed)],
         weights=(RELATION, HINT),
         remedies=[bundle.remedy("look at the rules and open what the cluster needs", "nft list ruleset")],
         docs=("firewall", "nftables"),
@@ -192,6 +192,6 @@ def _ports(ports: list[tuple[str, int]]) -> str:
     return listed([f"{port}/{kind} ({_PORTS[(kind, port)]})" for kind, port in ports], 5)
 
 
-def _heard(bundle: Bundle, ports: list[tuple[str, int]]) -> list[Evidence]:
+def _listening_evidence(bundle: Bundle, ports: list[tuple[str, int]]) -> list[Evidence]:
     lines = [line for _, port in ports for line in bundle.lines("listening") if re.search(rf":{port}\s", line)]
     return [bundle.cite("listening", lines[0])] if lines else []

@@ -96,12 +96,12 @@ def _match(bundle: Bundle, pattern: Pattern, lines: Sequence[Line], now: datetim
     what = named.get("what") or next(iter(named.values()), "")
     error = " ".join(hit.group(0).split())[:160]
     times = f", {len(hits)} times" if len(hits) > 1 else ""
-    told = f"{pattern.says.replace('{error}', error).replace('{what}', what)} (last {ago(last.age(now))}{times})"
+    summary = f"{pattern.says.replace('{error}', error).replace('{what}', what)} (last {ago(last.age(now))}{times})"
     yield found(
         bundle,
         pattern.code,
         pattern.severity,
-        told,
+        summary,
         [cite_line(bundle, last)],
         weights=(STATE if pattern.severity == "critical" else LOG, *([EVENT] if len(hits) > 1 else [])),
         remedies=[bundle.remedy(pattern.fix, pattern.command.replace("{what}", what))] if pattern.fix else [],

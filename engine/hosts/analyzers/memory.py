@@ -34,12 +34,12 @@ def pressure(bundle: Bundle, what: str) -> dict[str, tuple[float, float, float]]
 
 def memory(bundle: Bundle) -> Iterator[Finding]:
     """What is left, the stalls, then the kills."""
-    yield from _left(bundle)
+    yield from _free_memory(bundle)
     yield from _stalls(bundle)
     yield from _kills(bundle)
 
 
-def _greedy(bundle: Bundle) -> tuple[str, list[Evidence]]:
+def _largest_processes(bundle: Bundle) -> tuple[str, list[Evidence]]:
     """Who uses most memory, in words."""
     rows = [words for line in bundle.lines("processes") if len(words := line.split(None, 4)) == 5 and number(words[3]) is not None]
     rows.sort(key=lambda words: -float(words[3]))
@@ -49,7 +49,7 @@ def _greedy(bundle: Bundle) -> tuple[str, list[Evidence]]:
     return f"; most is used by {names}", [bundle.cite("processes", "\n".join(" ".join(row) for row in rows[:3]))]
 
 
-def _left(bundle: Bundle) -> Iterator[Finding]:
+def _free_memory(bundle: Bundle) -> Iterator[Finding]:
     values = meminfo(bundle)
     total, left = values.get("MemTotal", 0), values.get("MemAvailable")
     if not total or left is None:
@@ -59,7 +59,7 @@ def _left(bundle: Bundle) -> Iterator[Finding]:
     evidence = [bundle.cite("memory", "\n".join(shown))]
     low = left < 150 * _MIB or (left < 0.05 * total and left < 2 * _MIB * _MIB)
     if low:
-        words, more = _greedy(bundle)
+        words, more = _largest_processes(bundle)
         yield found(
             bundle,
             "MemoryLow",
@@ -67,7 +67,7 @@ def _left(bundle: Bundle) -> Iterator[Finding]:
             f"{size(left)} of {size(total)} memory is available{words}",
             [*evidence, *more],
             weights=(STATE, EVENT),
-            remedies=[bundle.remedy("see who uses it", "ps -eo pid,rss,comm --sort=-rss")],
+            remedies=[bundle.remedy("find who uses it", "ps -eo pid,rss,comm --sort=-rss")],
             docs=("node MemoryPressure", "memory"),
         )
     elif swap and swap - swap_free > 0.8 * swap and left < 0.1 * total:
@@ -78,7 +78,7 @@ def _left(bundle: Bundle) -> Iterator[Finding]:
             f"{size(swap - swap_free)} of {size(swap)} swap is in use and little memory is left ({size(left)}): the host pages",
             evidence,
             weights=(STATE, HINT),
-            remedies=[bundle.remedy("see who is swapped out", "vmstat 1 5")],
+            remedies=[bundle.remedy("check what is swapped", "vmstat 1 5")],
             docs=("node MemoryPressure", "swap"),
         )
 
@@ -88,14 +88,14 @@ def _stalls(bundle: Bundle) -> Iterator[Finding]:
     full, some = stalls.get("full", (0.0, 0.0, 0.0))[1], stalls.get("some", (0.0, 0.0, 0.0))[1]
     if full < 10 and some < 25:
         return
-    words, more = _greedy(bundle)
+    words, more = _largest_processes(bundle)
     yield found(
         bundle,
         "MemoryStalls",
         "critical" if full >= 10 else "warning",
         f"processes waited for memory in {some:.0f} % of the last minute, all of them at once in {full:.0f} % (pressure stall){words}",
         [bundle.cite("psi-memory", bundle.text("psi-memory")), *more],
-        remedies=[bundle.remedy("see who uses the memory", "ps -eo pid,rss,comm --sort=-rss")],
+        remedies=[bundle.remedy("find who uses the memory", "ps -eo pid,rss,comm --sort=-rss")],
         docs=("node MemoryPressure", "pressure stall"),
     )
 
@@ -119,7 +119,7 @@ def _kills(bundle: Bundle) -> Iterator[Finding]:
                 f"the kernel killed {names} at the memory limit of its own container or slice ({count}); the host had memory",
                 [cite_line(bundle, line) for line, _ in mine[-2:]],
                 weights=(STATE, EVENT),
-                remedies=[bundle.remedy("see which pod it was", "journalctl -k --no-pager -g oom-kill")],
+                remedies=[bundle.remedy("find the pod", "journalctl -k --no-pager -g oom-kill")],
                 docs=("OOMKilled", "memory limit"),
             )
         else:
@@ -131,7 +131,7 @@ def _kills(bundle: Bundle) -> Iterator[Finding]:
                 [cite_line(bundle, line) for line, _ in mine[-2:]],
                 weights=(STATE, EVENT),
                 remedies=[
-                    bundle.remedy("see who used the memory then", "journalctl -k --no-pager -g oom"),
+                    bundle.remedy("find who used the memory then", "journalctl -k --no-pager -g oom"),
                     bundle.remedy("reserve memory for the system (systemReserved, kubeReserved) and give pods limits"),
                 ],
                 docs=("node MemoryPressure", "out of memory"),

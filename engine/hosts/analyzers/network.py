@@ -68,7 +68,7 @@ def _route(bundle: Bundle) -> Iterator[Finding]:
         "there is no default route, so nothing beyond the host's own networks is reached",
         [bundle.cite("routes", "(nothing)")],
         weights=(STATE, HINT),
-        remedies=[bundle.remedy("see the routes and the connections", "ip route; nmcli connection show")],
+        remedies=[bundle.remedy("check the routes and the connections", "ip route; nmcli connection show")],
         docs=("network loss", "default route"),
     )
 

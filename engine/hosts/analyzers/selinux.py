@@ -26,18 +26,18 @@ def selinux(bundle: Bundle) -> Iterator[Finding]:
         hit = _DENIED.search(line)
         if hit is None:
             continue
-        told = {name: value.strip('"') for name, _, value in (word.partition("=") for word in hit.group("rest").split())}
-        source, target = _TYPE.match(told.get("scontext", "")), _TYPE.match(told.get("tcontext", ""))
-        if source is None or target is None or told.get("permissive") == "1":
+        fields = {name: value.strip('"') for name, _, value in (word.partition("=") for word in hit.group("rest").split())}
+        source, target = _TYPE.match(fields.get("scontext", "")), _TYPE.match(fields.get("tcontext", ""))
+        if source is None or target is None or fields.get("permissive") == "1":
             continue
-        group = (source.group(1), hit.group("what").strip(), target.group(1), told.get("tclass", "object"))
-        groups.setdefault(group, []).append((key, line, told))
+        group = (source.group(1), hit.group("what").strip(), target.group(1), fields.get("tclass", "object"))
+        groups.setdefault(group, []).append((key, line, fields))
     if not groups or bundle.text("selinux").strip() == "Permissive":
         return
     ranked = sorted(groups.items(), key=lambda item: (not _OURS.match(item[0][0]), -len(item[1])))
     for (domain, what, label, kind), hits in ranked[:3]:
-        key, line, told = hits[-1]
-        who, name = told.get("comm", domain), told.get("name") or told.get("path")
+        key, line, fields = hits[-1]
+        who, name = fields.get("comm", domain), fields.get("name") or fields.get("path")
         on = f"{kind} {name} ({label})" if name else f"{kind} of type {label}"
         times = f", {len(hits)} times" if len(hits) > 1 else ""
         yield found(
@@ -48,7 +48,7 @@ def selinux(bundle: Bundle) -> Iterator[Finding]:
             [bundle.cite(key, line)],
             weights=(STATE, EVENT),
             remedies=[
-                bundle.remedy("see what would allow it", "ausearch --input-logs -m AVC -ts recent"),
+                bundle.remedy("find out what would allow it", "ausearch --input-logs -m AVC -ts recent"),
                 bundle.remedy("put the right label on what containers may use", "restorecon -Rv PATH"),
             ],
             docs=("selinux", "avc denied"),

@@ -32,17 +32,17 @@ def _kubelet(bundle: Bundle) -> Iterator[Finding]:
     if not running:
         unit = next((unit for unit in known if unit.wanted), known[0])
         meant = unit.wanted or bundle.node
-        evidence = [bundle.cite("services", unit.line), *_last_words(bundle, unit)]
+        evidence = [bundle.cite("services", unit.line), *_last_log_line(bundle, unit)]
         yield found(
             bundle,
             "KubeletDown",
             "critical" if meant else "info",
-            f"{unit.name} does not run ({_how(unit)})" + ("" if meant else "; it is not enabled, so this may be meant"),
+            f"{unit.name} is not running ({_state_of(unit)})" + ("" if meant else "; it is not enabled, so this may be intended"),
             evidence,
             weights=(STATE, *([EVENT] if len(evidence) > 1 else [])),
             remedies=[
                 bundle.remedy("see why", f"journalctl -u {unit.name} --no-pager -n 100"),
-                bundle.remedy("start it once the cause is mended", f"systemctl restart {unit.name}"),
+                bundle.remedy("start it once the cause is fixed", f"systemctl restart {unit.name}"),
             ],
             docs=("kubelet", "node NotReady"),
         )
@@ -55,7 +55,7 @@ def _kubelet(bundle: Bundle) -> Iterator[Finding]:
             "KubeletRestarting",
             "warning",
             f"{unit.name} was restarted by systemd {unit.restarts} times, last at {since:%H:%M:%S}",
-            [bundle.cite("services", unit.line), *_last_words(bundle, unit)],
+            [bundle.cite("services", unit.line), *_last_log_line(bundle, unit)],
             remedies=[bundle.remedy("see why", f"journalctl -u {unit.name} --no-pager -n 100")],
             docs=("kubelet",),
         )
@@ -66,9 +66,9 @@ def _kubelet(bundle: Bundle) -> Iterator[Finding]:
             bundle,
             "KubeletUnhealthy",
             "critical",
-            f"{unit.name} runs but does not call itself healthy: {' '.join(health.text.split())[:120] or 'no answer'}",
+            f"{unit.name} is running but reports itself unhealthy: {' '.join(health.text.split())[:120] or 'no answer'}",
             [bundle.cite("health", health.text or "no answer"), bundle.cite("services", unit.line)],
-            remedies=[bundle.remedy("see what it says", f"journalctl -u {unit.name} --no-pager -n 100")],
+            remedies=[bundle.remedy("read its log", f"journalctl -u {unit.name} --no-pager -n 100")],
             docs=("kubelet",),
         )
 
@@ -84,20 +84,20 @@ def _runtime(bundle: Bundle) -> Iterator[Finding]:
         bundle,
         "RuntimeDown",
         "critical",
-        f"the container runtime {unit.name} does not run ({_how(unit)}), so the kubelet can start no pod",
-        [bundle.cite("services", unit.line), *_last_words(bundle, unit)],
+        f"the container runtime {unit.name} is not running ({_state_of(unit)}), so the kubelet can start no pod",
+        [bundle.cite("services", unit.line), *_last_log_line(bundle, unit)],
         remedies=[
             bundle.remedy("see why", f"journalctl -u {unit.name} --no-pager -n 100"),
-            bundle.remedy("start it once the cause is mended", f"systemctl restart {unit.name}"),
+            bundle.remedy("start it once the cause is fixed", f"systemctl restart {unit.name}"),
         ],
         docs=("container runtime", "containerd"),
     )
 
 
 def _failed(bundle: Bundle) -> Iterator[Finding]:
-    told = {*KUBELETS, *RUNTIMES}
+    reported = {*KUBELETS, *RUNTIMES}
     rows = [(line.split()[0].lstrip("●*"), line) for line in bundle.lines("failed") if " failed " in line]
-    rows = [(name, line) for name, line in rows if name and name not in told]
+    rows = [(name, line) for name, line in rows if name and name not in reported]
     if not rows:
         return
     names = [name for name, _ in rows]
@@ -114,7 +114,7 @@ def _failed(bundle: Bundle) -> Iterator[Finding]:
     )
 
 
-def _how(unit: Unit) -> str:
+def _state_of(unit: Unit) -> str:
     values = unit.values
     words = [f"{values.get('ActiveState', '')}/{values.get('SubState', '')}"]
     if values.get("Result") not in ("", "success", None):
@@ -134,7 +134,7 @@ def _since(bundle: Bundle, unit: Unit) -> datetime | None:
         return None
 
 
-def _last_words(bundle: Bundle, unit: Unit) -> list[Evidence]:
+def _last_log_line(bundle: Bundle, unit: Unit) -> list[Evidence]:
     key = "journal-kubelet" if unit.name in KUBELETS else "journal-runtime"
     lines = [line for line in journal(bundle, key) if line.who != "systemd"]
     return [bundle.cite(key, lines[-1].raw)] if lines else []

@@ -52,7 +52,7 @@ def unreachable(bundle: Bundle) -> Iterator[Finding]:
     )
 
 
-def blind(bundle: Bundle) -> Iterator[Finding]:
+def no_permission(bundle: Bundle) -> Iterator[Finding]:
     """What the account may not see, as one finding: nothing here raises rights by itself."""
     denied = [probe for probe in probes() if bundle.state(probe.key) == "denied"]
     if not denied:
@@ -62,7 +62,7 @@ def blind(bundle: Bundle) -> Iterator[Finding]:
         bundle,
         "CannotSee",
         "info",
-        f"this account may not see {listed([probe.shows for probe in denied], 12)}; these were not judged",
+        f"this account cannot read {listed([probe.shows for probe in denied], 12)}; these were not checked",
         [bundle.cite(denied[0].key, reply.text or "permission denied")],
         weights=(STATE,),
         remedies=[
@@ -75,13 +75,13 @@ def blind(bundle: Bundle) -> Iterator[Finding]:
     )
 
 
-def not_judged(bundle: Bundle) -> list[str]:
+def not_checked(bundle: Bundle) -> list[str]:
     """What was not judged for other reasons than rights, in sentences: programs that are not installed, probes that did not end."""
     if not bundle.replies:
         return []
     missing = list(dict.fromkeys(probe.argv[0] for probe in probes() if bundle.state(probe.key) == "missing"))
     bare = [probe.shows for probe in probes() if bundle.state(probe.key) == "absent" and probe.argv[0] in _SYSTEMD]
     failed = [f"{p.command} ({bundle.replies[p.key].note or 'it took too long'})" for p in probes() if bundle.state(p.key) == "failed"]
-    told = [f"{bundle.host}: not installed, so not judged: {', '.join(missing)}"] if missing else []
-    told += [f"{bundle.host}: no systemd or no journal, so not judged: {listed(bare, 12)}"] if bare else []
-    return told + ([f"{bundle.host}: did not end, so not judged: {listed(failed)}"] if failed else [])
+    lines = [f"{bundle.host}: not installed, so not checked: {', '.join(missing)}"] if missing else []
+    lines += [f"{bundle.host}: no systemd or no journal, so not checked: {listed(bare, 12)}"] if bare else []
+    return lines + ([f"{bundle.host}: did not end, so not checked: {listed(failed)}"] if failed else [])

@@ -13,7 +13,7 @@ from engine.core.redaction.redactor import is_placeholder
 from engine.core.types import ObjectRef
 from engine.language.orders.create import pairs_in
 from engine.language.orders.plan import ROLLED, Look, Order, Plan, Words, changed_and_rolled_out, one
-from engine.language.questions.question import quantity
+from engine.language.questions.question import quantity_of
 
 
 def containers_of(words: Words, ref: ObjectRef) -> tuple[list[Obj], Obj | None]:
@@ -65,9 +65,9 @@ def resources(words: Words) -> Plan:
     sides = [side for side in ("request", "limit") if re.search(rf"\b{side}(?:s|ed)?\b", text, re.I)] or ["limit"]
     for what, amount in amounts.items():
         other = container.text("resources", "limits" if sides == ["request"] else "requests", what)
-        if len(sides) == 1 and other and sides == ["limit"] and quantity(amount, what) < quantity(other, what):
+        if len(sides) == 1 and other and sides == ["limit"] and quantity_of(amount, what) < quantity_of(other, what):
             return Plan(problem=f"A {what} limit of {amount} is below the request of {other} that {ref} has; say both, or another number.")
-        if len(sides) == 1 and other and sides == ["request"] and quantity(amount, what) > quantity(other, what):
+        if len(sides) == 1 and other and sides == ["request"] and quantity_of(amount, what) > quantity_of(other, what):
             return Plan(problem=f"A {what} request of {amount} is above the limit of {other} that {ref} has; say both, or another number.")
     values = ",".join(f"{what}={amount}" for what, amount in amounts.items())
     flags = " ".join(f"--{side}s={values}" for side in sides)

@@ -14,7 +14,7 @@ from engine.cluster.source import ClusterSource
 from engine.core.types import ObjectRef
 from engine.language.orders.configure import containers_of, which_container
 from engine.language.orders.plan import ROLLED, Look, Order, Plan, Words, changed_and_rolled_out, one
-from engine.language.questions.question import quantity
+from engine.language.questions.question import quantity_of
 
 
 def probe(words: Words) -> Plan:
@@ -81,13 +81,13 @@ def claim_size(words: Words) -> Plan:
         return Plan(problem=f"To what size? As in “resize {ref.name} to 20Gi” ({before} now).")
     amount = size.group(2).replace(" ", "")
     if size.group(1):
-        total = quantity(amount, "memory") + quantity(before, "memory")
+        total = quantity_of(amount, "memory") + quantity_of(before, "memory")
         amount = f"{total // 2**30}Gi"
-    if quantity(amount, "memory") < quantity(before, "memory"):
+    if quantity_of(amount, "memory") < quantity_of(before, "memory"):
         return Plan(
             problem=f"{ref} has {before}; a claim can only grow, it cannot be made smaller than it is. Make a new one and copy the data."
         )
-    if quantity(amount, "memory") == quantity(before, "memory"):
+    if quantity_of(amount, "memory") == quantity_of(before, "memory"):
         return Plan(problem=f"{ref} asks for {before} already.")
     storage_class = words.get(ref).text("spec", "storageClassName")
     grows = _may_grow(words.source, storage_class)

@@ -15,7 +15,7 @@ from engine.cluster.objects import Obj, parse_time, text_at
 from engine.core.text import age
 from engine.language.answers.interface import Reply
 from engine.language.names import mentioned_kind
-from engine.language.questions.question import Question, quantity, shown, span, window
+from engine.language.questions.question import Question, quantity_of, shown, span, window
 
 MOST = 10
 Rows = Sequence[Obj]
@@ -154,7 +154,7 @@ def largest(q: Question) -> Reply | None:
     if kind.kind not in ("Pod", "Deployment", "StatefulSet", "DaemonSet"):
         return None
     small = found.group(1).lower() in ("smallest", "lowest", "least")
-    sums = [(sum(quantity(c.text("resources", side, what), what) for c in _containers(obj)), obj) for obj in of_kind(q, kind)]
+    sums = [(sum(quantity_of(c.text("resources", side, what), what) for c in _containers(obj)), obj) for obj in of_kind(q, kind)]
     ranked = sorted(((amount, obj) for amount, obj in sums if amount), key=lambda pair: (pair[0] if small else -pair[0], pair[1].name))[:5]
     amounts = {id(obj): shown(amount, what) for amount, obj in ranked}
     hit = [obj for _, obj in ranked]

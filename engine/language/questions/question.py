@@ -9,6 +9,7 @@ from datetime import timedelta
 from engine.cluster.objects import Obj
 from engine.cluster.rows.build import PodRow, pod_row
 from engine.cluster.source import ClusterSource, NotFound, NotRecorded
+from engine.cluster.usage import quantity as parse_quantity
 from engine.core.cancel import CancelToken
 from engine.core.types import ObjectRef
 from engine.language.request import Request
@@ -47,17 +48,10 @@ class Question:
         return [pod_row(obj.raw, now=self.source.now()) for obj in self.objects("pods")]
 
 
-def quantity(text: str, what: str) -> int:
+def quantity_of(text: str, what: str) -> int:
     """A Kubernetes quantity as millicores (`cpu`) or bytes (anything else); 0 for what is none."""
-    found = re.fullmatch(r"([0-9.]+)(m|k|[KMGTPE]i?|)", text.strip())
-    if not found:
-        return 0
-    number, unit = float(found.group(1)), found.group(2)
-    if what == "cpu":
-        return int(number if unit == "m" else number * 1000)
-    powers = {"": 1, "m": 0.001, "k": 10**3, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "P": 10**15, "E": 10**18}
-    binary = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40, "Pi": 2**50, "Ei": 2**60}
-    return int(number * {**powers, **binary}[unit])
+    number = parse_quantity(text) or 0.0
+    return int(number * 1000 if what == "cpu" else number)
 
 
 def window(text: str) -> timedelta | None:

@@ -20,7 +20,7 @@ from engine.language.answers.interface import Reply, Scene
 from engine.language.names import mentioned_kind, resolve
 from engine.language.questions.attributes import attribute, meant
 from engine.language.questions.comparisons import SHAPES
-from engine.language.questions.question import Question, quantity, shown, span, window
+from engine.language.questions.question import Question, quantity_of, shown, span, window
 from engine.language.request import Request
 
 
@@ -87,7 +87,7 @@ def _requests(q: Question, what: str, nodes: bool, why: str) -> Reply:
             continue
         key = pod.text("spec", "nodeName", default="(unscheduled)") if nodes else pod.name
         for container in pod.maps("spec", "containers"):
-            asked[key] += quantity(text_at(container, "resources", "requests", what), what)
+            asked[key] += quantity_of(text_at(container, "resources", "requests", what), what)
     listed = ", ".join(f"{name} {shown(value, what)}" for name, value in asked.most_common(5) if value)
     said = (
         f"Actual usage cannot be read: {why.rstrip('.')}. By their requests, the largest in {what} are: {listed or 'none has a request'}."

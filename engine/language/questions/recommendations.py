@@ -7,7 +7,7 @@ from typing import Any
 
 from engine.cluster.objects import map_at, maps_at, text_at
 from engine.cluster.source import Usage
-from engine.language.questions.question import quantity
+from engine.language.questions.question import quantity_of
 
 CLOSE, FAR = 0.85, 0.25
 """Shares of a limit: above the first it is nearly used up, below the second of a request most of it lies idle."""
@@ -37,9 +37,9 @@ def _resources(container: Mapping[str, Any], name: str, usage: Sequence[Usage]) 
         request, limit = (text_at(container, "resources", kind, what) for kind in ("requests", "limits"))
         most = max((u.memory if what == "memory" else u.cpu * 1000 for u in usage if u.container == name), default=0.0)
         shown = f"{most / _MI:.0f}Mi" if what == "memory" else f"{most:.0f}m"
-        if most and limit and most > quantity(limit, what) * CLOSE:
+        if most and limit and most > quantity_of(limit, what) * CLOSE:
             out.append((0, f"container {name}: uses {shown} of its {what} limit of {limit}; raise the limit"))
-        elif most and request and most < quantity(request, what) * FAR:
+        elif most and request and most < quantity_of(request, what) * FAR:
             out.append((5, f"container {name}: uses {shown} of the {request} of {what} that it requests; lower the request"))
         if not request:
             measured = f"; it uses {shown} now" if most else "; measure its usage first"

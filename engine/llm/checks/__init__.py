@@ -1,1 +1,1 @@
-"""What stands between a model and everything else: redaction before, grounding and the output guard after."""
+"""What is between a model and everything else: redaction before, grounding and the output guard after."""

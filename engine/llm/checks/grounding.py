@@ -14,7 +14,7 @@ from engine.core.types import Evidence, ObjectRef
 ClaimKind = Literal["object", "number", "image", "command", "quotation", "citation"]
 CLAIMS: tuple[ClaimKind, ...] = ("object", "number", "image", "command", "quotation", "citation")
 MARK = "(not in the evidence)"
-STRUCK = "(a command that nobody checked was left out)"
+STRUCK = "(an unchecked command was removed)"
 
 _KINDS = (
     r"pod|po|deployment|deploy|replicaset|rs|statefulset|sts|daemonset|ds|job|cronjob|cj|service|svc|endpoints|ingress|ing|configmap|cm|secret|"
@@ -101,8 +101,8 @@ class Grounded:
         marked = [f.text for f in self.flagged if f.kind != "command"]
         struck = sum(f.kind == "command" for f in self.flagged)
         parts = [f"marked as not in the evidence: {', '.join(marked[:6])}"] if marked else []
-        parts += [f"{struck} command{'' if struck == 1 else 's'} that nobody checked left out"] if struck else []
-        return f"Corrected after it was written: {'; '.join(parts)}." if parts else ""
+        parts += [f"{struck} command{'' if struck == 1 else 's'} unchecked removed"] if struck else []
+        return f"Corrected after generation: {'; '.join(parts)}." if parts else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,7 +55,7 @@ class LoopGuard:
 def bad_start(text: str) -> str:
     """Why an answer that begins like this is none ("" when it may be one)."""
     if _CALL.match(text):
-        return "it wrote a tool call in place of an answer"
+        return "it returned a tool call instead of an answer"
     if _REFUSAL.match(text):
         return "it refused to answer"
     return ""
@@ -64,23 +64,23 @@ def bad_start(text: str) -> str:
 def unfit(text: str, *, about: str = "", query: str = "") -> str:
     """Why a finished answer is not fit to be shown ("" when it is).
 
-    `about` is what the answer has to be about (the result that it words): two in five of its first telling words must come back.
+    `about` is what the answer has to be about (the result that it words): two in five of its first distinctive words must come back.
     Another language than the question's is no answer either, as far as English can be told from it.
     """
     if len(_WORD.findall(text)) < 3:
-        return "it wrote nothing" if not text.strip() else "it wrote next to nothing"
+        return "its answer is empty" if not text.strip() else "its answer is almost empty"
     reason = bad_start(text)
     if reason:
         return reason
     letters = [c for c in text if c.isalpha()]
     if sum(not c.isascii() for c in letters) > len(letters) * 0.3 and (query or about).isascii():
-        return "it wrote in another language"
+        return "its answer is in another language"
     words = [w.lower() for w in _WORD.findall(_BLOCK.sub("", text))]
     if len(words) >= 12 and sum(w in _ENGLISH for w in words) < len(words) * 0.08 and english(query or about):
-        return "it wrote in another language, or no sentences"
-    told = telling(about)
-    if told and sum(word in text for word in told) * 5 < len(told) * 2:
-        return "it left out what was found"
+        return "its answer is in another language or has no sentences"
+    keywords = distinctive_words(about)
+    if keywords and sum(word in text for word in keywords) * 5 < len(keywords) * 2:
+        return "it left out the findings"
     return ""
 
 
@@ -90,7 +90,7 @@ def english(text: str) -> bool:
     return len(words) < 4 or sum(w in _ENGLISH for w in words) >= len(words) * 0.08
 
 
-def telling(text: str) -> tuple[str, ...]:
+def distinctive_words(text: str) -> tuple[str, ...]:
     """Names, constants, paths and amounts at the beginning of a result, six at most: an answer about it cannot do without most of them."""
     lines = [line for line in text.splitlines() if line.strip()][:2]
     found: list[str] = []

@@ -24,7 +24,7 @@ _PART = re.compile(r"^=== (system|user|assistant|ask)$", re.MULTILINE)
 
 
 class Filled(list[Message]):
-    """A prompt's messages; `parts` names what was put into it, so that its cost can be told part by part."""
+    """A prompt's messages; `parts` names what was put into it, so that its cost can be shown part by part."""
 
     parts: Mapping[str, str] = MappingProxyType({})
 

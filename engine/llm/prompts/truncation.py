@@ -129,7 +129,7 @@ def _ranks(lines: Sequence[str]) -> list[int]:
 
 
 def _touches(n: int, keep: set[int]) -> bool:
-    """Whether a line stands next to one that is kept, so that no further gap has to be marked."""
+    """Whether a line is next to one that is kept, so that no further gap has to be marked."""
     return n - 1 in keep or n + 1 in keep
 
 

@@ -14,7 +14,7 @@ from engine.llm.budget import Estimator
 from engine.llm.chat_model import Chunk, ContextTooLong, Delta, Final, Message, ModelError, ModelHealth, ModelInfo
 from engine.llm.servers.errors import Failures
 from engine.llm.servers.event_loop import Worker
-from engine.llm.servers.timeouts import MOST_CHARS_PER_TOKEN, OnState, Pace, Splitter
+from engine.llm.servers.timeouts import MAX_CHARS_PER_TOKEN, OnState, Splitter, StreamTimeouts
 from engine.llm.settings import Address, ModelSettings, is_loopback
 
 T = TypeVar("T")
@@ -50,13 +50,13 @@ class ServedModel(ABC):
         self.failures = Failures(self.settings, where)
         self._worker = Worker(f"model-{name}")
         self._info: ModelInfo | None = None
-        self._told_window = 0
+        self._server_window = 0
         """As a refusal named it; 0 before one."""
 
     @property
     def window(self) -> int:
         """Tokens of prompt and answer together: num_ctx, or less where a refusal named less."""
-        return min(self.num_ctx, self._told_window or self.num_ctx)
+        return min(self.num_ctx, self._server_window or self.num_ctx)
 
     @property
     def num_ctx(self) -> int:
@@ -80,7 +80,7 @@ class ServedModel(ABC):
         prompt = Prompt(messages, schema, max_tokens, temperature)
 
         async def work(put: Put) -> None:
-            await self._converse(prompt, put)
+            await self._run_stream(prompt, put)
 
         try:
             for chunk in self._worker.stream(work, cancel):
@@ -88,7 +88,7 @@ class ServedModel(ABC):
                     self.estimator.learn(messages, chunk.prompt_tokens)
                 yield chunk
         except ContextTooLong as error:
-            self._told_window = error.window or self._told_window
+            self._server_window = error.window or self._server_window
             raise
 
     def models(self) -> list[ModelInfo]:
@@ -116,7 +116,7 @@ class ServedModel(ABC):
         except ModelError as error:
             return ModelHealth(False, str(error), error.remedy)
         except TimeoutError:
-            return ModelHealth(False, f"{self.server} did not answer within {HEALTH_SECONDS:g} s", "See what the server is doing.")
+            return ModelHealth(False, f"{self.server} did not answer within {HEALTH_SECONDS:g} s", "Check what the server is doing.")
         if not self._among(names):
             missing = self.failures.missing()
             return ModelHealth(False, str(missing), missing.remedy)
@@ -125,7 +125,7 @@ class ServedModel(ABC):
         return ModelHealth(True, f"{self.name} at {self.server} (window {self.window}{known}{speed})")
 
     def close(self) -> None:
-        """Stop what runs, and let go of the connections and the thread."""
+        """Stop what runs, and close the connections and the thread."""
         self._worker.close()
 
     @abstractmethod
@@ -133,7 +133,7 @@ class ServedModel(ABC):
         """A new client, with `client_options`."""
 
     @abstractmethod
-    async def _hang_up(self, client: Any) -> None:
+    async def _disconnect(self, client: Any) -> None:
         """Close a client and its connections."""
 
     @abstractmethod
@@ -146,7 +146,7 @@ class ServedModel(ABC):
 
     @abstractmethod
     async def _chat(self, client: Any, prompt: Prompt, answer: Relay) -> None:
-        """One exchange, its text told to the relay until it is done."""
+        """One exchange, its text passed to the relay until it is done."""
 
     def _among(self, names: Sequence[str]) -> bool:
         return self.name in names
@@ -179,7 +179,7 @@ class ServedModel(ABC):
         try:
             yield client
         finally:
-            await self._worker.surely(self._hang_up(client))
+            await self._worker.shielded(self._disconnect(client))
 
     async def _known(self, client: Any) -> ModelInfo:
         if self._info is None:
@@ -198,48 +198,48 @@ class ServedModel(ABC):
 
         return self._worker.call(work, cancel)
 
-    async def _converse(self, prompt: Prompt, put: Put) -> None:
+    async def _run_stream(self, prompt: Prompt, put: Put) -> None:
         relay: Relay | None = None
         try:
-            async with self._client() as client, Pace(self.settings, self.server, self.on_state).running() as pace:
-                relay = Relay(put, pace, prompt.max_tokens)
+            async with self._client() as client, StreamTimeouts(self.settings, self.server, self.on_state).running() as timeouts:
+                relay = Relay(put, timeouts, prompt.max_tokens)
                 await self._chat(client, prompt, relay)
-                if not relay.ended:
+                if not relay.finished:
                     raise self.failures.broken("the connection ended before the answer did")
         except Exception as error:
-            raise self.failures.of(error, streaming=relay is not None and relay.begun) from error
+            raise self.failures.of(error, streaming=relay is not None and relay.started) from error
 
 
 class Relay:
-    """Takes the text of one answer as it comes: thoughts told apart, the pace kept, and an end put to a server that knows none."""
+    """Takes the text of one answer as it comes: thoughts split off, time limits kept, and endless output cut."""
 
-    def __init__(self, put: Put, pace: Pace, max_tokens: int) -> None:
-        self.pace = pace
-        self.begun = False
-        self.ended = False
+    def __init__(self, put: Put, timeouts: StreamTimeouts, max_tokens: int) -> None:
+        self.timeouts = timeouts
+        self.started = False
+        self.finished = False
         self._put = put
         self._splitter = Splitter()
-        self._most = max_tokens * MOST_CHARS_PER_TOKEN
+        self._max_chars = max_tokens * MAX_CHARS_PER_TOKEN
         self._length = 0
 
-    def heard(self, text: str, thought: str = "") -> bool:
+    def feed(self, text: str, thought: str = "") -> bool:
         """One piece; False when enough was said and the caller should stop."""
-        self.pace.token()
-        self.begun = True
+        self.timeouts.token()
+        self.started = True
         self._length += len(text) + len(thought)
         if thought:
             self._put(Delta(thought, thinking=True))
         for delta in self._splitter.feed(text):
             self._put(delta)
-        if self._length > self._most:
-            self.done(Final(reason="length"))
-        return not self.ended
+        if self._length > self._max_chars:
+            self.finish(Final(reason="length"))
+        return not self.finished
 
-    def done(self, final: Final) -> None:
+    def finish(self, final: Final) -> None:
         """The proper end."""
-        if self.ended:
+        if self.finished:
             return
-        self.ended = True
+        self.finished = True
         for delta in self._splitter.rest():
             self._put(delta)
         self._put(final)

@@ -51,7 +51,7 @@ class OllamaEmbedding:
             model = self._model
         host = host_of(model.server)
         if host and not self._consent.allows(host):
-            raise ModelError(f"{self._name} is on another machine ({host}), and nobody has allowed that.", f"Allow it: /model allow {host}")
+            raise ModelError(f"{self._name} is on another machine ({host}), which is not allowed yet.", f"Allow it: /model allow {host}")
         return model.embed(texts)
 
     def close(self) -> None:

@@ -43,7 +43,7 @@ class Failures:
         if isinstance(error, httpx.TimeoutException):
             return ModelStalled(f"{self._where.url} did not answer in time.", "Ask again, or see what the server is doing.")
         if isinstance(error, (httpx.InvalidURL, httpx.UnsupportedProtocol)):
-            return ModelError(f"{self._where.url} is no address of a model server.", "Write [model] host as http://HOST:PORT.")
+            return ModelError(f"{self._where.url} is not the address of a model server.", "Write [model] host as http://HOST:PORT.")
         status = getattr(error, "status_code", None)
         if isinstance(status, int):
             return self.status(status, str(getattr(error, "error", error)), streaming=streaming)
@@ -55,7 +55,7 @@ class Failures:
         if "certificate" in text.lower() or "ssl" in text.lower():
             return ModelDown(
                 f"The TLS certificate of {self._where.url} is not trusted here.",
-                "Name the file of its certificate authority in [model] ca_file.",
+                "Set [model] ca_file to the file of its certificate authority.",
             )
         if self._where.port_guessed:
             remedy = f"A host written as http://{self._where.host} means port 80; Ollama listens on http://{self._where.host}:11434."
@@ -67,7 +67,7 @@ class Failures:
 
     def missing(self) -> ModelMissing:
         """The server lacks the model."""
-        remedy = f"Get it: ollama pull {self._name}" if self._provider == "ollama" else "See what it has: /model"
+        remedy = f"Pull it: ollama pull {self._name}" if self._provider == "ollama" else "List its models: /model"
         return ModelMissing(f"{self._where.url} does not have the model {self._name}.", remedy)
 
     def too_long(self, tokens: int, window: int) -> ContextTooLong:
@@ -75,12 +75,12 @@ class Failures:
         size = f"About {tokens} tokens were to be sent" if tokens else "The prompt is too long"
         return ContextTooLong(
             f"{size}, and {self._name} has a window of {window} (num_ctx).",
-            "Ask about less at once, /clear the session, or raise [model] num_ctx.",
+            "Ask a narrower question, /clear the session, or raise [model] num_ctx.",
         )
 
     def broken(self, detail: str) -> StreamBroken:
         """The answer ended in the middle or was no answer."""
-        remedy = "Ask again; if it happens often, look at the server's log."
+        remedy = "Ask again; if this keeps happening, check the server's log."
         return StreamBroken(f"The answer of {self._name} broke off ({_plain(detail)}).", remedy)
 
     def status(self, status: int, text: str, *, streaming: bool = False) -> ModelError:
@@ -89,14 +89,18 @@ class Failures:
         low = said.lower()
         if _TOO_LONG.search(said):
             window = _WINDOW.search(said)
-            remedy = "Ask about less at once, or set [model] num_ctx to what the server has."
+            remedy = "Ask a narrower question, or set [model] num_ctx to what the server has."
             return ContextTooLong(f"The prompt is too long for {self._name}: {said}", remedy, int(window.group(1)) if window else 0)
         if "memory" in low and ("requires" in low or "out of" in low or "alloc" in low):
-            return ModelError(f"{self._where.url} has too little memory for {self._name}: {said}", "Take a smaller model with /model.")
+            return ModelError(
+                f"{self._where.url} does not have enough memory for {self._name}: {said}", "Choose a smaller model with /model."
+            )
         if streaming or status == -1:
             return self.broken(said)
         if status in (401, 403):
-            key = f"Put a valid key into ${self._key_env}." if self._key_env else "Name the key's variable in [model] api_key_env."
+            key = (
+                f"Put a valid key in ${self._key_env}." if self._key_env else "Set [model] api_key_env to the variable that holds the key."
+            )
             return ModelError(f"{self._where.url} refused the key (HTTP {status}).", key)
         if status == 404 and "model" in low:
             return self.missing()
@@ -105,10 +109,10 @@ class Failures:
         if status == 503:
             return ModelBusy(f"{self._where.url} is still loading {self._name}.", "Wait a moment and ask again.")
         if status in (400, 422, 501) and _INCAPABLE.search(said):
-            return CapabilityMissing(f"{self._name} cannot do what was asked: {said}", "Take another model with /model.")
+            return CapabilityMissing(f"{self._name} cannot do what was asked: {said}", "Choose another model with /model.")
         if status == 404:
             return ModelError(f"{self._where.url} has no chat interface (HTTP 404).", "Check [model] provider and host.")
-        return ModelError(f"{self._where.url} answered HTTP {status}: {said}", "Look at the server's log.")
+        return ModelError(f"{self._where.url} answered HTTP {status}: {said}", "Check the server's log.")
 
 
 def _plain(text: str) -> str:

@@ -36,7 +36,7 @@ class Worker:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._closed = False
-        self._last_words: set[asyncio.Task[None]] = set()
+        self._closings: set[asyncio.Task[None]] = set()
 
     def stream(self, work: Callable[[Callable[[T], None]], Awaitable[None]], cancel: CancelToken | None = None) -> Iterator[T]:
         """Run `work(put)` and yield what it puts; raises what it raises, or `Cancelled` as soon as the token says so.
@@ -47,7 +47,7 @@ class Worker:
             cancel.check()
         inbox: queue.SimpleQueue[T | _End] = queue.SimpleQueue()
         job = self._begin(work, inbox)
-        forget = cancel.on_cancel(job.stop) if cancel is not None else lambda: None
+        unregister = cancel.on_cancel(job.stop) if cancel is not None else lambda: None
         try:
             while True:
                 item = inbox.get()
@@ -61,7 +61,7 @@ class Worker:
                     return
                 yield item
         finally:
-            forget()
+            unregister()
             job.stop()
             job.ended.wait(QUIET_SECONDS)
 
@@ -74,15 +74,15 @@ class Worker:
         result = list(self.stream(once, cancel))
         return result[0]
 
-    async def surely(self, closing: Awaitable[None]) -> None:
+    async def shielded(self, closing: Awaitable[None]) -> None:
         """Run a closing to its end even when the task that waits for it is cancelled: half-closed, a connection would stay open."""
 
         async def run() -> None:
             await closing
 
         task = asyncio.get_running_loop().create_task(run())
-        self._last_words.add(task)
-        task.add_done_callback(self._last_words.discard)
+        self._closings.add(task)
+        task.add_done_callback(self._closings.discard)
         await asyncio.shield(task)
 
     def close(self) -> None:
@@ -94,16 +94,16 @@ class Worker:
         if loop is None or thread is None:
             return
 
-        async def wind_up() -> None:
-            others = asyncio.all_tasks() - self._last_words - {asyncio.current_task()}
+        async def shut_down() -> None:
+            others = asyncio.all_tasks() - self._closings - {asyncio.current_task()}
             for task in others:
                 task.cancel()
             await asyncio.gather(*others, return_exceptions=True)
-            await asyncio.gather(*self._last_words, return_exceptions=True)
+            await asyncio.gather(*self._closings, return_exceptions=True)
             loop.stop()
 
         keep: list[asyncio.Task[None]] = []
-        loop.call_soon_threadsafe(lambda: keep.append(loop.create_task(wind_up())))
+        loop.call_soon_threadsafe(lambda: keep.append(loop.create_task(shut_down())))
         thread.join(2.0)
 
     def _begin(self, work: Callable[[Callable[[T], None]], Awaitable[None]], inbox: queue.SimpleQueue[T | _End]) -> _Job[T]:

@@ -77,7 +77,7 @@ class OllamaModel(ServedModel):
 
         return ollama.AsyncClient(self.server, **self.client_options())
 
-    async def _hang_up(self, client: Any) -> None:
+    async def _disconnect(self, client: Any) -> None:
         await client.close()
 
     async def _list(self, client: Any) -> list[ModelInfo]:
@@ -91,9 +91,9 @@ class OllamaModel(ServedModel):
         return any(_same(self.name, name) for name in names)
 
     async def _chat(self, client: Any, prompt: Prompt, answer: Relay) -> None:
-        answer.pace.asking()
+        answer.timeouts.probing()
         info = await self._known(client)
-        answer.pace.waiting(loaded=await self._resident(client))
+        answer.timeouts.waiting(loaded=await self._resident(client))
         parts = await client.chat(
             model=self.name,
             messages=[{"role": m.role, "content": m.content} for m in prompt.messages],
@@ -105,13 +105,13 @@ class OllamaModel(ServedModel):
         )
         try:
             async for part in parts:
-                going = answer.heard(part.message.content or "", part.message.thinking or "")
-                if part.done:
-                    answer.done(self._final(part))
-                if part.done or not going:
+                going = answer.feed(part.message.content or "", part.message.thinking or "")
+                if part.finish:
+                    answer.finish(self._final(part))
+                if part.finish or not going:
                     return
         finally:
-            await self._worker.surely(parts.aclose())
+            await self._worker.shielded(parts.aclose())
 
     def _final(self, part: Any) -> Final:
         if part.eval_count and part.eval_duration:

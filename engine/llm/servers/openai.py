@@ -61,7 +61,7 @@ class OpenAIModel(ServedModel):
 
         return httpx.AsyncClient(**self.client_options())
 
-    async def _hang_up(self, client: Any) -> None:
+    async def _disconnect(self, client: Any) -> None:
         await client.aclose()
 
     def _headers(self) -> dict[str, str]:
@@ -101,12 +101,12 @@ class OpenAIModel(ServedModel):
         return not names or self.name in names  # a server that lists none answers to any name
 
     async def _chat(self, client: Any, prompt: Prompt, answer: Relay) -> None:
-        answer.pace.waiting(loaded=True)
-        while not answer.ended:
+        answer.timeouts.waiting(loaded=True)
+        while not answer.finished:
             try:
                 await self._exchange(client, prompt, answer)
             except Refused as refusal:
-                if answer.begun or not self._adapt(refusal, asked_json=prompt.schema is not None):
+                if answer.started or not self._adapt(refusal, asked_json=prompt.schema is not None):
                     raise
             else:
                 self._habits.settled = self._habits.settled or prompt.schema is not None
@@ -172,11 +172,11 @@ class OpenAIModel(ServedModel):
                 for choice in part.get("choices") or []:
                     delta = choice.get("delta") or {}
                     thought = delta.get("reasoning_content") or delta.get("reasoning") or ""
-                    if not answer.heard(str(delta.get("content") or ""), str(thought)):
+                    if not answer.feed(str(delta.get("content") or ""), str(thought)):
                         return
                     reason = choice.get("finish_reason") or reason
         if reason:
-            answer.done(self._final(usage, reason, started, first))
+            answer.finish(self._final(usage, reason, started, first))
 
     def _final(self, usage: Mapping[str, Any], reason: str, started: float, first: float) -> Final:
         now = time.monotonic()

@@ -1,4 +1,4 @@
-"""`Pace`: how long a stream may be silent and how long it may last, and the text filters that every stream passes."""
+"""`StreamTimeouts`: how long a stream may be silent and how long it may last, and the text filters that every stream passes."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ ModelState = Literal["loading", "reading", "writing", "idle"]
 """What the server is busy with: loading the model, reading the prompt, writing the answer, nothing."""
 OnState = Callable[[ModelState], None]
 
-LOOK_SECONDS = 10.0
+PROBE_TIMEOUT_SECONDS = 10.0
 """How long a server may take to say what it has."""
-MOST_CHARS_PER_TOKEN = 24
+MAX_CHARS_PER_TOKEN = 24
 """No tokenizer puts more text into a token on average; beyond it a server ignores the limit that it was given."""
 
 
-class Pace:
+class StreamTimeouts:
     """The clock of one stream; used inside `running`, on the loop's thread."""
 
     def __init__(self, settings: ModelSettings, server: str, on_state: OnState | None = None) -> None:
@@ -32,7 +32,7 @@ class Pace:
         self.state: ModelState = "idle"
 
     @asynccontextmanager
-    async def running(self) -> AsyncIterator[Pace]:
+    async def running(self) -> AsyncIterator[StreamTimeouts]:
         """Raises ModelStalled when the server is silent for too long or the whole takes too long."""
         whole = asyncio.timeout(self._settings.total_seconds)
         silence = asyncio.timeout(None)
@@ -43,59 +43,59 @@ class Pace:
         except TimeoutError:
             if whole.expired():
                 raise ModelStalled(
-                    f"{self._settings.name} was not done after {self._settings.total_seconds:g} s.",
-                    "Take a smaller model with /model.",
+                    f"{self._settings.name} did not finish within {self._settings.total_seconds:g} s.",
+                    "Choose a smaller model with /model.",
                 ) from None
             if silence.expired():
-                raise self._silent() from None
+                raise self._stalled() from None
             raise
         finally:
-            self._enter("idle")
+            self._set_state("idle")
 
-    def asking(self) -> None:
+    def probing(self) -> None:
         """Small questions go out first (is the model there, is it in memory)."""
-        self._allow(LOOK_SECONDS)
+        self._allow_silence(PROBE_TIMEOUT_SECONDS)
 
     def waiting(self, *, loaded: bool) -> None:
         """The request goes out; a model that is not in memory gets the time to load on top."""
-        self._enter("reading" if loaded else "loading")
-        self._allow(self._settings.first_token_seconds + (0.0 if loaded else self._settings.load_seconds))
+        self._set_state("reading" if loaded else "loading")
+        self._allow_silence(self._settings.first_token_seconds + (0.0 if loaded else self._settings.load_seconds))
 
     def token(self) -> None:
         """Something came."""
-        self._enter("writing")
-        self._allow(self._settings.stall_seconds)
+        self._set_state("writing")
+        self._allow_silence(self._settings.stall_seconds)
 
-    def _allow(self, seconds: float) -> None:
+    def _allow_silence(self, seconds: float) -> None:
         self._allowed = seconds
         if self._silence is not None:
             self._silence.reschedule(asyncio.get_running_loop().time() + seconds)
 
-    def _enter(self, state: ModelState) -> None:
+    def _set_state(self, state: ModelState) -> None:
         if state != self.state:
             self.state = state
             if self._on_state is not None:
                 self._on_state(state)
 
-    def _silent(self) -> ModelStalled:
+    def _stalled(self) -> ModelStalled:
         name = self._settings.name
         if self.state == "idle":
             return ModelStalled(
-                f"{self._server} did not answer within {self._allowed:g} s.", "See what the server is doing, or restart it."
+                f"{self._server} did not answer within {self._allowed:g} s.", "Check what the server is doing, or restart it."
             )
         if self.state == "loading":
             return ModelStalled(
                 f"{self._server} did not finish loading {name} within {self._allowed:g} s.",
-                "See what the server is doing (ollama ps), or take a smaller model with /model.",
+                "Check the server (ollama ps), or choose a smaller model with /model.",
             )
         if self.state == "reading":
             return ModelStalled(
-                f"{name} wrote nothing for {self._allowed:g} s.",
-                "Take a smaller model with /model, or raise [model] first_token_seconds.",
+                f"{name} returned nothing for {self._allowed:g} s.",
+                "Choose a smaller model with /model, or raise [model] first_token_seconds.",
             )
         return ModelStalled(
-            f"{name} stopped in the middle of its answer: nothing came for {self._allowed:g} s.",
-            "Ask again; if it happens often, look at the server's log or raise [model] stall_seconds.",
+            f"{name} stopped in the middle of its answer: no tokens for {self._allowed:g} s.",
+            "Ask again; if this keeps happening, check the server's log or raise [model] stall_seconds.",
         )
 
 

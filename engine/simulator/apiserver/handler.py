@@ -48,7 +48,9 @@ class Api:
         except ClusterError as error:
             return ApiError(500, str(error)).reply()
         except Exception as error:  # noqa: BLE001 - a client that gets no answer at all would only see a broken connection
-            return ApiError(500, f"the stand-in failed at {request.method} {request.path}: {type(error).__name__}: {error}").reply()
+            return ApiError(
+                500, f"the simulated API server failed at {request.method} {request.path}: {type(error).__name__}: {error}"
+            ).reply()
 
     def _answer(self, request: Request) -> Reply:
         target = parse_path(request.path)
@@ -73,11 +75,7 @@ class Api:
             return found
         if name == "openapi/v2" and "proto-openapi" in request.accept and "json" not in request.accept:
             raise ApiError(406, "this recorded cluster has its OpenAPI v2 as JSON only; use kubectl 1.29 or newer, or --validate=false")
-        recorded: bytes | None = None
-        for reader in ("openapi", "raw"):
-            read = getattr(self.cluster, reader, None)
-            data = read(path) if read else None
-            recorded = recorded or (data if isinstance(data, bytes) else None)
+        recorded = self.cluster.openapi(path) or self.cluster.raw(path)
         schema = made_openapi(self.catalogue, path)
         if recorded is not None and schema is not None and name == OPENAPI:
             return json_reply({"paths": {**schema["paths"], **map_at(decode_json(recorded), "paths")}})
@@ -86,9 +84,8 @@ class Api:
         return json_reply(schema) if schema else None
 
     def _version(self) -> Reply:
-        read = getattr(self.cluster, "raw", None)
-        data = read("/version") if read else None
-        if isinstance(data, bytes):
+        data = self.cluster.raw("/version")
+        if data is not None:
             return Reply(data)
         version = self.cluster.server_version() or "v1.30.0"
         major, _, rest = version.removeprefix("v").partition(".")
@@ -120,9 +117,8 @@ class Api:
         return self._allowed().subresource(target, request)
 
     def _needs_a_node(self, target: Target, request: Request) -> Reply:
-        read = getattr(self.cluster, "raw", None)
-        data = read(request.path) if read and target.subresource == "proxy" and request.method == "GET" else None
-        if isinstance(data, bytes):
+        data = self.cluster.raw(request.path) if target.subresource == "proxy" and request.method == "GET" else None
+        if data is not None:
             return Reply(data)
         why = NEEDS_A_NODE[target.subresource]
         details = {"name": target.name, "kind": target.plural}

@@ -20,20 +20,18 @@ class Catalogue:
     """Resource types and discovery documents of a cluster: the recorded ones, or made from `resources()` where none were recorded."""
 
     def __init__(self, cluster: ClusterSource) -> None:
-        self._read = getattr(cluster, "discovery", None)
+        self._cluster = cluster
         rows: list[ResourceType] = []
         for path in ("/api", "/apis"):
             data = self.recorded(path, aggregated=True)
             rows += from_aggregated(msgspec.json.decode(data)) if data else []
-        self._made = not rows
         if not rows:
             rows = self._from_lists() or list(cluster.resources())
         self.types: Mapping[tuple[str, str, str], ResourceType] = {(r.group, r.version, r.plural): r for r in rows}
 
     def recorded(self, path: str, *, aggregated: bool = False) -> bytes | None:
         """The recorded document, or None."""
-        data = self._read(path, aggregated=aggregated) if self._read else None
-        return data if isinstance(data, bytes) else None
+        return self._cluster.discovery(path, aggregated=aggregated)
 
     def find(self, group: str, version: str, plural: str) -> ResourceType:
         """A resource type. Raises ApiError 404 as a server does for what it does not have."""
@@ -41,11 +39,6 @@ class Catalogue:
         if found is None:
             raise no_such_resource()
         return found
-
-    def by_kind(self, api_version: str, kind: str) -> ResourceType | None:
-        """The resource type of an object's apiVersion and kind."""
-        group, _, version = api_version.rpartition("/")
-        return next((t for t in self.types.values() if (t.group, t.version, t.kind) == (group, version, kind)), None)
 
     def reply(self, request: Request) -> Reply | None:
         """The answer to `/api`, `/apis`, `/api/v1`, `/apis/GROUP` or `/apis/GROUP/VERSION`; None for another path."""

@@ -244,6 +244,6 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def _quotable(text: str) -> str:
-    """Text as it may stand between the quotes of a header: names in it come from clients and recordings."""
+    """Text that is safe between the quotes of a header: names in it come from clients and recordings."""
     plain = "".join(char if char.isprintable() else " " for char in text)
     return plain.replace("\\", "\\\\").replace('"', '\\"')[:1000]

@@ -47,9 +47,9 @@ def create_pod(
 ) -> RawObject:
     """Write one pod of a template; `siblings` are pods of the same workload, also ones that were deleted just now.
 
-    `claims` are the pod's own volume claims by the volume that they stand for.
+    `claims` are the pod's own volume claims by their volume.
     """
-    sibling = _newest_alike(siblings, template)
+    sibling = _newest_equal(siblings, template)
     spec = copy.deepcopy(sibling["spec"] if sibling else dict(map_at(template, "spec")))
     spec.pop("nodeName", None)
     if claims:
@@ -109,10 +109,10 @@ def place_waiting_pods(store: Store) -> set[str]:
     return placed
 
 
-def _newest_alike(siblings: Sequence[RawObject], template: Mapping[str, Any]) -> RawObject | None:
+def _newest_equal(siblings: Sequence[RawObject], template: Mapping[str, Any]) -> RawObject | None:
     """The newest pod of the same specification: same containers, init containers and volumes of the template's own."""
-    alike = [pod for pod in siblings if same_specification(pod, template)]
-    alive = [pod for pod in alike if not at(pod, "metadata", "deletionTimestamp")] or alike
+    equal = [pod for pod in siblings if same_specification(pod, template)]
+    alive = [pod for pod in equal if not at(pod, "metadata", "deletionTimestamp")] or equal
     return max(alive, key=lambda pod: text_at(pod, "metadata", "creationTimestamp"), default=None)
 
 

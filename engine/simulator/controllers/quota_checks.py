@@ -15,7 +15,7 @@ COUNTED = {"pods", "count/pods"}
 POD_SECURITY = re.compile(r'violates PodSecurity "(\w+)')
 ENFORCE = "pod-security.kubernetes.io/enforce"
 OWN_WORDS = ("exceeded quota", "error looking up service account")
-"""How the refusals begin that are looked at anew each time; any other recorded refusal stays."""
+"""The beginnings of refusals that are evaluated again each time; any other recorded refusal stays."""
 
 
 def refusal(store: Store, namespace: str, name: str, spec: Mapping[str, Any]) -> str:
@@ -49,7 +49,7 @@ def _over(store: Store, namespace: str, spec: Mapping[str, Any], hard: Mapping[s
     for key, limit in hard.items():
         asked, used = _amount(spec, key), sum(_amount(map_at(pod, "spec"), key) for pod in pods)
         # Sums of fractions are compared with a little room, as they are not exact.
-        if asked and asked + used > quantity(limit) * (1 + 1e-9):
+        if asked and asked + used > (quantity(limit) or 0.0) * (1 + 1e-9):
             over[key] = (_written(asked, key), _written(used, key), limit)
     return over
 
@@ -58,7 +58,7 @@ def _amount(spec: Mapping[str, Any], key: str) -> float:
     if key in COUNTED:
         return 1.0
     part, _, resource = key.rpartition(".")
-    return sum(quantity(text_at(container, "resources", part or "requests", resource)) for container in maps_at(spec, "containers"))
+    return sum(quantity(text_at(container, "resources", part or "requests", resource)) or 0.0 for container in maps_at(spec, "containers"))
 
 
 def _written(value: float, key: str) -> str:

@@ -53,7 +53,7 @@ BY_KIND = {
 
 
 class Controllers:
-    """Follows each change of a store with what a cluster's controllers would do, before the change is told to anybody."""
+    """Follows each change of a store with what a cluster's controllers would do, before anybody sees the change."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -66,24 +66,24 @@ class Controllers:
         namespace = namespace_of(obj)
         if change.after is None:
             if not orphan:
-                self._collect(obj)
+                self._delete_dependents(obj)
             if change.resource == "namespaces":
-                self._empty(name_of(obj))
+                self._delete_namespace_contents(name_of(obj))
                 return
         if change.resource == "pods" and change.before is None and not at(obj, "status", "conditions"):
             start_pod(self._store, obj)
         if change.resource == "nodes" and change.after is None:
-            self._clear(name_of(obj))
+            self._delete_pods_of_node(name_of(obj))
         if change.resource in (VOLUMES, CLAIMS):
             bind_claims(self._store)
         if change.resource in PLACES:
-            self._place()
+            self._schedule_waiting()
         if change.resource in KINDS and start_configured_pods(self._store, change):
-            self._recount(namespace)
+            self._sync_namespace(namespace)
         if change.resource == "namespaces" and change.before is None:
-            self._furnish(name_of(obj))
+            self._populate_namespace(name_of(obj))
         if change.resource in PERMITTING:
-            self._try_again(namespace or name_of(obj))
+            self._retry_refused(namespace or name_of(obj))
         if change.resource in BY_KIND.values() and change.after is not None:
             self._sync(change.resource, namespace, name_of(obj), [])
         if change.resource == "pods" and (change.after is None or at(change.after, "metadata", "deletionTimestamp")):
@@ -91,7 +91,7 @@ class Controllers:
         if change.resource in ("pods", "services", *PERMITTING, *BY_KIND.values()):
             sync_endpoints(self._store, namespace or name_of(obj))
 
-    def held_back(self, resource: str, obj: RawObject, *, force: bool) -> bool:
+    def is_deletion_delayed(self, resource: str, obj: RawObject, *, force: bool) -> bool:
         """Whether a deleted object stays for now: finalizers hold it, or its node cannot confirm that the pod is gone."""
         if list_at(obj, "metadata", "finalizers"):
             return True
@@ -121,18 +121,18 @@ class Controllers:
         if resource:
             self._sync(resource, namespace_of(pod), text_at(owner, "name"), [pod])
 
-    def _place(self) -> None:
-        """Have waiting pods look for a node again, and count anew where one was found."""
+    def _schedule_waiting(self) -> None:
+        """Have waiting pods look for a node again, and count again where one was found."""
         for namespace in sorted(place_waiting_pods(self._store)):
-            self._recount(namespace)
+            self._sync_namespace(namespace)
 
-    def _recount(self, namespace: str) -> None:
+    def _sync_namespace(self, namespace: str) -> None:
         for resource in BY_KIND.values():
             for obj in listed(self._store, resource, namespace):
                 self._sync(resource, namespace, name_of(obj), [])
         sync_endpoints(self._store, namespace)
 
-    def _clear(self, node: str) -> None:
+    def _delete_pods_of_node(self, node: str) -> None:
         """Take away the pods of a node that is gone."""
         for pod in listed(self._store, "pods"):
             if text_at(pod, "spec", "nodeName") == node:
@@ -140,19 +140,19 @@ class Controllers:
                 self._replace(pod)
                 sync_endpoints(self._store, namespace_of(pod))
 
-    def _furnish(self, namespace: str) -> None:
+    def _populate_namespace(self, namespace: str) -> None:
         """Give a new namespace its default service account."""
         metadata = {"name": "default", "namespace": namespace}
         self._store.write("serviceaccounts", {"kind": "ServiceAccount", "apiVersion": "v1", "metadata": metadata})
 
-    def _try_again(self, namespace: str) -> None:
+    def _retry_refused(self, namespace: str) -> None:
         """Have workloads that lack pods try to make them, now that what may refuse them has changed."""
         for resource in (REPLICA_SETS, STATEFUL_SETS, JOBS):
             for obj in listed(self._store, resource, namespace):
                 if int_at(obj, "status", "replicas") < int_at(obj, "spec", "replicas") or resource == JOBS:
                     self._sync(resource, namespace, name_of(obj), [])
 
-    def _collect(self, owner: RawObject) -> None:
+    def _delete_dependents(self, owner: RawObject) -> None:
         """Remove what a deleted object owned, and what that owned in turn."""
         uid, namespace = uid_of(owner), namespace_of(owner)
         if not uid:
@@ -162,9 +162,9 @@ class Controllers:
                 owners = maps_at(obj, "metadata", "ownerReferences")
                 if owners and all(text_at(entry, "uid") == uid for entry in owners):
                     self._store.drop(resource, namespace_of(obj), name_of(obj))
-                    self._collect(obj)
+                    self._delete_dependents(obj)
 
-    def _empty(self, namespace: str) -> None:
+    def _delete_namespace_contents(self, namespace: str) -> None:
         for resource in IN_NAMESPACES:
             for obj in listed(self._store, resource, namespace):
                 self._store.drop(resource, namespace, name_of(obj))

@@ -77,7 +77,7 @@ def _requests(spec: Mapping[str, Any]) -> dict[str, float]:
     for container in maps_at(spec, "containers"):
         asked = {**map_at(container, "resources", "limits"), **map_at(container, "resources", "requests")}
         for key, value in asked.items():
-            wanted[key] = wanted.get(key, 0.0) + quantity(str(value))
+            wanted[key] = wanted.get(key, 0.0) + (quantity(value) or 0.0)
     return wanted
 
 
@@ -92,7 +92,7 @@ def _has_room(store: Store, node: RawObject, spec: Mapping[str, Any]) -> bool:
     ]
     used = [_requests(map_at(pod, "spec")) for pod in here]
     for key, amount in wanted.items():
-        room = quantity(text_at(node, "status", "allocatable", key)) - sum(pod.get(key, 0.0) for pod in used)
+        room = (quantity(text_at(node, "status", "allocatable", key)) or 0.0) - sum(pod.get(key, 0.0) for pod in used)
         # Sums of fractions are compared with a little room, as they are not exact.
         if amount > room + 1e-6:
             return False

@@ -1,4 +1,4 @@
-"""Binds claims that wait to volumes that suit them. Nothing is provided: a claim without a suiting volume goes on waiting."""
+"""Binds claims that wait to volumes that suit them. Nothing is provided: a claim without a suitable volume keeps waiting."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def bind_claims(store: Store) -> None:
 
 
 def _size(volume: RawObject) -> float:
-    return quantity(text_at(volume, "spec", "capacity", "storage"))
+    return quantity(text_at(volume, "spec", "capacity", "storage")) or 0.0
 
 
 def _suits(volume: RawObject, claim: RawObject) -> bool:
@@ -35,7 +35,7 @@ def _suits(volume: RawObject, claim: RawObject) -> bool:
         return False
     same_mode = text_at(volume, "spec", "volumeMode", default="Filesystem") == text_at(claim, "spec", "volumeMode", default="Filesystem")
     same_class = text_at(volume, "spec", "storageClassName") == text_at(claim, "spec", "storageClassName")
-    room = _size(volume) >= quantity(text_at(claim, "spec", "resources", "requests", "storage"))
+    room = _size(volume) >= (quantity(text_at(claim, "spec", "resources", "requests", "storage")) or 0.0)
     # A selector is not judged here, so a claim that has one is left to wait.
     chosen = not at(claim, "spec", "selector")
     return (

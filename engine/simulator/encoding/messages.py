@@ -10,7 +10,7 @@ from dataclasses import dataclass
 class Field:
     """A field's JSON name and how it is read: text, bytes, int, bool, message, quantity, time, intstr; `many` and `map` repeat it.
 
-    A message without a name stands inline: its fields are those of the message around it.
+    A message without a name is inline: its fields are those of the message around it.
     """
 
     name: str

@@ -84,7 +84,7 @@ def _value(raw: bytes | int, field: Field, path: str) -> Any:
 
 def _bytes(value: bytes | int) -> bytes:
     if isinstance(value, int):
-        raise ValueError("a number where text was due")
+        raise ValueError("a number where text was expected")
     return value
 
 

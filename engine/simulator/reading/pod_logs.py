@@ -66,9 +66,8 @@ def _without_stamp(line: str) -> str:
 
 def _refusal(cluster: ClusterSource, target: Target, container: str, previous: bool, error: ClusterError) -> Reply:
     """The Status that the recorded server gave, or one in the words of the error."""
-    recorded = getattr(cluster, "log_error", None)
-    status = recorded(target.namespace, target.name, container, previous) if recorded else None
-    if isinstance(status, dict):
+    status = cluster.log_error(target.namespace, target.name, container, previous)
+    if status is not None:
         return Reply(encode(status), status=int_at(status, "code", default=500))
     if isinstance(error, Forbidden):
         raise ApiError(403, str(error)) from error

@@ -150,7 +150,7 @@ class Reader:
 
     def _warnings(self, kind: ResourceType, target: Target) -> tuple[str, ...]:
         """What kubectl prints beside the answer: a kind that is deprecated, a list that does not hold all namespaces."""
-        held = () if target.namespace else (getattr(self.cluster, "limited", None) or {}).get(kind.name, ())
+        held = () if target.namespace else self.cluster.coverage().limited.get(kind.name, ())
         listed = sorted(held)[:8]
         more = f" and {len(held) - len(listed)} more namespaces" if len(held) > len(listed) else ""
         limit = (f"{kind.name} were recorded of {', '.join(listed)}{more} only",) if held else ()

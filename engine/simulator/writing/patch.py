@@ -28,7 +28,7 @@ MERGE_KEYS: Mapping[str, tuple[str, ...]] = {
     "webhooks": ("name",),
     "validations": ("expression",),
 }
-"""By which key the entries of a list are told apart, by the list's own name; other lists are replaced as a whole."""
+"""The merge key of a list's entries, by the list's own name; other lists are replaced as a whole."""
 UNIQUE_LISTS = frozenset({"finalizers"})
 """Lists of texts that are joined, not replaced."""
 
@@ -161,10 +161,10 @@ def _change(document: Any, path: list[str], operation: Mapping[str, Any]) -> Any
             parent[step] = value
         return document
     if not isinstance(parent, list):
-        raise _does_not_fit(operation, "there is nothing to go into")
+        raise _does_not_fit(operation, "there is no object or list")
     position = len(parent) if step == "-" and word == "add" else int(step) if step.isdigit() else -1
     if not 0 <= position <= len(parent) - (word != "add"):
-        raise _does_not_fit(operation, "the list is not that long")
+        raise _does_not_fit(operation, "the index is out of range")
     if word == "add":
         parent.insert(position, value)
     elif word == "remove":

@@ -20,7 +20,7 @@ class Schemas:
     """The schemas of a cluster by group and version, parsed when first needed; a cluster without them checks nothing."""
 
     def __init__(self, cluster: ClusterSource) -> None:
-        self._read = getattr(cluster, "openapi", None)
+        self._cluster = cluster
         self._parsed: dict[str, Mapping[str, Any]] = {}
 
     def check(self, kind: ResourceType, obj: RawObject, validation: str) -> tuple[RawObject, tuple[str, ...]]:
@@ -54,8 +54,8 @@ class Schemas:
     def _schemas(self, kind: ResourceType) -> Mapping[str, Any]:
         path = f"/openapi/v3/apis/{kind.group}/{kind.version}" if kind.group else f"/openapi/v3/api/{kind.version}"
         if path not in self._parsed:
-            data = self._read(path) if self._read else None
-            document = msgspec.json.decode(data) if isinstance(data, bytes) else {}
+            data = self._cluster.openapi(path)
+            document = msgspec.json.decode(data) if data is not None else {}
             self._parsed[path] = map_at(document, "components", "schemas")
         return self._parsed[path]
 
@@ -66,7 +66,7 @@ def _is_of(schema: Mapping[str, Any], kind: ResourceType) -> bool:
 
 
 def _resolved(schema: Mapping[str, Any], schemas: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The schema behind references; a reference stands alone or as the only part of allOf."""
+    """The schema behind references; a reference is alone or the only part of allOf."""
     while True:
         parts = maps_at(schema, "allOf")
         reference = text_at(schema, "$ref") or (text_at(parts[0], "$ref") if len(parts) == 1 else "")

@@ -78,7 +78,7 @@ def test_a_download_tells_its_progress_and_the_model_answers_afterwards() -> Non
         assert [e.title for e in events if isinstance(e, StepStarted)] == ["download qwen2.5:3b"]
         assert [e.detail for e in events if isinstance(e, StepProgress)][-1] == "success"
         assert [e.outcome for e in events if isinstance(e, StepFinished)] == ["done"]
-        assert "answers from now on" in next(e for e in events if isinstance(e, AnswerFinished)).answer.text
+        assert "is in use now" in next(e for e in events if isinstance(e, AnswerFinished)).answer.text
         assert agent.status.model == "qwen2.5:3b"
 
 

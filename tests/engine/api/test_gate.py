@@ -140,7 +140,7 @@ def test_a_web_page_elsewhere_is_refused_and_gets_no_cors(rest: Rest, origin: st
     )
     assert status == 403
     assert not [name for name in fields if name.startswith("access-control")]
-    assert "web pages" in problem_of(body)["error"]
+    assert "other origins" in problem_of(body)["error"]
 
 
 def test_the_server_s_own_page_may_ask(rest: Rest) -> None:
@@ -177,7 +177,7 @@ def test_a_body_that_is_too_long_is_refused_in_chunks_too(rest: Rest) -> None:
     with rest.client() as client:
         answer = client.post("/query", content=chunks(), headers={"content-type": "application/json"})
     assert answer.status_code == 413
-    assert problem_of(answer.content)["error"] == "the body is too long"
+    assert problem_of(answer.content)["error"] == "the body is too large"
 
 
 def test_a_body_of_the_longest_allowed_length_passes(rest: Rest) -> None:

@@ -162,7 +162,7 @@ def test_a_client_that_leaves_cancels_its_question(agent: RestAgent, rest: Rest,
     agent.runs[0].token.on_cancel(noticed.set)
     made.close()
     assert noticed.wait(20)
-    assert cancelled(agent.runs[0]) == "the client left"
+    assert cancelled(agent.runs[0]) == "the client disconnected"
 
 
 def test_a_client_that_leaves_while_it_is_asked_has_not_said_yes(agent: RestAgent, rest: Rest) -> None:
@@ -172,7 +172,7 @@ def test_a_client_that_leaves_while_it_is_asked_has_not_said_yes(agent: RestAgen
         for frame in frames(answer.iter_lines()):
             if frame["event"] == "ApprovalRequested":
                 break
-    assert cancelled(agent.runs[0]) == "the client left"
+    assert cancelled(agent.runs[0]) == "the client disconnected"
     assert ask.decisions == [], "the run ended where it asked"
     with rest.client() as client:
         late = client.post("/approvals/A-C1", json={"run": "run-1", "decision": "approve"})

@@ -85,7 +85,7 @@ def test_generated_commands_get_their_class_and_forbidden_ones_are_struck(agent:
     text = answer_of(events).text
     assert "kubectl scale deployment cart-api --replicas=5 (mutate)" in text
     assert "evil.example" not in text
-    assert "1 command that nobody checked left out" in notices(events)
+    assert "1 command unchecked removed" in notices(events)
 
 
 def test_without_a_whole_code_block_the_documentation_answers(agent: Agent, server: OllamaServer) -> None:

@@ -57,7 +57,7 @@ def test_a_host_without_systemd_or_tools_is_not_called_unhealthy_and_says_what_i
     report = check_host(bundle(node=False, **{key.replace("-", "_"): reply for key, reply in replies.items()}))
     assert [f for f in report.findings if f.severity != "info"] == []
     assert "chronyc" in report.unseen[0]
-    assert "not installed, so not judged" in report.unseen[0]
+    assert "not installed, so not checked" in report.unseen[0]
 
 
 def test_what_needs_root_is_one_finding_that_names_it_and_never_silence() -> None:
@@ -109,7 +109,7 @@ def test_k3s_brings_its_own_runtime() -> None:
 
 
 def test_a_kubelet_that_runs_and_is_not_healthy() -> None:
-    assert "not call itself healthy" in findings(health=Reply("[-]syncloop failed: reason withheld", 0))["KubeletUnhealthy"].summary
+    assert "reports itself unhealthy" in findings(health=Reply("[-]syncloop failed: reason withheld", 0))["KubeletUnhealthy"].summary
 
 
 def test_failed_units_are_one_finding_and_a_missing_crash_kernel_is_no_alarm() -> None:
@@ -378,9 +378,9 @@ def test_iptables_and_nftables_that_drop_by_default() -> None:
 
 def test_a_clock_that_is_off_and_one_that_nobody_sets() -> None:
     right = 1795773600.0  # NOW in Unix seconds
-    assert findings(heard_at=right + 2) == {}
+    assert findings(received_at=right + 2) == {}
     off = findings(
-        heard_at=right + 130,
+        received_at=right + 130,
         chrony=Reply("506 Cannot talk to daemon", 1),
         time="NTP=no\nNTPSynchronized=no",
         services=services(chronyd=unit("chronyd.service", "inactive", "dead")),
@@ -388,8 +388,8 @@ def test_a_clock_that_is_off_and_one_that_nobody_sets() -> None:
     assert "130 s behind" in off["ClockSkew"].summary
     assert off["ClockSkew"].severity == "critical"
     assert off["ClockUnsynchronised"].id in off["ClockSkew"].causes
-    assert "no time service runs" in off["ClockUnsynchronised"].summary
-    doubtful = findings(heard_at=right - 400)
+    assert "no time service is running" in off["ClockUnsynchronised"].summary
+    doubtful = findings(received_at=right - 400)
     assert "this machine's clock may be the wrong one" in doubtful["ClockSkew"].summary
     lost = findings(
         chrony=CHRONY.replace("Leap status     : Normal", "Leap status     : Not synchronised"), time="NTP=yes\nNTPSynchronized=no"

@@ -62,7 +62,7 @@ def test_a_reply_that_breaks_off_is_kept_as_such() -> None:
     reader.take(b"\nm begin a\nhalf of")
     reader.close()
     assert not reader.done
-    assert reader.replies["a"] == Reply("half of", None, "it broke off")
+    assert reader.replies["a"] == Reply("half of", None, "the output was cut off")
     assert reader.replies["a"].state == "failed"
 
 
@@ -90,7 +90,7 @@ def test_the_script_stops_the_probe_under_way_when_its_input_ends(shell: str) ->
         (Reply("cat: /proc/pressure/cpu: No such file or directory", 1), "absent"),
         (Reply("No journal files were found.\n-- No entries --", 0), "absent"),
         (Reply("", 124), "failed"),
-        (Reply("", None, "it broke off"), "failed"),
+        (Reply("", None, "the output was cut off"), "failed"),
         (Reply("No such file or directory, says a log line", 0), "seen"),
         (Reply("Failed units: 0", 3), "seen"),
     ],
@@ -117,5 +117,5 @@ def test_an_exit_code_that_is_none_ends_no_reply(code: str) -> None:
 def test_what_a_host_says_on_standard_error_is_not_read_for_long() -> None:
     began = time.thread_time()
     what, _ = problem("connection to " * 20_000 + "\nssh: connect to host web-1 port 22: No route to host", "web-1")
-    assert what.startswith("no way leads to it")
+    assert what.startswith("there is no route to it")
     assert time.thread_time() - began < 5

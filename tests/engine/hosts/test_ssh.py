@@ -98,7 +98,7 @@ def test_the_whole_table_comes_back_over_one_connection(server: sshd.Server) -> 
     assert bundle.problem == ""
     assert set(bundle.replies) == {probe.key for probe in probes()}
     assert "MemTotal" in bundle.text("memory")
-    assert abs(bundle.now.timestamp() - bundle.heard_at) < 60
+    assert abs(bundle.now.timestamp() - bundle.received_at) < 60
     assert server.log.count("Accepted publickey") == before + 1
 
 

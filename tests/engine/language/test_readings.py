@@ -5,7 +5,7 @@ import pytest
 from asking import read, request_of
 
 from engine.cluster.recordings.recorded_cluster import RecordedCluster
-from engine.language.questions.question import quantity
+from engine.language.questions.question import quantity_of
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_what_code_cannot_read_is_left_to_others(demo: RecordedCluster) -> None:
     ],
 )
 def test_quantities(text: str, what: str, value: int) -> None:
-    assert quantity(text, what) == value
+    assert quantity_of(text, what) == value
 
 
 def test_only_the_lines_that_were_asked_about_stay_in_a_table() -> None:

@@ -70,7 +70,7 @@ def test_an_absent_model_is_named_with_its_remedy_and_words_alone_decide(
         assert desk._threads.join(10)
         assert [p.heading[-1] for p in desk.search("gasket")] == ["A"]
         (problem,) = desk.problems
-        assert "words alone decide" in problem
+        assert "keywords alone are used" in problem
         assert ("ollama pull mxbai-embed-large" if absent == "the model" else "127.0.0.1:9") in problem
     finally:
         source.close()

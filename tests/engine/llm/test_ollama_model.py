@@ -185,7 +185,7 @@ def test_each_failure_has_its_own_error_and_a_remedy(connect, reply, kind, remed
 def test_a_missing_model_is_to_be_pulled(connect):
     with OllamaServer(models=["mistral:7b"]) as server, pytest.raises(ModelMissing) as caught:
         list(connect(server).stream(ASK))
-    assert caught.value.remedy == "Get it: ollama pull llama3.1:8b"
+    assert caught.value.remedy == "Pull it: ollama pull llama3.1:8b"
 
 
 def test_nobody_listening_is_said_with_the_way_to_start_it():
@@ -220,9 +220,9 @@ def test_a_server_that_dies_while_it_writes_is_a_broken_stream(connect):
 @pytest.mark.parametrize(
     ("reply", "settings", "said"),
     [
-        ([Wait()], ModelSettings(first_token_seconds=0.05), r"wrote nothing for 0\.05 s"),
+        ([Wait()], ModelSettings(first_token_seconds=0.05), r"returned nothing for 0\.05 s"),
         ([Say("It "), Wait()], ModelSettings(stall_seconds=0.05), "in the middle of its answer"),
-        ([Say("It "), Wait()], ModelSettings(total_seconds=0.2), r"not done after 0\.2 s"),
+        ([Say("It "), Wait()], ModelSettings(total_seconds=0.2), r"did not finish within 0\.2 s"),
     ],
     ids=["before the first word", "between words", "as a whole"],
 )
@@ -305,7 +305,7 @@ def test_health_says_in_one_look_what_is_wrong_and_what_mends_it(connect):
     with OllamaServer() as server:
         assert connect(server).health().ok
         assert "window 8192" in connect(server).health().detail
-        assert connect(server, name="phi4").health().fix == "Get it: ollama pull phi4"
+        assert connect(server, name="phi4").health().fix == "Pull it: ollama pull phi4"
         url = server.url
     down = OllamaModel("llama3.1:8b", url, QUICK)
     assert not down.health().ok

@@ -264,5 +264,5 @@ def test_settings_open_the_model_they_name():
     local = open_model(ModelSettings())
     assert local is not None
     assert (local.name, local.server) == ("llama3.1:8b", "http://127.0.0.1:11434")
-    with pytest.raises(ValueError, match="no address"):
+    with pytest.raises(ValueError, match="not the address"):
         open_model(ModelSettings(host="ftp://somewhere"))

@@ -42,7 +42,7 @@ def test_a_bare_http_host_is_remembered_as_guessed(host):
 
 @pytest.mark.parametrize("host", ["ftp://models.lan", "http://models.lan:port", "http://models.lan:99999", "unix:///run/x"])
 def test_what_is_no_address_is_said(host):
-    with pytest.raises(ValueError, match="no address of a model server"):
+    with pytest.raises(ValueError, match="the address of a model server"):
         address(host)
 
 

@@ -343,7 +343,7 @@ def test_code_comes_in_one_block(connect):
         assert write_code(model, "list deployments", "kubectl", "", lambda _: None) == block
         problems: list[ModelError] = []
         assert write_code(model, "list deployments", "kubectl", "", lambda _: None, on_problem=problems.append) is None
-    assert "no whole code block" in str(problems[0])
+    assert "no complete code block" in str(problems[0])
 
 
 def test_no_prompt_goes_over_the_budget_of_a_question(connect):

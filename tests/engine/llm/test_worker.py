@@ -59,7 +59,7 @@ def test_a_closing_runs_to_its_end_although_the_one_who_waits_is_cancelled(worke
 
     async def work(put) -> None:
         put(1)
-        await worker.surely(closing())
+        await worker.shielded(closing())
 
     with pytest.raises(Cancelled):
         for _ in worker.stream(work, token):
@@ -81,7 +81,7 @@ def test_close_waits_for_closings_and_ends_the_thread():
             put(1)
             await asyncio.Event().wait()
         finally:
-            await worker.surely(closing())
+            await worker.shielded(closing())
 
     stream = worker.stream(work)
     next(stream)

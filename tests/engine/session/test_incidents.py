@@ -168,7 +168,7 @@ def test_a_folder_that_cannot_be_written_is_told_and_breaks_nothing(tmp_path: Pa
     shelf = heard(IncidentStore(tmp_path / "in-the-way"), *a_question("r1"))
 
     assert shelf.latest is not None
-    assert "could not be kept" in shelf.problem
+    assert "could not be saved" in shelf.problem
 
 
 def test_only_old_incidents_are_deleted(tmp_path: Path) -> None:

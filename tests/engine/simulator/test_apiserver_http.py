@@ -297,7 +297,7 @@ def test_a_failure_within_is_answered_too(demo: RecordedCluster, monkeypatch: py
         monkeypatch.setattr(demo, "now", lambda: None)
         status, answer = Client(server)("GET", PODS, Accept=TABLE)
     assert (status, answer["reason"]) == (500, "InternalError")
-    assert "the stand-in failed at GET" in answer["message"]
+    assert "the simulated API server failed at GET" in answer["message"]
 
 
 def test_an_exhausted_disruption_budget_stops_an_eviction(change: Client, fresh: Overlay) -> None:

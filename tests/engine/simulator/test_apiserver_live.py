@@ -48,7 +48,7 @@ def test_a_live_watch_follows_the_overlay(live: LiveCluster, fresh: Overlay) -> 
     start = str(BASE_REVISION + fresh.revision)
 
     def follow() -> None:
-        for event in live.watch("pods", "shop", resource_version=start, cancel=cancel):
+        for event in live.changes("pods", "shop", resource_version=start, cancel=cancel):
             seen.append(event.type)
             if len(seen) == 2:
                 cancel.cancel()

@@ -10,7 +10,6 @@ from fakes.recordings import files_of, pod, write_folder
 
 from engine.cluster.recordings.recorded_cluster import RecordedCluster, open_recording
 from engine.cluster.source import NotFound
-from engine.core.cancel import CancelToken
 from engine.simulator.controllers.configuration import references
 from engine.simulator.overlay import BASE_REVISION, Change, Overlay
 
@@ -88,25 +87,6 @@ def test_reset_goes_back_to_the_recording_and_tells_so(overlay: Overlay, demo: R
         assert overlay.list(resource) == demo.list(resource)
     told = overlay.changes(before, timeout=0)
     assert ("nodes", "worker-3") in {(c.resource, (c.after or c.before or {})["metadata"]["name"]) for c in told}
-
-
-def test_a_watch_yields_changes_until_cancelled(overlay: Overlay) -> None:
-    cancel = CancelToken()
-    events = []
-
-    def follow() -> None:
-        for event in overlay.watch("pods", "shop", resource_version=str(BASE_REVISION), cancel=cancel):
-            events.append(event.type)
-            if len(events) == 2:
-                cancel.cancel()
-
-    thread = threading.Thread(target=follow)
-    thread.start()
-    overlay.remove("pods", "hr", overlay.list("pods", "hr")[0]["metadata"]["name"])
-    overlay.remove("pods", "shop", overlay.list("pods", "shop")[0]["metadata"]["name"])
-    thread.join(5)
-    assert not thread.is_alive()
-    assert events == ["DELETED", "ADDED"]
 
 
 def test_a_new_pod_has_an_empty_log_and_no_previous_one(overlay: Overlay) -> None:

@@ -13,7 +13,7 @@ from fakes.agent import Ask, Gate, ScriptedAgent, a_status, shop
 from textual.events import Paste
 from textual.widgets import Input
 
-from engine.cluster.live.freshness import Watching
+from engine.cluster.live.freshness import WatchStatus
 from engine.cluster.rows.types import NamespaceRow
 from engine.cluster.source import ContextInfo
 from engine.core.events import CommandFinished, CommandOutput, CommandStarted, QueryClassified, TokensStreamed
@@ -685,7 +685,7 @@ def test_a_terminal_that_is_looked_away_from_is_told_when_a_question_asks_or_end
 def test_the_context_picker_says_what_switching_stops() -> None:
     agent = shop()
     agent.scripts["why?"] = [Gate()]
-    agent.cluster.watching_list = [Watching("pods", "live"), Watching("events", "reconnecting")]
+    agent.cluster.watching_list = [WatchStatus("pods", "live"), WatchStatus("events", "reconnecting")]
 
     async def story(d: Driver) -> None:
         await d.ask("why?")

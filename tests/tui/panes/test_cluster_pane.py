@@ -8,7 +8,7 @@ from driving import Driver, drive
 from fakes.agent import ScriptedAgent, shop
 from textual.widgets import Input
 
-from engine.cluster.live.freshness import Watching
+from engine.cluster.live.freshness import WatchStatus
 from engine.core.types import ObjectRef
 from tui.screens.details import Details
 from tui.widgets.row_list import RowList
@@ -196,7 +196,7 @@ def test_empty_and_forbidden_lists_say_what_would_be_there() -> None:
 
     async def story(d: Driver) -> None:
         assert "No workloads found in shop; ^n switches" in d.text
-        agent.cluster.watching_list = [Watching("pods", "starting"), Watching("nodes", "forbidden", note="nodes is forbidden")]
+        agent.cluster.watching_list = [WatchStatus("pods", "starting"), WatchStatus("nodes", "forbidden", note="nodes is forbidden")]
         agent.changed()
         await d.until(lambda: "reading workloads …" in d.text)
         focus(d)
@@ -214,7 +214,7 @@ def test_rows_that_are_not_current_say_so_in_the_title() -> None:
     agent = shop()
 
     async def story(d: Driver) -> None:
-        agent.cluster.watching_list = [Watching("pods", "stale", 200, "connection reset")]
+        agent.cluster.watching_list = [WatchStatus("pods", "stale", 200, "connection reset")]
         agent.changed()
         await d.until(lambda: any("failing  stale" in line for line in d.lines))
 

@@ -144,12 +144,11 @@ class _Schemas:
         return None
 
     def _read(self, path: str) -> Mapping[str, Any]:
-        read = getattr(self.source, "openapi", None)
-        if read is None or not path:
+        if self.source is None or not path:
             return {}
         if path not in self._documents:
             try:
-                data = read(path)
+                data = self.source.openapi(path)
             except ClusterError:
                 data = None
             document = msgspec.json.decode(data) if isinstance(data, bytes) else {}

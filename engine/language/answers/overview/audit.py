@@ -8,12 +8,13 @@ from datetime import datetime
 
 from engine.analyzers.common.citations import field as quoted
 from engine.analyzers.common.containers import is_finished, pod_template
-from engine.analyzers.common.selectors import pod_requests, quantity, readable
+from engine.analyzers.common.selectors import pod_requests, readable
 from engine.analyzers.common.view import ClusterView
 from engine.analyzers.control_plane.certificates import validities
 from engine.analyzers.network.service_facts import slices_of
 from engine.cluster.kinds import WORKLOADS
 from engine.cluster.objects import Obj, at, bool_at, labels_at, map_at, maps_at, text_at, texts_at
+from engine.cluster.usage import quantity
 from engine.core.types import ObjectRef
 from engine.language.answers.interface import Reply, counted, listed
 

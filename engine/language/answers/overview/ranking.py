@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Literal
 
-from engine.analyzers.common.selectors import pod_requests, quantity, readable
+from engine.analyzers.common.selectors import pod_requests, readable
 from engine.analyzers.common.view import ClusterView
 from engine.cluster.kinds import KIND_OF
 from engine.cluster.objects import Obj, parse_time, text_at
 from engine.cluster.rows.build import pod_row
 from engine.cluster.source import ClusterError, ClusterSource
+from engine.cluster.usage import quantity
 from engine.core.text import age
 from engine.core.types import ObjectRef
 from engine.language.answers.interface import Reply, counted, listed

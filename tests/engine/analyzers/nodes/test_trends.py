@@ -12,7 +12,7 @@ from fakes.manifests import NOW, container, pod, running
 from engine.analyzers.check import check
 from engine.analyzers.common.view import ClusterView
 from engine.analyzers.nodes.trends import fitted, seconds_to
-from engine.cluster.live.prometheus import Place, Points, Trends
+from engine.cluster.source import ContainerKey, Points, Trends
 from engine.core.types import Finding
 
 MI = 2.0**20
@@ -25,7 +25,9 @@ def series(value: Callable[[float], float], minutes: int = 120, step: int = 2) -
     return tuple((END - (minutes - m) * 60, value(m)) for m in range(0, minutes + 1, step))
 
 
-def look(memory: Mapping[Place, Points] | None = None, throttled: Mapping[Place, float] | None = None, **more: Any) -> list[Finding]:
+def look(
+    memory: Mapping[ContainerKey, Points] | None = None, throttled: Mapping[ContainerKey, float] | None = None, **more: Any
+) -> list[Finding]:
     limits = {"limits": {"memory": "512Mi", "cpu": "500m"}}
     pods = [pod(name, container(resources=limits), statuses=[running(seconds=8 * 3600)]) for name in ("web-5d8-a", "web-5d8-b")]
     view = ClusterView.from_objects(pods, now=NOW, namespace="lab")

@@ -299,7 +299,7 @@ def test_single_objects_say_nothing_about_others_of_their_kind(tmp_path: Path) -
     }
     cluster = opened(write_folder(tmp_path / "got", files))
     assert names(cluster.list("configmaps", "shop")) == ["other"]
-    assert "single configmaps only" in cluster.partial["configmaps"]
+    assert "single configmaps only" in cluster.coverage().partial["configmaps"]
     with pytest.raises(NotRecorded, match="single configmaps only"):
         cluster.get("configmaps", "shop", "settings")
     view = ClusterView.of(cluster, "shop")

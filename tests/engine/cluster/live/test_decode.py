@@ -133,10 +133,10 @@ def test_rows_are_kept_while_nothing_tells_on_them() -> None:
     [pod] = page_of(body(**table(["a", "1/1", "Running", "0", "1h"])), PODS, "table").objects
     sick = {**pod, "metadata": {**pod["metadata"], "name": "b"}, "cells": {**pod["cells"], "status": "CrashLoopBackOff"}}
     first = [kept.row(one, NOW, None, None) for one in (pod, sick)]
-    kept.turn()
+    kept.next_round()
     soon = [kept.row(one, NOW + timedelta(seconds=30), None, None) for one in (pod, sick)]
     assert soon[0] is first[0]
     assert soon[1].age == first[1].age + 30, "what is broken is looked at anew"
-    kept.turn()
+    kept.next_round()
     assert kept.row(pod, NOW + timedelta(seconds=120), None, None).age == 3720.0
     assert kept.row(dict(pod), NOW, None, None) is not first[0], "another object"

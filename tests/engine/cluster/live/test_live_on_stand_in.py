@@ -82,7 +82,7 @@ def test_secrets_come_without_values(live: LiveCluster, demo: RecordedCluster) -
 def test_a_watch_begins_with_what_is_there_and_ends_with_its_cancel(live: LiveCluster) -> None:
     token = CancelToken()
     seen = []
-    for event in live.watch("pods", "shop", resource_version="0", cancel=token):
+    for event in live.changes("pods", "shop", resource_version="0", cancel=token):
         seen.append(event.object["metadata"]["name"])
         token.cancel()
     assert len(seen) == 1

@@ -62,7 +62,7 @@ def test_the_token_is_sent_and_answers_are_kept_for_a_minute(server: PrometheusS
 @pytest.mark.parametrize(
     ("fault", "says"),
     [
-        ((200, b"<!DOCTYPE html><title>Sign in</title>"), "answered with a web page .*it is not Prometheus, or a login stands between"),
+        ((200, b"<!DOCTYPE html><title>Sign in</title>"), "answered with a web page .*it is not Prometheus, or a login page is in between"),
         ((200, b"hello"), "something else than JSON"),
         ((404, b"404 page not found"), "something else than JSON .404."),
         ((401, b"Unauthorized"), r"refuses the credentials \(401\); name the variable with a valid token in \[prometheus\] token_env"),
@@ -89,7 +89,7 @@ def test_a_slow_server_runs_into_its_time_limit(server: PrometheusServer) -> Non
     [
         ("http://127.0.0.1:1", r"cannot be reached .*check \[prometheus\] url"),
         ("http://nowhere.invalid", "cannot be reached"),
-        ("prometheus:9090", "no address that can be asked"),
+        ("prometheus:9090", "not a valid address"),
         ("http://user:hunter2@127.0.0.1:1", "Prometheus at http://127.0.0.1:1 cannot be reached"),
     ],
 )
@@ -133,5 +133,5 @@ def test_leaving_does_not_wait_for_a_slow_server(server: PrometheusServer) -> No
     server.stop.set()
     asking.join(20)
     assert len(found) == 1
-    assert "is not asked any more" in prometheus.trends("web").problem
+    assert "was closed" in prometheus.trends("web").problem
     assert len(server.seen) == 1, "after leaving nothing more is asked"

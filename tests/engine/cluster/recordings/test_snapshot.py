@@ -281,8 +281,8 @@ def test_a_kind_that_nobody_defined_is_absent_and_not_unknown(tmp_path: Path) ->
         ("meta.json", b"[]", r"meta\.json is not a JSON object"),
         ("meta.json", b'{"recorded_at":"yesterday"}', r"meta\.json has no recorded_at"),
         ("meta.json", b'{"recorded_at":"2026-03-01T10:00:00Z","format":2}', r"meta\.json says format 2"),
-        ("index.json", b"nope", r"index\.json is not what it should be"),
-        ("index.json", b'[{"group":"","version":"v1","resource":7}]', r"index\.json is not what it should be.*resource"),
+        ("index.json", b"nope", r"index\.json is malformed"),
+        ("index.json", b'[{"group":"","version":"v1","resource":7}]', r"index\.json is malformed.*resource"),
     ],
 )
 def test_broken_recordings_are_refused_with_the_file_named(tmp_path: Path, file: str, content: bytes, says: str) -> None:

@@ -16,7 +16,7 @@ from engine.analyzers.common.view import ClusterView
 from engine.analyzers.diagnosis.rank import diagnose
 from engine.cluster.recordings.recorded_cluster import RecordedCluster, open_recording
 from engine.cluster.recordings.recorder import record
-from engine.cluster.source import NotRecorded, RawObjects
+from engine.cluster.source import Coverage, NotRecorded, RawObjects
 from engine.core.cancel import CancelToken
 from engine.core.paths import resource_path
 from engine.session.connection import Connection, Opening
@@ -69,7 +69,7 @@ def test_what_one_list_holds_and_another_does_not_is_not_called_missing(tmp_path
     files["index.json"] = files["index.json"].replace(b'"configmaps", ', b'"configmaps", "namespaces": ["shop"], ')
     assert b'"namespaces": ["shop"]' in files["index.json"]
     cluster = open_recording(write_folder(tmp_path / "rec", files), now=NOW)
-    assert cluster.limited == {"configmaps": frozenset({"shop"})}
+    assert cluster.coverage().limited == {"configmaps": frozenset({"shop"})}
     view = ClusterView.of(cluster)
     assert (view.can_see("configmaps", "shop"), view.can_see("configmaps", "blog"), view.can_see("configmaps")) == (True, False, False)
     assert missing(view) == ["shop"]
@@ -88,10 +88,10 @@ def test_a_look_beyond_the_namespace_in_view_blinds_nothing_within_it(shop_only:
 
 
 def test_all_namespaces_by_name_are_all(tmp_path: Path, shop_only: RecordedCluster) -> None:
-    assert set(shop_only.limited) == {"pods", "configmaps"}
+    assert set(shop_only.coverage().limited) == {"pods", "configmaps"}
     lists = {"core/v1/namespaces/Namespace!": [{"metadata": {"name": "shop"}}], "core/v1/pods/Pod": [pod("a")]}
     record(open_recording(write_folder(tmp_path / "one", files_of(lists)), now=NOW), tmp_path / "one.tar", namespaces=["shop"])
-    assert open_recording(tmp_path / "one.tar").limited == {}
+    assert open_recording(tmp_path / "one.tar").coverage().limited == {}
 
 
 def test_screens_say_that_a_namespace_was_not_recorded(shop_only: RecordedCluster) -> None:
@@ -119,7 +119,7 @@ def test_a_copy_in_memory_lacks_what_its_recording_lacks(tmp_path: Path) -> None
     other = {"kind": "ConfigMap", "apiVersion": "v1", "metadata": {"name": "other", "namespace": "shop"}}
     copy.put("configmaps", other)
     assert missing(ClusterView.of(copy)) == [], "one that was made here says nothing about those that were there"
-    assert "those of this session" in copy.partial["configmaps"]
+    assert "those of this session" in copy.coverage().partial["configmaps"]
 
 
 class Lacking:
@@ -127,10 +127,12 @@ class Lacking:
 
     def __init__(self, whole: RecordedCluster, lacks: str, held: str = "") -> None:
         self._whole, self._lacks, self._held = whole, lacks, held
-        self.limited = {lacks: frozenset({held})} if held else {}
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._whole, name)
+
+    def coverage(self) -> Coverage:
+        return Coverage(limited={self._lacks: frozenset({self._held})} if self._held else {})
 
     def list(self, resource: str, namespace: str | None = None, *, cancel: CancelToken | None = None) -> RawObjects:
         if resource == self._lacks and namespace not in ((None, self._held) if self._held else ()):

@@ -155,7 +155,7 @@ PULL = 'failed to pull and unpack image "registry.test/app:9": '
         (pod(container(RUNNING), created=FRESH), "waiting", "not ready"),
         (pod(container(RUNNING), conditions={"Ready": {"status": "False", "lastTransitionTime": FRESH}}), "waiting", "not ready"),
         (pod(container(RUNNING, ready=True), deleted=FRESH), "waiting", ""),
-        (pod(container(RUNNING, ready=True), deleted=OLD), "broken", "does not go away"),
+        (pod(container(RUNNING, ready=True), deleted=OLD), "broken", "stuck terminating"),
         (pod(phase="Failed", reason="Evicted", message="The node was low on memory."), "broken", "evicted: The node was low on memory."),
         (held("ImagePullBackOff", PULL + "registry.test/app:9: not found"), "broken", "image not found"),
         (held("ErrImagePull", PULL + "401 Unauthorized"), "broken", "not allowed to pull"),

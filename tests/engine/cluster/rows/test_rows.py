@@ -221,7 +221,7 @@ def test_nodes_show_what_kubectl_shows_and_why() -> None:
         NOW,
     )
     assert [(r.name, r.status, r.trouble, r.note) for r in rows] == [
-        ("b-silent", "NotReady", "broken", "kubelet is silent"),
+        ("b-silent", "NotReady", "broken", "kubelet not responding"),
         ("c-down", "NotReady,SchedulingDisabled", "broken", "KubeletNotReady"),
         ("d-full", "Ready", "broken", "DiskPressure"),
         ("e-cordoned", "Ready,SchedulingDisabled", "waiting", "cordoned"),
