@@ -69,7 +69,7 @@ class Controls:
             Background(bridge),
             header,
             workspace,
-            Prompt(history, words, takes_place, id="prompt"),
+            Prompt(history, words, takes_place, clock, id="prompt"),
             Completions(),
             PendingRequests(clock),
             namespaces,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from driving import Driver, drive
+from driving import Clock, Driver, drive
 from fakes.agent import a_status, shop
 
 from engine.core.events import StepFinished, StepProgress, StepStarted
@@ -49,26 +49,32 @@ def test_a_download_is_a_run_whose_step_counts_up() -> None:
 
 
 def test_a_server_elsewhere_is_used_after_a_yes_and_its_name_stays_in_the_header() -> None:
-    agent = shop()
+    agent, clock = shop(), Clock()
 
     async def story(d: Driver) -> None:
         agent.set_model(model_state="asks", model_host="gpu-box")
         await d.until(lambda: isinstance(d.app.screen, Confirm))
         await d.until(lambda: "gpu-box" in "\n".join(d.lines))
         await d.press("y")
+        clock.advance(0.6)
+        await d.settle()
+        assert "allow gpu-box" not in agent.log, "it opened by itself: a key of the first half second is text"
+        await d.press("y")
+        clock.advance(0.6)
         await d.until(lambda: "allow gpu-box" in agent.log)
         await d.until(lambda: "llama3.1:8b @ gpu-box" in d.lines[0])
 
-    drive(story, agent, size=(140, 40))
+    drive(story, agent, size=(140, 40), clock=clock)
 
 
 def test_enter_means_no_and_the_host_is_not_asked_about_twice() -> None:
-    agent = shop()
+    agent, clock = shop(), Clock()
     agent.status = a_status(model_state="asks", model_host="gpu-box")
 
     async def story(d: Driver) -> None:
         agent.set_model()
         await d.until(lambda: isinstance(d.app.screen, Confirm))
+        clock.advance(0.6)
         await d.press("enter")
         await d.until(lambda: "/model allow gpu-box" in told(d))
         agent.set_model()
@@ -76,7 +82,7 @@ def test_enter_means_no_and_the_host_is_not_asked_about_twice() -> None:
         assert not isinstance(d.app.screen, Confirm)
         assert "allow gpu-box" not in agent.log
 
-    drive(story, agent)
+    drive(story, agent, clock=clock)
 
 
 def test_the_window_and_what_it_cost_open_by_word_and_beside_the_contexts() -> None:

@@ -100,15 +100,23 @@ def test_a_protected_context_has_a_red_badge() -> None:
 
 
 def test_the_welcome_page_says_what_is_wrong_now_and_a_digit_asks_why() -> None:
-    agent = shop()
+    agent, clock = shop(), Clock()
 
     async def story(d: Driver) -> None:
         assert "Problems in shop" in d.text
         assert "STRIPE_API_KEY" in d.text
+        clock.advance(1)
+        await d.press("1", "0")
+        clock.advance(1)
+        await d.settle()
+        assert d.session.prompt.text == "10", "a digit that something follows is text"
+        d.session.prompt.text = ""
         await d.press("1")
+        clock.advance(1)
         await d.until(lambda: bool(agent.asked))
+        assert d.session.prompt.text == ""
 
-    drive(story, agent)
+    drive(story, agent, clock=clock)
     assert agent.asked == ["why is deployment checkout-api in shop in trouble?"]
 
 

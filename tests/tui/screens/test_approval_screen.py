@@ -40,6 +40,15 @@ async def asked(d: Driver, clock: Clock, text: str = "scale") -> None:
     await d.settle()
 
 
+async def answer(d: Driver, clock: Clock, *keys: str) -> None:
+    """Press keys, let the quiet after them pass, and wait until the last one counted or was refused."""
+    await d.press(*keys)
+    clock.advance(0.6)
+    guard = d.app.screen.guard  # type: ignore[attr-defined]
+    await d.until(lambda: not guard.held, f"{keys} counted")
+    await d.settle()
+
+
 @pytest.mark.parametrize(
     ("argv", "groups"),
     [
@@ -95,6 +104,9 @@ def test_y_runs_once() -> None:
     async def story(d: Driver) -> None:
         await opened(d, clock)
         await d.press("y")
+        assert "running in a moment; any other key cancels" in d.text
+        assert ask.decisions == [], "somebody may be typing"
+        await answer(d, clock)
         await d.ended()
 
     drive(story, agent, clock=clock)
@@ -108,6 +120,10 @@ def test_s_allows_this_exact_command_for_the_session() -> None:
     async def story(d: Driver) -> None:
         await opened(d, clock)
         await d.press("s")
+        clock.advance(5)
+        assert "press enter to allow this exact command" in d.text
+        assert ask.decisions == []
+        await d.press("enter")
         await d.ended()
 
     drive(story, agent, clock=clock)
@@ -137,7 +153,9 @@ def test_enter_takes_the_safe_choice() -> None:
 
     async def story(d: Driver) -> None:
         await opened(d, clock)
-        await d.press("enter", "enter")
+        await d.press("enter")
+        clock.advance(0.6)
+        await d.press("enter")
         await d.ended()
 
     drive(story, agent, clock=clock)
@@ -150,11 +168,11 @@ def test_e_edits_and_esc_ends_the_editing_first() -> None:
 
     async def story(d: Driver) -> None:
         await opened(d, clock)
-        await d.press("e")
+        await answer(d, clock, "e")
         assert isinstance(d.app.focused, Input)
         await d.press("escape")
         assert isinstance(d.app.screen, ApprovalScreen)
-        await d.press("e")
+        await answer(d, clock, "e")
         field = d.app.screen.query_one("#edit", Input)
         field.value = "kubectl scale deployment cart-api --replicas=4"
         await d.press("enter")
@@ -164,12 +182,12 @@ def test_e_edits_and_esc_ends_the_editing_first() -> None:
     assert ask.decisions == [Decision("edit", command="kubectl scale deployment cart-api --replicas=4")]
 
 
-def test_esc_rejects() -> None:
+def test_esc_rejects_from_the_first_moment() -> None:
     agent, ask = asking()
     clock = Clock()
 
     async def story(d: Driver) -> None:
-        await opened(d, clock)
+        await asked(d, clock)
         await d.press("escape")
         await d.ended()
 
@@ -184,13 +202,17 @@ def test_keys_of_the_first_half_second_do_not_count() -> None:
     async def story(d: Driver) -> None:
         await asked(d, clock)
         clock.advance(0.4)
-        for key in ("y", "s", "n", "e", "enter", "escape", "tab"):
+        for key in ("y", "s", "n", "e", "enter"):
             await d.press(key)
+        assert "typing does not answer" in d.text
         assert isinstance(d.app.screen, ApprovalScreen)
         assert ask.decisions == []
         assert type(d.app.focused).__name__ == "Choices"
         clock.advance(0.2)
         await d.press("y")
+        clock.advance(5)
+        assert ask.decisions == [], "0.6 s after the dialog opened, but 0.2 s after the last key"
+        await answer(d, clock, "y")
         await d.ended()
 
     drive(story, agent, clock=clock)
@@ -269,16 +291,30 @@ def test_a_destructive_command_needs_the_name_typed_before_yes_counts() -> None:
     async def story(d: Driver) -> None:
         await opened(d, clock)
         assert "protected" in d.flows()
+        assert "type data-orders-db-0 to approve" in d.text
         await d.press("y")
+        assert "press enter to run this in the protected context" in d.text
+        clock.advance(0.1)
+        await d.press("enter")
         assert isinstance(d.app.screen, ApprovalScreen)
         field = d.app.screen.query_one("#name", Input)
         assert field.has_focus
         await d.type("data-orders-db-")
-        await d.press("enter", "y")
+        clock.advance(0.6)
+        await d.press("enter")
+        clock.advance(0.6)
+        await d.press("y")
+        clock.advance(0.1)
+        await d.press("enter")
         assert isinstance(d.app.screen, ApprovalScreen), "not the whole name"
         field.value = "data-orders-db-0"
         field.focus()
-        await d.press("enter", "y")
+        clock.advance(0.6)
+        await d.press("enter")
+        clock.advance(0.6)
+        await d.press("y")
+        clock.advance(0.1)
+        await d.press("enter")
         await d.ended()
 
     drive(story, agent, clock=clock)
@@ -308,6 +344,9 @@ def test_a_change_in_a_protected_context_needs_the_name_too() -> None:
     async def story(d: Driver) -> None:
         await opened(d, clock)
         await d.press("y")
+        clock.advance(5)
+        assert ask.decisions == []
+        await d.press("enter")
         assert ask.decisions == []
         await d.press("escape", "escape")
         await d.ended()
@@ -405,7 +444,7 @@ def test_yes_and_no_are_in_sight_at_every_size(size: tuple[int, int]) -> None:
     async def story(d: Driver) -> None:
         await opened(d, clock)
         text = d.text
-        for words in ("destructive", "reject with reason", "run once", "type the name"):
+        for words in ("destructive", "reject with reason", "run once", "type data-orders-db-0 to approve"):
             assert words in text, words
 
     drive(story, agent, clock=clock, size=size)
@@ -465,6 +504,13 @@ def test_a_key_pressed_twice_in_one_breath_answers_once() -> None:
         await d.settle()
         clock.advance(0.6)
         d._send(["y", "y", "y"])
+        await d.settle()
+        clock.advance(0.6)
+        await d.until(lambda: not d.app.screen.guard.disarmed)  # type: ignore[attr-defined]
+        assert ask.decisions == [], "a burst is text"
+        await d.press("y")
+        clock.advance(0.1)
+        d._send(["enter", "enter", "enter"])
         await d.ended()
         assert d.app.is_running
 

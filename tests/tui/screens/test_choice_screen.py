@@ -34,7 +34,7 @@ async def asked(d: Driver, clock: Clock) -> None:
 
 @pytest.mark.parametrize(
     ("keys", "picked"),
-    [(["2"], "b"), (["enter"], "a"), (["down", "down", "enter"], "c"), (["escape"], ""), (["9", "z", "3"], "c")],
+    [(["2"], "b"), (["enter"], "a"), (["down", "down", "enter"], "c"), (["escape"], ""), (["9", "z", "pause", "3"], "c")],
     ids=["its number", "enter takes the marked one", "moved", "none of them", "a key of no choice does nothing"],
 )
 def test_one_key_chooses(keys: list[str], picked: str) -> None:
@@ -46,7 +46,13 @@ def test_one_key_chooses(keys: list[str], picked: str) -> None:
         assert "Which api is meant?" in d.text
         assert "2 StatefulSet api  payments" in d.text
         clock.advance(0.6)
-        await d.press(*keys)
+        for key in keys:
+            if key == "pause":
+                assert "typing does not answer" in d.text
+                clock.advance(0.6)
+            else:
+                await d.press(key)
+        clock.advance(0.6)
         await d.ended()
 
     drive(story, agent, clock=clock)
@@ -66,10 +72,11 @@ def test_keys_of_the_first_half_second_do_not_count_and_typing_is_waited_for() -
         clock.advance(1.1)
         d.controls.requests.open_next()
         await d.until(lambda: isinstance(d.app.screen, ChoiceScreen))
-        await d.press("2", "enter", "escape")
+        await d.press("2", "enter")
         assert isinstance(d.app.screen, ChoiceScreen)
         clock.advance(0.5)
         await d.press("1")
+        clock.advance(0.5)
         await d.ended()
 
     drive(story, agent, clock=clock)
@@ -103,6 +110,8 @@ def test_what_was_chosen_stands_in_the_timeline_and_waiting_is_said() -> None:
         assert any("waiting for your choice" in row for row in (para.plain for para in d.session.workspace.chat.turns["run-1"]._body.paras))
         clock.advance(0.6)
         await d.press("2")
+        clock.advance(0.6)
+        await d.until(lambda: not isinstance(d.app.screen, ChoiceScreen))
         await d.until(lambda: any("StatefulSet api" in row for row in d.rows("#timeline-rows")))
         gate.open()
         await d.ended()
@@ -118,15 +127,15 @@ def test_many_choices_scroll_and_keep_their_keys_on_a_small_screen() -> None:
     async def story(d: Driver) -> None:
         await asked(d, clock)
         assert "none of them" in d.text
-        assert f"{KEYS[9]} pod-09" in d.text
+        assert f"{KEYS[-1]} pod-08" in d.text
         clock.advance(0.6)
-        await d.press("end")
+        await d.press("end", "up")
         assert "pod-39" in d.text
-        await d.press("h")
+        await d.press("enter")
         await d.ended()
 
     drive(story, agent, clock=clock, size=(80, 24))
-    assert pick.picked == ["id15"]
+    assert pick.picked == ["id38"]
 
 
 @pytest.mark.parametrize("hostile", HOSTILE.values(), ids=HOSTILE)
@@ -140,6 +149,7 @@ def test_hostile_choices_are_shown_literally(hostile: str) -> None:
         assert "none of them" in d.text
         clock.advance(0.6)
         await d.press("2")
+        clock.advance(0.6)
         await d.ended()
 
     drive(story, agent, clock=clock, size=(80, 24))

@@ -111,7 +111,7 @@ class Models:
             else:
                 self._session.notify(f"not allowed; continuing without a model. /model allow {plain(host)} allows it later")
 
-        self._session.open(Confirm(question, "allow", "do not allow"), answered)
+        self._session.open(Confirm(question, "allow", "do not allow", self._session.clock), answered)
 
     def _allow_host(self, host: str) -> None:
         self._session.background.run("allow", lambda: self._session.agent.allow_model_host(host), lambda _: None, self._session.show_error)

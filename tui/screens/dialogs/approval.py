@@ -1,6 +1,6 @@
 """The approval dialog: the exact command, its class and rule, where it would run, what it touches, and one key each for yes and no.
 
-The safe choice has the focus. Keys of the first half second do not count, since they were meant for what was there before.
+The safe choice has the focus. Text that somebody types on while the dialog opens answers nothing (`AnswerGuard`).
 """
 
 from __future__ import annotations
@@ -19,15 +19,16 @@ from textual.widget import Widget
 from textual.widgets import Input, Static
 
 from engine.core.types import ApprovalRequest, Decision
-from tui.screens.dialogs.base import Dialog
-from tui.style.text import count, one_line, plain
+from tui.screens.dialogs.base import AnswerDialog
+from tui.state.answer_guard import AnswerGuard
+from tui.style.text import count, cut, one_line, plain
 from tui.style.theme import RISK_STYLE
 from tui.widgets.input.field import Field
 from tui.widgets.text.flow import Flow, Para, blank
 from tui.widgets.text.markdown import cited
 
-GRACE = 0.5
 DIFF_SHOWN = 200
+NAME_SHOWN = 40
 
 
 def argv_groups(argv: tuple[str, ...]) -> list[str]:
@@ -64,11 +65,21 @@ class Choices(Widget, can_focus=True):
             super().__init__()
             self.key = key
 
-    def __init__(self, choices: list[tuple[str, str]], ready: Callable[[], bool]) -> None:
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("left", "move(-1)", show=False), Binding("right", "move(1)", show=False)]
+
+    def __init__(self, choices: list[tuple[str, str]]) -> None:
         super().__init__()
         self.choices = choices
         self.marked = 0
-        self._ready = ready
+
+    @property
+    def key(self) -> str:
+        """The key of the marked choice."""
+        return self.choices[self.marked][0]
+
+    def action_move(self, step: int) -> None:
+        self.marked = (self.marked + step) % len(self.choices)
+        self.refresh()
 
     def mark(self, key: str) -> None:
         """Say which one enter takes."""
@@ -91,33 +102,18 @@ class Choices(Widget, can_focus=True):
     def on_blur(self) -> None:
         self.refresh()
 
-    def on_key(self, event: events.Key) -> None:
-        """Keys count once the dialog has been open for a moment; all others go on to the scroll area."""
-        keys = [key for key, _ in self.choices]
-        if event.key in ("left", "right"):
-            self.marked = (self.marked + (1 if event.key == "right" else -1)) % len(keys)
-            self.refresh()
-            event.stop()
-        elif event.key == "enter" and self._ready():
-            event.stop()
-            self.post_message(self.Taken(keys[self.marked]))
-        elif event.key in keys and event.key != "esc":
-            event.stop()
-            if self._ready():
-                self.post_message(self.Taken(event.key))
-
     def on_click(self, event: events.Click) -> None:
         """A click on a choice takes it."""
         at = 0
         for key, words in self.choices:
             end = at + len(key) + 2 + 1 + len(words) + 2
-            if at <= event.x < end and event.y == 0 and self._ready():
-                self.post_message(self.Taken("escape" if key == "esc" else key))
+            if at <= event.x < end and event.y == 0:
+                self.post_message(self.Taken(key))
                 return
             at = end
 
 
-class ApprovalScreen(Dialog[Decision | None]):
+class ApprovalScreen(AnswerDialog[Decision | None]):
     """Hands back the person's decision; None when the Run no longer waits for it. Leaving in any way means no."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -142,28 +138,27 @@ class ApprovalScreen(Dialog[Decision | None]):
     """
 
     def __init__(self, request: ApprovalRequest, clock: Callable[[], float], run: str) -> None:
-        super().__init__(classes="-asking")
+        self._choices = [("n", "reject with reason"), ("y", "run once")]
+        if request.verdict.risk == "mutate" and not request.protected:
+            self._choices.append(("s", "allow for this session"))
+        self._choices.extend([("e", "edit"), ("esc", "reject")])
+        confirm = ("y", "s") if request.protected else ("s",)
+        answers = [key for key, _ in self._choices if key != "esc"]
+        super().__init__(AnswerGuard(clock, answers, confirm=confirm, at_once=("n",)), classes="-asking")
         self.request = request
-        self._clock = clock
-        self._opened = clock()
         self._run = run
         self.needs_name = bool(request.typed_name) and (request.verdict.risk == "destructive" or request.protected)
 
-    @property
-    def ready(self) -> bool:
-        """Whether keys count by now."""
-        return self._clock() - self._opened >= GRACE
-
     def compose(self) -> list[Widget]:
         request = self.request
-        choices = [("n", "reject with reason"), ("y", "run once")]
-        if request.verdict.risk == "mutate" and not request.protected:
-            choices.append(("s", "allow for this session"))
-        choices.extend([("e", "edit"), ("esc", "reject")])
         fields: list[Widget] = []
         if self.needs_name:
             fields.append(
-                Horizontal(Static("type the name to approve (tab)", markup=False), Field(id="name", compact=True), classes="field -open")
+                Horizontal(
+                    Static(f"type {cut(one_line(request.typed_name), NAME_SHOWN)} to approve (tab)", markup=False),
+                    Field(id="name", compact=True),
+                    classes="field -open",
+                )
             )
         fields.append(
             Horizontal(
@@ -178,14 +173,14 @@ class ApprovalScreen(Dialog[Decision | None]):
         box = Vertical(
             VerticalScroll(Flow(self._facts()), id="facts"),
             *fields,
-            Choices(choices, lambda: self.ready),
+            self._note,
+            Choices(self._choices),
             classes=f"box -{request.verdict.risk}",
         )
         return [box]
 
     def on_mount(self) -> None:
         """Take the width that the content needs, and put the focus on the safe choice."""
-        self._opened = self._clock()
         self.query_one("#facts").can_focus = False
         longest = max((cell_len(f"{p.lead.plain}{p.body.plain}") for p in self._facts()), default=0)
         keys = sum(len(key) + len(words) + 5 for key, words in self.query_one(Choices).choices)
@@ -293,15 +288,24 @@ class ApprovalScreen(Dialog[Decision | None]):
 
     # keys
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """In the first half second nothing but scrolling answers."""
-        return action == "scroll" or self.ready
+    def held_note(self, key: str) -> str:
+        """What to say while an answer waits for enter or for quiet."""
+        if key == "s":
+            return "press enter to allow this exact command for the session; any other key cancels"
+        if self.guard.waits_for_enter:
+            return f"press enter to run this in the protected context {one_line(self.request.context)}; any other key cancels"
+        return f"{'running' if key == 'y' else 'editing'} in a moment; any other key cancels"
 
     @on(Choices.Taken)
-    def _taken(self, event: Choices.Taken) -> None:
-        match event.key:
-            case "y" | "s":
-                self._approve("approve" if event.key == "y" else "approve_session")
+    def _clicked(self, event: Choices.Taken) -> None:
+        if self.guard.armed or event.key == "esc":
+            self.answered(event.key)
+
+    def answered(self, key: str) -> None:
+        """An answer counts; enter takes the marked one."""
+        match self.query_one(Choices).key if key == "enter" else key:
+            case "y" | "s" as answer:
+                self._approve(answer)
             case "n":
                 self._open("reason")
             case "e":
@@ -309,13 +313,13 @@ class ApprovalScreen(Dialog[Decision | None]):
             case _:
                 self.action_leave()
 
-    def _approve(self, kind: str) -> None:
+    def _approve(self, key: str) -> None:
         typed = self.query_one("#name", Input).value.strip() if self.needs_name else ""
         if self.needs_name and typed != self.request.typed_name:
             self.notify(f"type {plain(self.request.typed_name)} first (tab goes to the field)", severity="warning", markup=False)
             self.query_one("#name", Input).focus()
             return
-        self.dismiss(Decision("approve_session" if kind == "approve_session" else "approve", typed=typed))
+        self.dismiss(Decision("approve_session" if key == "s" else "approve", typed=typed))
 
     def _open(self, field: str) -> None:
         widget = self.query_one(f"#{field}", Input)

@@ -1,7 +1,4 @@
-"""The chooser: a question in the middle of a Run, its choices numbered; one key takes one, esc takes none.
-
-As with approvals, keys of the first half second do not count, since they were meant for what was there before.
-"""
+"""The chooser: a question in the middle of a Run, its choices numbered; one key takes one, esc takes none. Typed text takes nothing."""
 
 from __future__ import annotations
 
@@ -15,19 +12,32 @@ from textual.content import Content
 from textual.widget import Widget
 
 from engine.core.types import Choice, ChoiceRequest
-from tui.screens.dialogs.approval import GRACE
-from tui.screens.dialogs.base import Dialog
+from tui.screens.dialogs.base import AnswerDialog
+from tui.state.answer_guard import AnswerGuard
 from tui.style.text import cut, one_line
 from tui.widgets.bars.key_bar import KeyBar
 from tui.widgets.row_list import Row, RowList
 from tui.widgets.text.flow import Flow, Para
 
 QUESTION_SHOWN = 400
-KEYS = "123456789abcdefhilmnopqrstuvwxyz"
-"""The keys of the choices in their order; g, j and k move in the list. Choices beyond them are taken with enter."""
+KEYS = "123456789"
+"""The keys of the first choices; those beyond them are taken with enter."""
 
 
-class ChoiceScreen(Dialog[str | None]):
+class ChoiceList(RowList, inherit_bindings=False):
+    """Moves by keys that type nothing, since a letter may be text."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up", "move(-1)", show=False),
+        Binding("down", "move(1)", show=False),
+        Binding("pageup", "page(-1)", show=False),
+        Binding("pagedown", "page(1)", show=False),
+        Binding("home", "end(-1)", show=False),
+        Binding("end", "end(1)", show=False),
+    ]
+
+
+class ChoiceScreen(AnswerDialog[str | None]):
     """Hands back the chosen id, "" for none of them; None when the Run no longer waits for it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "none", show=False, priority=True)]
@@ -39,22 +49,15 @@ class ChoiceScreen(Dialog[str | None]):
     """
 
     def __init__(self, request: ChoiceRequest, clock: Callable[[], float]) -> None:
-        super().__init__(classes="-asking")
+        super().__init__(AnswerGuard(clock, KEYS[: len(request.choices)]), classes="-asking")
         self.request = request
-        self._clock = clock
-        self._opened = clock()
-        self._list = RowList(id="choices")
-
-    @property
-    def ready(self) -> bool:
-        """Whether keys count by now."""
-        return self._clock() - self._opened >= GRACE
+        self._list = ChoiceList(id="choices")
 
     def compose(self) -> list[Widget]:
         question = Para(Content(cut(one_line(self.request.question), QUESTION_SHOWN)).stylize("bold $strong"))
         last = KEYS[min(len(self.request.choices), len(KEYS)) - 1]
         keys = KeyBar([("1" if last == "1" else f"1-{last}", "take"), ("enter", "take the selected one"), ("esc", "none of them")])
-        return [Vertical(Flow([question]), self._list, keys, classes="box")]
+        return [Vertical(Flow([question]), self._list, self._note, keys, classes="box")]
 
     def on_mount(self) -> None:
         """The list has the focus and the first choice the cursor."""
@@ -66,25 +69,21 @@ class ChoiceScreen(Dialog[str | None]):
         """Long lists scroll; the keys below stay in sight."""
         self._list.styles.height = max(min(len(self.request.choices), event.size.height * 92 // 100 - 9), 2)
 
-    def on_key(self, event: events.Key) -> None:
-        """A choice's own key takes it."""
-        at = KEYS.find(event.character) if event.character else -1
-        if 0 <= at < len(self.request.choices):
-            event.stop()
-            self._take(self.request.choices[at].id)
+    def answered(self, key: str) -> None:
+        """A choice's own key takes it, enter the selected one."""
+        if key == "enter":
+            self._list.action_choose()
+        else:
+            self.dismiss(self.request.choices[KEYS.index(key)].id)
 
     @on(RowList.Chosen)
     def _chosen(self, event: RowList.Chosen) -> None:
         event.stop()
-        self._take(str(event.row.data))
-
-    def _take(self, id: str) -> None:
-        if self.ready:
-            self.dismiss(id)
+        self.dismiss(str(event.row.data))
 
     def action_none(self) -> None:
         """Go on without a choice."""
-        self._take("")
+        self.dismiss("")
 
 
 def _row(number: int, choice: Choice) -> Row:

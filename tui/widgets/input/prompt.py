@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import ClassVar
@@ -12,14 +13,18 @@ from textual import events
 from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.message import Message
+from textual.timer import Timer
 from textual.widgets import TextArea
 
+from tui.state.answer_guard import AnswerGuard
 from tui.style.text import plain_lines
 
 HISTORY_KEPT = 500
 FOLD_LINES, FOLD_LENGTH = 12, 2_000
 """A paste from this size on is shown as a chip and sent whole."""
 FOLDS_KEPT = 20
+TICK = 0.05
+"""Seconds between two looks whether a digit was followed by nothing."""
 PLACEHOLDER = Content.assemble(
     ("ask,  ", "$quiet"),
     ("/", "$foreground"),
@@ -108,6 +113,7 @@ class Prompt(TextArea):
         history: History,
         words: Callable[[str], Sequence[tuple[str, str]]] = lambda sign: (),
         takes_place: Callable[[str], bool] = lambda word: False,
+        clock: Callable[[], float] = time.monotonic,
         *,
         id: str | None = None,
     ) -> None:
@@ -132,7 +138,9 @@ class Prompt(TextArea):
         self._taken = self._taking = False
         self._word = (0, 0)
         self.digits: Callable[[int], bool] = lambda digit: False
-        """Asked first when a digit is typed into the empty prompt; True when the digit meant something else than text."""
+        """Asked when nothing follows a digit typed into the empty prompt; True when the digit meant something else than text."""
+        self._guard = AnswerGuard(clock, "123456789")
+        self._watch: Timer | None = None
 
     # typing
 
@@ -151,18 +159,27 @@ class Prompt(TextArea):
             event.stop()
             event.prevent_default()
             return
-        if event.character is not None and event.character.isdigit() and not self.text and self.digits(int(event.character)):
-            event.stop()
-            event.prevent_default()
-            return
+        self._guard.press(event.character if event.character and not self.text else event.key)
+        if self._guard.held and self._watch is None:
+            self._watch = self.set_interval(TICK, self._digit_due)
         if event.key != "tab" and self._taken:
             self._choices, self._taken = [], False
             self.post_message(self.Offers([], 0))
         await super()._on_key(event)
 
+    def _digit_due(self) -> None:
+        """A digit by itself is a choice of the welcome page, once nothing follows it."""
+        digit = self._guard.due()
+        if digit and self.text == digit and self.digits(int(digit)):
+            self.text = ""
+        if not self._guard.held and self._watch is not None:
+            self._watch.stop()
+            self._watch = None
+
     async def _on_paste(self, event: events.Paste) -> None:
         """A paste is kept whole, whatever it holds (a long one behind a chip); only what would move the cursor is made visible."""
         self.post_message(self.Typed())
+        self._guard.typed_text()
         event.prevent_default()
         event.stop()
         text = plain_lines(event.text)
