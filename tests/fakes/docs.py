@@ -64,5 +64,5 @@ class SmallDocs(Documentation):
         self.pages = pages
         self.open()
 
-    def _make(self) -> Library:
+    def _create(self) -> Library:
         return Library([Folder(self.pages)], self.cache)

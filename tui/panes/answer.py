@@ -22,7 +22,7 @@ OTHER_WIDTH = 150
 LIMITS_SHOWN = 4
 OUTCOME_WORDS = {
     "refused": "refused",
-    "rejected": "rejected: nothing was run",
+    "rejected": "rejected, nothing was run",
     "nothing_to_do": "nothing to do",
     "cancelled": "stopped",
     "failed": "could not finish",

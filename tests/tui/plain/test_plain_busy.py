@@ -31,5 +31,5 @@ def test_a_question_that_is_still_ending_does_not_end_the_session(agent: Agent, 
     agent._current = agent._begin(slow).start()  # ctrl+c waits for it a second, then the prompt is back
     session = PlainSession(agent, person=False)
     session.handle("why is checkout failing?")
-    assert "still being worked on" in capsys.readouterr().out
+    assert "a question is still running" in capsys.readouterr().out
     may_end.set()
