@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 
 from engine.analyzers.common.containers import Container
 from engine.analyzers.common.view import ClusterView
-from engine.analyzers.logs import causes_calls, causes_files, causes_settings
+from engine.analyzers.logs import causes_calls, causes_files, causes_objects, causes_settings
 from engine.analyzers.logs.cause import Cause
 from engine.analyzers.logs.reader import Story
 from engine.core.types import Evidence, ObjectRef, Remedy
@@ -37,6 +37,7 @@ _REFINE: dict[str, _Refine] = {
     **_rows(causes_calls.advertised_listener, ["AdvertisedListener"]),
     **_rows(causes_calls.port_in_use, ["PortInUse"]),
     **_rows(causes_settings.heap_limit, ["HeapExhausted"]),
+    **_rows(causes_objects.object_not_found, ["ReferenceNotFound"]),
     **_rows(causes_files.exec_format, ["ExecFormat"]),
 }
 

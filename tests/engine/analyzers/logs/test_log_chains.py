@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from fakes.manifests import Raw, container, crash_loop, event, log_of, running, service, view, workload
+from fakes.manifests import Raw, container, crash_loop, event, log_of, running, secret, service, view, workload
 
 from engine.analyzers.common.view import ClusterView
 from engine.analyzers.diagnosis.rank import diagnose
@@ -117,3 +117,22 @@ def test_exit_codes_of_signals_say_their_signal() -> None:
         made = workload(container(), statuses=[crash_loop(code=code)])
         summary = first_of(view(*made, logs=log_of(made[-1], "INFO starting\nINFO loading model", previous=True)), "why does web crash?")[1]
         assert word in summary, summary
+
+
+def test_an_object_that_a_program_asked_for_is_looked_for() -> None:
+    lines = {
+        "missing": (
+            'E1120 08:00:00.000001 1 main.go:10] "cannot start" err="secrets \\"smtp-login\\" not found"',
+            "Secret smtp-login does not exist in namespace",
+        ),
+        "elsewhere": (
+            '{"level":"error","msg":"sync failed","namespace":"mail","error":"configmaps \\"relay\\" not found"}',
+            "ConfigMap relay does not exist in namespace mail",
+        ),
+        "close": ('level=error msg="cannot start" err="secrets \\"smtp-logins\\" not found"', "did you mean smtp-log"),
+    }
+    for name, (line, words) in lines.items():
+        made = workload(container(), statuses=[crash_loop()])
+        others = [secret("smtp-log", "password")] if name == "close" else []
+        summary = first_of(view(*made, *others, logs=log_of(made[-1], line, previous=True)), "why does web crash?")[1]
+        assert words in summary, summary
