@@ -106,9 +106,9 @@ class OllamaModel(ServedModel):
         try:
             async for part in parts:
                 going = answer.feed(part.message.content or "", part.message.thinking or "")
-                if part.finish:
+                if part.done:
                     answer.finish(self._final(part))
-                if part.finish or not going:
+                if part.done or not going:
                     return
         finally:
             await self._worker.shielded(parts.aclose())
