@@ -147,7 +147,8 @@ def split_pasted(query: str) -> tuple[str, str]:
     if len(lines) < 2:
         return query.strip(), ""
     if lines[0].rstrip().endswith(":") and len(lines[0].split()) > 1 and not _LOOKS_PASTED.match(lines[0]):
-        return lines[0].strip(), "\n".join(lines[1:])
+        last = lines[-1] if len(lines) > 2 and lines[-1].rstrip().endswith("?") else ""
+        return f"{lines[0].strip()} {last}".strip(), "\n".join(lines[1:-1] if last else lines[1:])
     marked = [number for number, line in enumerate(lines) if _LOOKS_PASTED.match(line)]
     if not marked:
         return (" ".join(lines), "") if len(lines) < 4 else (lines[0], "\n".join(lines[1:]))

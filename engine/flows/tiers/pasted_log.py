@@ -1,10 +1,9 @@
-"""A question with a log pasted or piped in beside it: what the log says, without looking at the cluster."""
+"""A question with text pasted or piped in beside it: what the log, the manifest, the events or the description says by itself."""
 
 from __future__ import annotations
 
 import dataclasses
 
-from engine.analyzers.logs.reader import analyze_text
 from engine.core.events import AnswerFinished, FindingsFound, Notice
 from engine.core.types import Answer, RootCause
 from engine.flows.answering.compose import troubleshooting_answer
@@ -12,15 +11,16 @@ from engine.flows.answering.retrieval import recall, retrieve
 from engine.flows.answering.wording import told_problem, told_stream
 from engine.flows.investigation.hypothesis_board import Investigation
 from engine.flows.tools import Emit, Tools, step
+from engine.language.answers.pasted.analyze import analyze
 
 
 def log_diagnosis(query: str, tools: Tools, emit: Emit) -> str:
     """Diagnose the text that came with the question."""
     investigation = Investigation(emit, tools.redact)
-    with step(tools, emit, "read the log", "think") as note:
-        findings = analyze_text(tools.redact(tools.attachment))
+    with step(tools, emit, "read what was pasted", "think") as note:
+        pasted, findings = analyze(tools.redact(tools.attachment), tools.source.now(), tools.source)
         note.detail = f"{len(tools.attachment.splitlines())} lines, {len(findings)} findings"
-    emit(FindingsFound(findings=tuple(findings), scanned={"log lines": len(tools.attachment.splitlines())}))
+    emit(FindingsFound(findings=tuple(findings), scanned={"lines": len(tools.attachment.splitlines())}))
     cause = findings[0] if findings else None
     known = retrieve(query, findings, cause, tools, emit)
     recall(query, cause, tools, emit)
@@ -35,7 +35,9 @@ def log_diagnosis(query: str, tools: Tools, emit: Emit) -> str:
         passages=known.passages if causes else (),
         quote=known.quote,
         commands=(),
-        healthy="Nothing in this log looks like a failure.",
+        healthy="Nothing in this log looks like a failure."
+        if pasted.kind == "log"
+        else f"Nothing in this {pasted.title} is wrong as far as the text alone shows; it was not compared with the cluster.",
     )
     emit(AnswerFinished(answer=_with_reading(query, frame, tools, emit)))
     return "answered"
