@@ -50,10 +50,33 @@ FORMS: tuple[tuple[Want, str], ...] = (
 """(want, pattern over the words with names taken out); the first that fits wins. A form is a whole way of asking, not a word."""
 
 
+_TERMS = (
+    re.compile(
+        r"^\W*(?:(?:and|so|please|ok|hey)[, ]+)*(?:what(?:'?s| is| are| does| do)|explain|define|meaning of|was ist|was sind|qu'est-ce qu'?(?:un|une|le|la)?|que es|qu[eé] es)\s+(?:an?\s+|the\s+|ein\w*\s+|un\w*\s+)?(?P<term>[\w ./-]{2,50}?)(?:\s+(?:mean\w*|stand\w* for|in kubernetes|in k8s|good for|do|used for))*\W*$",
+        re.I,
+    ),
+    re.compile(
+        r"^\W*(?P<term>[\w ./-]{2,50}?)\s*[-,:–]+\s*(?:what (?:is|does) (?:it|that|this)(?: mean)?|what'?s that|mean(?:ing|s)?(?: what)?|explain)\W*$",
+        re.I,
+    ),
+)
+"""Ways to ask for a term by its name; they count only where the glossary has it."""
+
+
+def _is_term(term: str) -> bool:
+    from engine.language.answers.glossary.entries import find
+
+    found = find(term)
+    return found is not None and not found.corrected
+
+
 def by_form(masked: str) -> tuple[Want, str] | None:
     """The want that the form of a question tells, with the words that do; None where the form tells nothing."""
     if re.search(r"\bwhy\b|\bhow come\b|\btroubleshoot\b|\bdebug\b", masked):
         return None
+    term = next((found["term"] for shape in _TERMS if (found := shape.match(masked))), "")
+    if term and _is_term(term):
+        return "explain_concept", term[:40]
     for want, pattern in FORMS:
         found = re.search(pattern, masked, re.I)
         if found:
