@@ -9,12 +9,13 @@ from typing import Any
 
 from engine.analyzers.check import check
 from engine.analyzers.common.containers import pod_template
-from engine.analyzers.common.selectors import mismatches, quantity
+from engine.analyzers.common.selectors import mismatches
 from engine.analyzers.common.view import ClusterView
 from engine.analyzers.logs.reader import analyze_text
 from engine.cluster.kinds import KIND_OF, RESOURCE_OF_KIND
 from engine.cluster.objects import Obj, labels_at, map_at, maps_at, text_at
 from engine.cluster.source import ClusterSource, NotRecorded
+from engine.cluster.usage import quantity
 from engine.core.types import Evidence, Finding, ObjectRef, Remedy
 from engine.language.answers.glossary.entries import find
 from engine.language.answers.glossary.fields import problems
