@@ -10,7 +10,7 @@ empty :=
 space := $(empty) $(empty)
 comma := ,
 
-.PHONY: demo test test-whoosh3 lint bench snapshots images schemas clean
+.PHONY: demo test test-live test-whoosh3 lint bench snapshots images schemas clean
 
 demo: $(VENV)/.runtime
 	@$(BIN)/k8sagent --demo
@@ -26,6 +26,12 @@ test-whoosh3: $(BIN)/python
 	@$(VENV)-whoosh3/bin/python -m pip install -q --disable-pip-version-check -c constraints.txt \
 	  whoosh3==3.54.0 pyyaml msgspec hypothesis pytest pytest-timeout
 	PYTHONPATH=. $(VENV)-whoosh3/bin/python -m pytest tests/index
+
+# The tests against a real API server. The first run builds kube-apiserver and kube-controller-manager with Go (half an hour or more on
+# two cores) into the cache folder; etcd is Debian's `etcd-server`, or any `etcd` on PATH.
+test-live: $(STAMP)
+	@tests/live/build-control-plane.sh
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest tests/live -m live -s
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

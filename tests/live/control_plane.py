@@ -8,9 +8,11 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import socket
 import ssl
 import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -51,6 +53,8 @@ class ControlPlane:
     folder: Path
     programs: Path
     port: int = field(default_factory=free_port)
+    tokens: dict[str, tuple[str, str]] = field(default_factory=lambda: dict(TOKENS))
+    """User -> (bearer token, group); the API server reads them when it starts."""
     _etcd: tuple[int, int] = field(default_factory=lambda: (free_port(), free_port()))
     _processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
@@ -68,8 +72,7 @@ class ControlPlane:
             str(self.programs / "kube-controller-manager"),
             f"--kubeconfig={self.kubeconfig('admin')}",
             f"--service-account-private-key-file={self.folder / 'sa.key'}",
-            "--leader-elect=false",
-            "--secure-port=0",
+            *("--leader-elect=false", "--secure-port=0", "--node-monitor-grace-period=24h"),
         )
 
     def start_etcd(self) -> None:
@@ -86,6 +89,8 @@ class ControlPlane:
 
     def start_api_server(self, seconds: float = 90) -> None:
         """Start the API server and wait until it is ready."""
+        rows = [f"{token},{user},{user},{group}" for user, (token, group) in self.tokens.items()]
+        (self.folder / "tokens.csv").write_text("\n".join(rows) + "\n")
         self._spawn(
             "api-server",
             str(self.programs / "kube-apiserver"),
@@ -114,8 +119,6 @@ class ControlPlane:
 
     def pause(self, name: str, *, paused: bool) -> None:
         """Freeze a program, or let it go on."""
-        import signal
-
         self._processes[name].send_signal(signal.SIGSTOP if paused else signal.SIGCONT)
 
     def kubeconfig(self, user: str, namespace: str = "default") -> Path:
@@ -129,7 +132,7 @@ class ControlPlane:
                     "kind": "Config",
                     "current-context": user,
                     "clusters": [{"name": "live", "cluster": cluster}],
-                    "users": [{"name": user, "user": {"token": TOKENS[user][0]}}],
+                    "users": [{"name": user, "user": {"token": self.tokens[user][0]}}],
                     "contexts": [{"name": user, "context": {"cluster": "live", "user": user, "namespace": namespace}}],
                 }
             )
@@ -140,7 +143,7 @@ class ControlPlane:
     def request(self, method: str, path: str, body: Any = None, *, user: str = "admin", content: str = "application/json") -> Any:
         """One call of the API as a user; raises urllib.error.HTTPError."""
         data = None if body is None else json.dumps(body).encode()
-        headers = {"Authorization": f"Bearer {TOKENS[user][0]}", "Content-Type": content, "Accept": "application/json"}
+        headers = {"Authorization": f"Bearer {self.tokens[user][0]}", "Content-Type": content, "Accept": "application/json"}
         asked = urllib.request.Request(self.server + path, data=data, method=method, headers=headers)
         with urllib.request.urlopen(asked, context=ssl._create_unverified_context(), timeout=20) as answer:
             return json.loads(answer.read() or b"null")
@@ -153,6 +156,28 @@ class ControlPlane:
         if done.returncode:
             raise CannotStart(f"kubectl apply: {done.stderr}")
 
+    def k8sagent(self, user: str, *args: str, namespace: str = "default") -> subprocess.CompletedProcess[str]:
+        """Run the installed command as one of the users."""
+        argv = [str(Path(sys.executable).with_name("k8sagent")), "--kubeconfig", str(self.kubeconfig(user, namespace)), *args]
+        return subprocess.run(argv, check=False, capture_output=True, text=True, timeout=110, stdin=subprocess.DEVNULL)
+
+    def compact(self) -> None:
+        """Make etcd forget all but the newest revision, so that no watch can be resumed from before."""
+        at = f"http://127.0.0.1:{self._etcd[0]}/v3/kv/"
+        newest = json.loads(_post(at + "range", {"key": "AA=="}))["header"]["revision"]
+        _post(at + "compaction", {"revision": newest})
+
+    def changes(self, resource: str, name: str = "") -> list[str]:
+        """Verb and path of the changes of a resource that were carried out; dry runs and refusals are none."""
+        return [
+            f"{entry['verb']} {entry['requestURI'].partition('?')[0]}"
+            for entry in self.audit()
+            if entry.get("objectRef", {}).get("resource") == resource
+            and entry["objectRef"].get("name", name) == name
+            and "dryRun=All" not in entry["requestURI"]
+            and entry.get("responseStatus", {}).get("code", 0) < 300
+        ]
+
     def audit(self) -> list[dict[str, Any]]:
         """What the API server wrote about changes, oldest first."""
         path = self.folder / "audit.log"
@@ -160,8 +185,6 @@ class ControlPlane:
 
     def _prepare(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
-        rows = [f"{token},{user},{user},{group}" for user, (token, group) in TOKENS.items()]
-        (self.folder / "tokens.csv").write_text("\n".join(rows) + "\n")
         (self.folder / "audit-policy.json").write_text(json.dumps(AUDIT_POLICY))
         key, public = self.folder / "sa.key", self.folder / "sa.pub"
         if not key.exists():
@@ -176,7 +199,7 @@ class ControlPlane:
 
     def _ready(self) -> bool:
         try:
-            asked = urllib.request.Request(self.server + "/readyz", headers={"Authorization": f"Bearer {TOKENS['admin'][0]}"})
+            asked = urllib.request.Request(self.server + "/readyz", headers={"Authorization": f"Bearer {self.tokens['admin'][0]}"})
             with urllib.request.urlopen(asked, context=ssl._create_unverified_context(), timeout=2) as answer:
                 return bool(answer.status == 200)
         except (OSError, urllib.error.URLError):
@@ -185,3 +208,9 @@ class ControlPlane:
     def _tail(self, name: str) -> str:
         path = self.folder / f"{name}.log"
         return path.read_text(errors="replace")[-600:] if path.exists() else "it printed nothing"
+
+
+def _post(address: str, body: dict[str, Any]) -> bytes:
+    asked = urllib.request.Request(address, data=json.dumps(body).encode(), method="POST")
+    with urllib.request.urlopen(asked, timeout=10) as answer:
+        return bytes(answer.read())
