@@ -28,6 +28,7 @@ _HEAD = re.compile(
         | \d{{9,13}}(?:\.\d+)?
         | \d+\.\d+s)(?:\s*[\])])?)(?=[\s|,\]\[-]|$)
     | (?:\[[\w-]+:|[\[(<]?\s*)(?P<level>{_LEVEL})\d?(?:/\w+)?\s*[\])>]?(?=[\s:|\]\[,]|$):?
+    | (?P<letter>[DIWEF])(?=\s\|\s)
     | \{{[^{{}}"'\n]{{0,60}}\}} | (?:pid|tid|jid|class|elapsed|thread)=\S+ | [\w.-]{{2,30}}\s*\|(?=\s)
     | \[[^\]\n]{{0,100}}\](?::(?=\s))? | \(\#?[\w.-]{{1,60}}\)(?:\s*:(?=\s))? | <[\d.]{{1,30}}>
     | \#?\d{{1,7}}(?=\s) | -{{1,3}}(?=\s) | \|(?=\s) | :(?=\s) | ==>(?=\s)
@@ -55,7 +56,7 @@ _RELAYED = re.compile(r"^(?:[\w .-]{1,30}: )?(?:PHP )?(?:Fatal error|Parse error
 _LEVELS = {
     "trace": "debug", "debug": "debug", "dbg": "debug", "info": "info", "inf": "info", "notice": "info", "note": "info", "system": "info", "log": "info", "hint": "info",
     "detail": "info", "statement": "info", "context": "info", "information": "info", "warn": "warn", "warning": "warn", "wrn": "warn", "error": "error", "err": "error", "fail": "error",
-    "severe": "error", "crit": "fatal", "e": "error", "f": "fatal", "w": "warn", "i": "info", "critical": "fatal", "fatal": "fatal",
+    "severe": "error", "crit": "fatal", "e": "error", "d": "debug", "f": "fatal", "w": "warn", "i": "info", "critical": "fatal", "fatal": "fatal",
     "ftl": "fatal", "emerg": "fatal", "alert": "fatal", "panic": "fatal",
 }  # fmt: skip
 _PINO = {10: "debug", 20: "debug", 30: "info", 40: "warn", 50: "error", 60: "fatal"}
@@ -106,6 +107,7 @@ def _klog(found: re.Match[str]) -> tuple[str, str]:
         cause = _NAMED_CAUSE.search(text, message.end())
         rest = text if cause is None else ""
         text = _with_cause(_unquoted(message[0]), _unquoted(cause[1])) if cause is not None else rest
+        level = "warn" if cause is not None and level == "info" else level  # what names its error is no mere information
     return level, text
 
 
@@ -129,9 +131,10 @@ def _headed(line: str) -> tuple[str, str]:
             break
         if found["level"]:
             word = found["level"]
-            if not dated and not word.isupper() and line[found.end("level") : found.end("level") + 1] not in tuple("])>:|["):
+            if not dated and not word.isupper() and line[found.end("level") : found.end("level") + 1] not in tuple("])>:|[\t"):
                 break  # a sentence that begins with such a word
             level = _LEVELS[word.lower()]
+        level = level or _LEVELS.get((found["letter"] or "").lower(), "")
         dated = dated or bool(found["time"])
         at = found.end()
         if level and (rest := _JAVA_REST.match(line[at:].lstrip())) is not None:
@@ -213,6 +216,8 @@ def json_line(line: str) -> tuple[str, str] | None:
         cause = _words(_first(record["attr"], "error", "err"))
     if not message and not cause:
         return None
+    if level == "info" and _first(record, *_CAUSE_KEYS[:-2]):
+        level = "warn"  # what names its error is no mere information
     return level, _with_cause(message.replace("\\n", "\n"), cause)
 
 
