@@ -14,6 +14,8 @@ from engine.core.redaction.redactor import Redactor
 
 MAX_LINE = 4 * 1024 * 1024
 """Characters of a line before it is cut; a whole JSON document on one line must stay whole to be redacted."""
+MAX_PIECES = 2
+"""Pieces of one line that go on; the rest of an endless one is counted and left out."""
 _MARGIN = 64 * 1024
 """Characters at the end of a line's piece in which a place between two words is looked for, so that no token is cut in two."""
 _BETWEEN = re.compile(r"[\s,;\"'](?!.*[\s,;\"'])", re.DOTALL)
@@ -27,6 +29,9 @@ class Lines:
         self._redactor = redactor.stream()
         self._partial: list[str] = []
         self._size = 0
+        self._pieces = 0
+        """How many pieces of this line went on."""
+        self._left_out = 0
 
     def take(self, chunk: bytes) -> tuple[str, ...]:
         """The lines that are settled by these bytes; the rest waits for its end."""
@@ -34,11 +39,21 @@ class Lines:
         if "\n" not in text:
             return self._hold(text)
         *lines, rest = text.split("\n")
-        lines[0] = "".join([*self._partial, lines[0]])
-        self._partial, self._size = [], 0
+        lines[0] = self._ended(lines[0])
         return (*self._settle(lines), *self._hold(rest))
 
+    def _ended(self, text: str) -> str:
+        """The last piece of a line that ends with `text`."""
+        self._left_out += len(text) if self._left_out else 0
+        note = f"[… {self._left_out} characters of this line left out …]"
+        line = note if self._left_out else "".join([*self._partial, text])
+        self._partial, self._size, self._pieces, self._left_out = [], 0, 0, 0
+        return line
+
     def _hold(self, text: str) -> tuple[str, ...]:
+        if self._pieces >= MAX_PIECES:
+            self._left_out += len(text)
+            return ()
         self._partial.append(text)
         self._size += len(text)
         if self._size <= MAX_LINE:
@@ -46,7 +61,13 @@ class Lines:
         line = "".join(self._partial)
         between = _BETWEEN.search(line, len(line) - _MARGIN)
         at = between.end() if between else len(line)
-        self._partial, self._size = [line[at:]], len(line) - at
+        self._pieces += 1
+        last = self._pieces >= MAX_PIECES
+        self._partial, self._size, self._left_out = (
+            [] if last else [line[at:]],
+            0 if last else len(line) - at,
+            len(line) - at if last else 0,
+        )
         return self._settle([line[:at]])
 
     def _settle(self, lines: list[str]) -> tuple[str, ...]:
@@ -54,8 +75,7 @@ class Lines:
 
     def close(self) -> tuple[str, ...]:
         """The last line and what was held back."""
-        last = "".join(self._partial) + self._decoder.decode(b"", final=True)
-        self._partial = []
+        last = self._ended(self._decoder.decode(b"", final=True))
         return (*(self._settle([last]) if last else ()), *self._redactor.flush())
 
 
@@ -72,7 +92,7 @@ class Output:
         self._stream: Literal["stdout", "stderr"] = stream
         self._on_output = on_output
         self._lines = Lines(redactor)
-        self._longest = keep
+        self._longest = max(keep // 2 - 100, 80)
         self._pending: list[str] = []
         self._head: list[str] = []
         self._head_room = keep // 2

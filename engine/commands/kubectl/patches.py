@@ -113,6 +113,8 @@ def _privilege(change: Change) -> str:
         return ""
     if last == "runAsUser" and _is_zero(change.value):
         return "runAsUser 0"
+    if last == "runAsNonRoot" and change.value is not True:
+        return "runAsNonRoot"
     if "drop" in change.path:
         return ""
     if "capabilities" in change.path and "add" in change.path and change.value != "NET_BIND_SERVICE":

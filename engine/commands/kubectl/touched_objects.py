@@ -232,7 +232,7 @@ def _resource(word: str) -> str:
 
 def _binding(call: Call, objects: Objects) -> tuple[Risk, str]:
     refused = table("kubectl_rules")["cluster_roles_refused"].split()
-    if any(value in refused for flag in ("clusterrole", "role", "group") for value in call.parsed.all(flag)):
+    if any(value in refused or value.startswith("system:") for flag in ("clusterrole", "role", "group") for value in call.parsed.all(flag)):
         raise refusal("kubectl.rbac", "The binding would give far-reaching rights; let an administrator do this.")
     return "mutate", ""
 

@@ -26,7 +26,10 @@ _FUNCTIONS = frozenset(
     "iterables values paths leaf_paths getpath setpath delpaths pick tostream fromstream truncate_stream limit isvalid input inputs "
     "toarray IN INDEX null true false combinations".split()
 )
-_VALUES_ALONE = re.compile(r"\.env\b\s*(?:\[[^\]]*\]\??\s*)*(?:\|\s*)?\.value\b")
+_VALUES_ALONE = re.compile(
+    r"\.env\b(?!.*\.name\b).*\.value\b|\.(?:data|stringData|binaryData)\b\??\s*(?:\|\s*)?(?:\.?\[\s*\]|(?:values|map|to_entries)\b(?!.*(?:\.key\b|\bkeys\b)))"
+)
+"""Values of variables or data without the names that tell which of them are secrets."""
 _NO_CREDENTIAL = re.compile(r"\.(?:automount\w*|serviceAccountToken)")
 _NAME = re.compile(r"^[A-Za-z_]\w*$")
 
@@ -54,7 +57,7 @@ def take_arguments(words: Sequence[str]) -> list[str]:
 def check(program: str) -> None:
     """Raise `Refused` for a program that holds anything but what is known to stay within the text that is piped in."""
     if _VALUES_ALONE.search(program):
-        raise refusal("filters.jq", "It prints the values of variables without their names, in which secrets would not be recognised.")
+        raise refusal("filters.jq", "It prints values of variables or data without their names, in which secrets would not be recognised.")
     open_: list[str] = []
     before = ""
     at = 0

@@ -19,6 +19,8 @@ from engine.core.types import Verdict
 
 DEFECT = "policy.defect"
 """The rule of a verdict that a defect of the policy itself led to."""
+_WHOLE_LINES = frozenset(["grep", "egrep", "fgrep", "head", "tail", "sort", "uniq", "wc", "cat", "nl", "tac"])
+"""Filters that leave lines whole."""
 _UNKNOWN = frozenset(["policy.unknown", "kubectl.verb", "oc.verb", "host.command"])
 """Refusals of what no table knows; only these can be lifted by the settings."""
 
@@ -88,6 +90,14 @@ class Policy:
         """What holds for the script as a whole."""
         if verdict.risk == "forbidden":
             return verdict
+        for part in script.parts:
+            first = part.stages[0].argv
+            if any(first[at : at + 2] == ("set", "env") for at in range(len(first))) and any(
+                stage.argv[0] not in _WHOLE_LINES for stage in part.stages[1:]
+            ):
+                return Verdict(
+                    "forbidden", "policy.values", "Variables are listed with their names, so that secrets among them are recognised."
+                )
         written = text or " ".join(word for stage in script.stages for word in stage.argv)
         for pattern in self._patterns:
             if pattern.search(written):
