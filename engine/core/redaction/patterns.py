@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable
 
 from engine.core.redaction.tokens import redact_tokens
-from engine.core.redaction.triggers import KEY_WORDS, pattern_words
+from engine.core.redaction.triggers import key_words, pattern_words
 
 Mark = Callable[[str, str], str]
 """`mark(kind, secret)` gives the placeholder for a secret."""
@@ -77,6 +77,12 @@ _TOLD = re.compile(
     re.IGNORECASE,
 )
 _LISTED = re.compile(r"([\"'])([\w.-]+)\1(\s*\]?\s*(?:,|=>|=|:)\s*)([\"'])((?:(?!\4).)+)\4")
+_TUPLE = re.compile(r"(\{\s*([\w.-]+)\s*,\s*(?:<<)?[\"'])([^\"'\n]+)")
+_PROTOCOL = re.compile(
+    r"(\bAUTH\s+(?:PLAIN|LOGIN|XOAUTH2)\s+|^\s*(?:[<>*]\s*)?(?:PASS|AUTH(?:\s+\w+)?)\s+|\"(?i:auth)\"\s+\"(?:[^\"\s]+\"\s+\")?|"
+    r"\busername\s+\S+\s+(?:password|secret)\s+(?:\d\s+)?|\bConvertTo-SecureString\s+(?:-String\s+)?[\"']?|\bset\s+[\w.]*(?:secret|password|token)[\w.]*\s+|"
+    r"\b(?:http|https|ab)\s[^|\n]*?-[aA]\s+[^\s:]+:|\blftp\b[^|\n]*?-u\s+[^\s,]+,)([^\s\"'=:]+)"
+)
 _CELL = re.compile(r"(\|\s*`?([\w.-]+)`?\s*\|\s*`?)([^\s|`]+)")
 _JWK = re.compile(r"(\\*\"(?:d|p|q|dp|dq|qi|k)\\*\"\s*:\s*\\*\")([\w-]{16,})")
 _ARGUMENT = re.compile(
@@ -104,6 +110,7 @@ _COMMANDS: tuple[tuple[tuple[str, ...], re.Pattern[str]], ...] = (
     ((" -u", "--user", "--creds"), _USER_PASS),
     (("mysql", "mariadb"), _MYSQL),
     (("redis-cli",), _REDIS),
+    (("auth", "pass", "username", "securestring", "set ", "http", "lftp"), _PROTOCOL),
     (("htpasswd", "pass:", "smbclient", "zip", " -p ", "stats", "vault", "echo", "community"), _ARGUMENT),
     (("ldap",), _LDAP),
     (("user",), _ACL),
@@ -116,13 +123,16 @@ _KEY_NAME = (
     r"(?:[\w.-]*(?:password|passwd|passphrase|passwort|kennwort|secret[._-]?key(?:[._-]?base)?|secret[._-]?access[._-]?key|"
     r"client[._-]?secret|api[._-]?key|apikey|access[._-]?key|private[._-]?key|"
     r"account[._-]?key|shared[._-]?access[._-]?key|signing[._-]?key|encryption[._-]?key|master[._-]?key|auth[._-]?key|"
-    r"license[._-]?key|jwt[._-]?key|app[._-]?key|client-key-data|client-certificate-data|"
-    r"token|secret|credentials?|htpasswd|dockerconfigjson|dockercfg|_auth|authtoken|shared[._-]?key|webhook[._-]?url|secret[._-]?id|sas|passcode|pre[._-]?shared[._-]?key|rootpw|bindpw|(?<![A-Za-z])jwt)|"
+    r"license[._-]?key|jwt[._-]?key|app[._-]?key|(?:subscription|consumer|function|storage|deploy|admin|service|session|hmac|aes|security|write)[._-]?key|client-key-data|client-certificate-data|"
+    r"token|secret|credentials?|htpasswd|dockerconfigjson|dockercfg|_auth|authtoken|shared[._-]?key|webhook[._-]?url|secret[._-]?id|sas|passcode|pre[._-]?shared[._-]?key|rootpw|bindpw|creds?|authkey|passkey|[_.-]pat|[_.-]salt|mnemonic|j?sessionid|phpsessid|connect\.sid|(?<![A-Za-z])jwt)|"
     r"(?:[\w.-]*[_.-])?(?:pass|pwd|pw|pin|psk)|(?:db|my|user|admin|root|smtp|mail|redis|app|login|ldap|bind|sa)pass|(?-i:[a-z]+(?:Pass|Pwd|Psk|Pin))|"
     r"sig|x-(?:amz|goog)-signature|requirepass|masterauth|pgpassword)"
 )
-_HEAD = re.compile(r"(?<![\w.-])-*+(?P<open>\\*[\"']?)(?P<key>[A-Za-z_.][\w.-]*+)(?P=open)(?P<sep>\s*+(?::=|=>|=|:)\s*+)")
+_HEAD = re.compile(r"(?<![\w.-])-*+(?P<open>\\*[\"']?)(?P<key>[A-Za-z_.][\w.-]*+)(?P=open)(?P<sep>\s*+(?::=|=>|=|::?)\s*+)")
 _QUOTED = re.compile(r"(?P<q>\"\"\"|'''|\\*[\"'])(?P<quoted>.*?)(?<!\\)(?P=q)")
+_KEYLIKE = re.compile(r"^(?!.*pub(?:lic)?[._-]?key).*(?:key|auth|code)s?$", re.IGNORECASE)
+_STRONG = re.compile(r"\\*[\"']?(?=[^\s\"'\\]*[a-z])(?=[^\s\"'\\]*[A-Z])(?=[^\s\"'\\]*\d)[A-Za-z0-9_+/=-]{24,}(?=[\s\"'\\,;&]|$)")
+"""A value that no person made up: long, with small and capital letters and digits."""
 _TO_FILL_IN = re.compile(r"<[A-Za-z][^<>\"'\n]{0,40}>")
 _PLAIN = re.compile(r"[^\s\"'][^\s]*+")
 _ENV_LINE = re.compile(r"^(\s*(?:export\s+|[-+]\s+)?[\"']?)(" + _KEY_NAME + r")=(?![\"'])(.+?)([\"']?)$", re.IGNORECASE)
@@ -193,7 +203,7 @@ def redact_line(line: str, mark: Mark) -> str:
             line = pattern.sub(lambda m: m[0] if no_secret(m[2]) else m[1] + mark("password", m[2]), line)
     if _PGPASS.match(line) and line.count(":") == 4:
         return _PGPASS.sub(lambda m: m[1] + mark("password", m[2]), line)
-    if not any(word in low for word in KEY_WORDS):
+    if not key_words(low):
         return line
     line = _spoken(line, low, mark)
     whole = _ENV_LINE.match(line)
@@ -232,6 +242,8 @@ def _spoken(line: str, low: str, mark: Mark) -> str:
         line = _ATTRIBUTE.sub(named, line)
     if "|" in line:
         line = _CELL.sub(named, line)
+    if "{" in line and "," in line:
+        line = _TUPLE.sub(named, line)
     if '"' in line or "'" in line:
         line = _LISTED.sub(listed, line)
         if '"kty' in low:
@@ -293,7 +305,7 @@ def _assignments(line: str, mark: Mark) -> str:
     done = at = 0
     while head := _HEAD.search(line, at):
         at = head.end()
-        if not sensitive_name(head["key"]):
+        if not sensitive_name(head["key"]) and not (_KEYLIKE.search(head["key"]) and _STRONG.match(line, at)):
             # The value may hold assignments of its own, so the search goes on right behind the separator.
             continue
         value, end = _value(line, head, mark)

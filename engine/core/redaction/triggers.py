@@ -22,8 +22,6 @@ KEY_WORDS = (
     "sig",
     "sas",
     "pw",
-    "pin",
-    "psk",
     "webhook",
     "dockerc",
     "client-cert",
@@ -68,14 +66,20 @@ _WORDS = (
         "mariadb",
         "redis-cli",
         "hooks.slack",
-        "7q~",
-        "8q~",
     ),
     *(
-        "9q~",
         "--creds",
         "incomingwebhook",
         "azdo",
+        "access-sandbox",
+        "access-prod",
+        "access-dev",
+        "airtable",
+        "pat.",
+        "sat.",
+        ".acc-",
+        ".acc_",
+        "==",
         "atlasv1",
         "_mmk",
         "ldap",
@@ -86,16 +90,37 @@ _WORDS = (
         "basic ",
         "community",
         "stats auth",
+        "sessid",
+        "sessionid",
+        "connect.sid",
+        "otp",
+        "_salt",
+        "bearer",
+        "mnemonic",
+        "securestring",
         " -p ",
     ),
 )
-_HEADS = frozenset(prefix.lower()[:3] for prefixes in token_prefixes().values() for prefix in prefixes)
+_PIN = re.compile(r"(?<![a-z])(?:pin|psk)(?![a-z])")
+
+
+def key_words(low: str) -> bool:
+    """Whether a text in small letters holds a part of the name of a key that holds a secret."""
+    for word in KEY_WORDS:
+        if word in low:
+            return True
+    return _PIN.search(low) is not None
+
+
+_BY_HEAD: dict[str, list[str]] = {}
+for _prefix in (prefix.lower() for prefixes in token_prefixes().values() for prefix in prefixes):
+    _BY_HEAD.setdefault(_prefix[:3], []).append(_prefix)
 _STARTS = re.compile(r"(?<![a-z0-9_])(?=([a-z0-9_]..))")
 _SHAPES = re.compile(
     r"\.[a-z0-9]{16}(?![\w.-])|\$[0-9a-z-]{1,10}\$|:[a-z0-9_-]{35}(?![\w-])|@(?:tcp|unix)\(|"
-    r"://[^\s/]*@| -u ?[^\s:]+:| --user[ =][^\s:]+:|\bsk[0-9a-f]{32}|\bcio[a-z0-9]{32}|\boy2[a-z0-9]{43}|\ba3[t-][a-z0-9]{6}|"
-    r"\bre_[a-z0-9]{8}_|[mno][\w-]{23,27}\.[\w-]{6,7}\.[\w-]{27}|\baq[a-z0-9+/]{34,38}==|\bpat[a-z0-9]{14}\.|\b[ps]at\.[\w-]{22}\.|"
-    r"[0-9a-f]{32}-us\d|\baccess-\w+-[0-9a-f]{8}|^[\w.*-]+:(?:\d{1,5}|\*):[^:\s]+:[^:\s]+:\S+$|\buser \S+ .*>\S{4}|\.acc[_-]",
+    r"://[^\s/]*@| -u ?[^\s:]+:| --user[ =][^\s:]+:|\bsk[0-9a-f]{32}|[0-9a-f]-us\d|"
+    r"\bpat[a-z0-9]{14}\.|\dq~|(?<![a-z0-9])s\.[a-z0-9]{24}(?![\w.])|(?<![a-z])(?:pin|psk)(?![a-z])|"
+    r"^[\w.*-]+:(?:\d{1,5}|\*):[^:\s]+:[^:\s]+:\S+$|\buser \S+ [^\n]*>\S{4}|\.[\w-]{6,7}\.[\w-]{27}",
     re.MULTILINE,
 )
 _STRUCTURE = ("kind", "data", "auths", "- -", "private-lines")
@@ -108,12 +133,13 @@ def pattern_words(low: str) -> bool:
     for word in _WORDS:
         if word in low:
             return True
-    return bool(_SHAPES.search(low)) or may_hold_token(low)
+    return may_hold_token(low) or _SHAPES.search(low) is not None
 
 
 def may_hold_token(low: str) -> bool:
     """Whether a word of a text in small letters begins as a vendor's token does."""
-    return not _HEADS.isdisjoint(_STARTS.findall(low))
+    heads = _BY_HEAD.keys() & set(_STARTS.findall(low))
+    return any(prefix in low for head in heads for prefix in _BY_HEAD[head])
 
 
 def may_be_env_value(line: str) -> bool:
