@@ -22,7 +22,11 @@ _NO_TEXT = frozenset(
 )
 _PER = re.compile(r"\b(?:per|each|every|a|by)\s+minute\b|\bper[- ]minute\b", re.I)
 _SINCE_CLOCK = re.compile(r"\b(?:since|after|from)\s+(\d{1,2})[:.](\d{2})\b", re.I)
-_CONTAINER = re.compile(r"\bcontainer\s+[\"'`]?(?P<a>[a-z0-9][a-z0-9-]*)|\b(?:the\s+)?(?P<b>[a-z0-9][a-z0-9-]*)\s+container\b", re.I)
+_CONTAINERS = (
+    re.compile(r"\bcontainer\s+[\"'`]?([a-z0-9][a-z0-9-]*)", re.I),
+    re.compile(r"\b([a-z0-9][a-z0-9-]*)\s+container\b", re.I),
+    re.compile(r"(?:^|\s)-c\s+([a-z0-9][a-z0-9-]*)"),
+)
 
 
 def logs(request: Request, scene: Scene) -> Reply | None:
@@ -50,11 +54,11 @@ def logs(request: Request, scene: Scene) -> Reply | None:
         pattern, words = re.compile(""), "were written"
     if counting and pattern is None:
         pattern, words = re.compile(""), "were written"
-    named = _CONTAINER.search(request.text)
-    container = next((group for group in named.groups() if group), "").lower() if named else ""
     known = {text.lower() for ref in refs for text in _container_names(scene, ref)}
+    named = [found[1].lower() for shape in _CONTAINERS for found in shape.finditer(request.text)]
+    container = next((name for name in named if name in known), "")
     wanted = Wanted(
-        pattern, words, since, request.limit or (50 if pattern is None else 30), container if container in known else "",
+        pattern, words, since, request.limit or (50 if pattern is None else 30), container,
         bool(re.search(r"\bprevious\b|\bbefore (?:the|it|its) (?:crash|restart)|\blast run\b", request.text, re.I)),
     )  # fmt: skip
     found = read(scene.source, view, refs, wanted, scene.cancel)
