@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from engine.analyzers.common.citations import condition, event, field, fields, listed, nearest
 from engine.analyzers.common.confidence import EVENT, HINT, RELATION, STATE, confidence
 from engine.analyzers.common.view import ClusterView, event_time
+from engine.analyzers.control_plane.security import complying_patch
 from engine.analyzers.control_plane.webhooks import CONFIGURATIONS, webhook_failure
 from engine.analyzers.registry import analyzer
 from engine.cluster.objects import Obj, maps_at, text_at
@@ -216,6 +217,8 @@ def _security(view: ClusterView, maker: Obj, found: re.Match[str], evidence: Evi
     owner = view.workload_of(maker)
     namespace = view.find("namespaces", "", maker.namespace)
     level = found["level"]
+    workload = view.find_ref(owner)
+    patch = complying_patch(workload, found["what"]) if workload is not None else ""
     return _finding(
         maker,
         owner,
@@ -229,9 +232,9 @@ def _security(view: ClusterView, maker: Obj, found: re.Match[str], evidence: Evi
         [EVENT, RELATION],
         (
             Remedy(
-                f"make the pod's securityContext comply with {level}",
-                f"kubectl -n {owner.namespace} get {owner.kind.lower()} {owner.name} -o yaml",
-                "read",
+                f"make the pod's securityContext comply with {level}" + (", if its program does without these rights" if patch else ""),
+                patch or f"kubectl -n {owner.namespace} get {owner.kind.lower()} {owner.name} -o yaml",
+                "mutate" if patch else "read",
             ),
             Remedy(
                 "or, if the workload really needs it, run it in a namespace with another level",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 
@@ -136,3 +137,34 @@ def _finding(object_: ObjectRef, code: str, summary: str, evidence: Evidence) ->
         docs=("security hygiene", "Pod Security Standards"),
         speciality="security",
     )
+
+
+_VIOLATIONS: tuple[tuple[str, str, object], ...] = (
+    ("privileged (", "privileged", False),
+    ("allowPrivilegeEscalation != false", "allowPrivilegeEscalation", False),
+    ("unrestricted capabilities", "capabilities", {"drop": ["ALL"]}),
+    ("runAsNonRoot != true", "runAsNonRoot", True),
+    ("seccompProfile", "seccompProfile", {"type": "RuntimeDefault"}),
+)
+"""What Pod Security admission says, the field of a container's securityContext, and the value that complies."""
+
+
+def complying_patch(workload: Obj, message: str) -> str:
+    """The kubectl patch that sets what a Pod Security refusal asks of each container by name; "" where a field is no cure.
+
+    A volume, a host port or a host namespace that is forbidden is nothing to set: somebody has to decide what the program does without it.
+    """
+    if workload.kind not in ("Deployment", "StatefulSet", "DaemonSet"):
+        return ""
+    spec: dict[str, list[dict[str, object]]] = {}
+    parts = re.split(r"\), ", message)
+    for part in ("containers", "initContainers"):
+        for container in maps_at(pod_template(workload), "spec", part):
+            name = text_at(container, "name")
+            wanted = {key: value for words, key, value in _VIOLATIONS for said in parts if said.startswith(words) and f'"{name}"' in said}
+            if wanted:
+                spec.setdefault(part, []).append({"name": name, "securityContext": wanted})
+    if not spec or any(not said.startswith(tuple(words for words, _, _ in _VIOLATIONS)) for said in parts):
+        return ""
+    patch = json.dumps({"spec": {"template": {"spec": spec}}}, separators=(",", ":"))
+    return f"kubectl -n {workload.namespace} patch {workload.kind.lower()} {workload.name} -p '{patch}'"
