@@ -1,4 +1,4 @@
-"""The patch for a Pod Security refusal: the fields that the server names, of the containers that it names, and none where a field is no cure."""
+"""The patch for a Pod Security refusal: the fields that the server names, of the containers that it names, or none."""
 
 import json
 from typing import Any
