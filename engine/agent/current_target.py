@@ -10,6 +10,7 @@ from typing import Literal
 
 from engine.agent.cluster_connection import ClusterConnection
 from engine.agent.model_connection import ModelState
+from engine.cluster.source import ContextInfo
 from engine.core.config import Settings
 from engine.core.target import Place, is_protected
 from engine.core.types import Mode
@@ -99,11 +100,18 @@ class CurrentTarget:
             self.place = dataclasses.replace(place, namespace=place.namespace if namespace is None else namespace, mode=mode or place.mode)
         self._on_move()
 
-    def _initial_mode(self, context: str, recorded: bool) -> Mode:
+    def _mode_of(self, place: Place, info: ContextInfo) -> Mode:
+        """The mode now that cluster and server are known: what was chosen meanwhile stays."""
+        context = place.context or info.name
+        if place.context and place.mode != self._initial_mode(place.context, place.recording):
+            return place.mode
+        return self._initial_mode(context, place.recording, info.cluster, info.server)
+
+    def _initial_mode(self, context: str, recorded: bool, *places: str) -> Mode:
         policy = self._settings.policy
         if recorded:
             return MODES[policy.mode] if self._opening.demo or self._opening.writable else "read-only"
-        if is_protected(context, (*policy.protected_contexts, *policy.read_only_contexts)):
+        if is_protected(context, (*policy.protected_contexts, *policy.read_only_contexts), *places):
             return "read-only"
         return MODES[policy.mode]
 
@@ -120,8 +128,9 @@ class CurrentTarget:
                     namespace=place.namespace or ("" if place.recording else info.namespace or "default"),
                     server=info.server,
                     user=info.user,
-                    mode=place.mode if place.context else self._initial_mode(name, self._opening.recorded),
-                    protected=not place.recording and is_protected(name, self._settings.policy.protected_contexts),
+                    mode=self._mode_of(place, info),
+                    protected=not place.recording
+                    and is_protected(name, self._settings.policy.protected_contexts, info.cluster, info.server),
                 )
         self._on_move()
         self._on_open()

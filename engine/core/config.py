@@ -71,7 +71,7 @@ class PolicySection:
     """[policy]"""
 
     mode: Literal["ask", "read-only", "suggest-only"] = "ask"
-    protected_contexts: tuple[str, ...] = ("*prod*", "*live*")
+    protected_contexts: tuple[str, ...] = ("*prod*", "*live*", "prd", "prod", "production", "live")
     read_only_contexts: tuple[str, ...] = ()
     allow: tuple[str, ...] = ()
     forbid: tuple[str, ...] = ()

@@ -315,7 +315,7 @@ def _skew(view: ClusterView, node: Obj, here: list[Obj]) -> Iterator[Finding]:
 
 def _ago(seconds: float) -> str:
     if seconds < 120:
-        return f"{seconds:.0f} s"
+        return f"{max(0.0, seconds):.0f} s"  # the node's clock may be ahead of ours
     if seconds < 7200:
         return f"{seconds / 60:.0f} min"
     return f"{seconds / 3600:.0f} h" if seconds < 172800 else f"{seconds / 86400:.0f} days"

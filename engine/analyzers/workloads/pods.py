@@ -8,14 +8,14 @@ from datetime import timedelta
 from engine.analyzers.common import citations
 from engine.analyzers.common.callees import Callee, Callees
 from engine.analyzers.common.confidence import EVENT, HINT, RELATION, STATE, confidence
-from engine.analyzers.common.containers import Container, containers, is_ready
+from engine.analyzers.common.containers import Container, containers, is_finished, is_ready
 from engine.analyzers.common.settings import settings
 from engine.analyzers.common.view import ClusterView
 from engine.analyzers.logs.cause import log_lines
 from engine.analyzers.logs.causes import from_story
 from engine.analyzers.logs.reader import explain
 from engine.analyzers.registry import analyzer
-from engine.cluster.objects import Obj, int_at
+from engine.cluster.objects import Obj, int_at, text_at
 from engine.core.types import Evidence, Finding, ObjectRef, Remedy
 
 _HANGS = timedelta(seconds=90)
@@ -60,8 +60,8 @@ def pod_states(view: ClusterView) -> Iterable[Finding]:
         yield from _debug_containers(pod, view.workload_of(pod)) if pod.maps("status", "ephemeralContainerStatuses") else ()
         if pod.text("status", "phase") == "Failed" and reason in _REFUSED:
             yield _refused(view, pod, reason)
-        elif reason == "Evicted":
-            yield from _evicted(view, pod)
+        elif message := _eviction(pod):
+            yield from _evicted(view, pod, message)
         elif pod.text("status", "phase") == "Pending":
             yield from _hanging_init(view, pod)
 
@@ -131,16 +131,25 @@ def _refused(view: ClusterView, pod: Obj, reason: str) -> Finding:
     )
 
 
-def _evicted(view: ClusterView, pod: Obj) -> Iterator[Finding]:
+def _eviction(pod: Obj) -> str:
+    """The kubelet's words on why it evicted a pod, "" where it did not; one whose containers end well is Succeeded, without a reason."""
+    if pod.text("status", "reason") == "Evicted":
+        return pod.text("status", "message") or "Evicted"
+    disrupted = pod.condition("DisruptionTarget")
+    said = text_at(disrupted, "message")
+    by_kubelet = text_at(disrupted, "status") == "True" and text_at(disrupted, "reason") == "TerminationByKubelet"
+    return said if by_kubelet and is_finished(pod) and "low on resource" in said else ""
+
+
+def _evicted(view: ClusterView, pod: Obj, message: str) -> Iterator[Finding]:
     """Evictions for what a node ran short of; limits on local storage are told with storage."""
-    message = pod.text("status", "message")
     lower = message.lower()
     if "exceeds the" in lower or "emptydir" in lower or "ephemeral" in lower:
         return
     owner = view.workload_of(pod)
     node = pod.text("spec", "nodeName")
     resource = next((words for key, words in _NODE_RESOURCES if key in lower), "resources")
-    count = sum(1 for p in view.within("pods", pod.namespace) if p.text("status", "reason") == "Evicted" and view.workload_of(p) == owner)
+    count = sum(1 for p in view.within("pods", pod.namespace) if _eviction(p) and view.workload_of(p) == owner)
     request = (
         ""
         if any(c.spec.get("resources") for c in containers(pod))
@@ -152,7 +161,11 @@ def _evicted(view: ClusterView, pod: Obj) -> Iterator[Finding]:
         object=owner,
         summary=f"{f'{count} pods' if count > 1 else 'a pod'} of {owner} {'were' if count > 1 else 'was'} evicted from "
         f"node {node}, which ran short of {resource}: {message[:260]}{request}",
-        evidence=(citations.field(pod, "status", "message"), Evidence(f"{pod.ref} status.reason", "reason: Evicted", object=pod.ref)),
+        evidence=(
+            (citations.field(pod, "status", "message"), Evidence(f"{pod.ref} status.reason", "reason: Evicted", object=pod.ref))
+            if pod.text("status", "reason") == "Evicted"
+            else (citations.condition(pod, "DisruptionTarget"),)
+        ),
         owner=owner,
         causes=(f"{_PRESSURES[resource]}/Node//{node}",) if resource in _PRESSURES else (),
         remedies=(

@@ -32,7 +32,10 @@ def context_picker(current: str, *, running: int, watches: int) -> Picker:
 def context_choices(contexts: Sequence[ContextInfo], current: str, patterns: Sequence[str]) -> list[Choice]:
     """The current context first, then by name; those that match one of the patterns are protected, recordings never are."""
     ranked = sorted(contexts, key=lambda info: (info.name != current, info.name))
-    return [_choice(info, current, protected=bool(info.server) and is_protected(info.name, patterns)) for info in ranked]
+    return [
+        _choice(info, current, protected=bool(info.server) and is_protected(info.name, patterns, info.cluster, info.server))
+        for info in ranked
+    ]
 
 
 def _choice(info: ContextInfo, current: str, *, protected: bool) -> Choice:
