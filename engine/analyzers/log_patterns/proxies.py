@@ -27,10 +27,10 @@ PROXIES: tuple[Pattern, ...] = (
     say("Envoy", "UpstreamError", "its upstream does not answer ({error})", "no healthy upstream", "upstream connect error or disconnect/reset before headers. {reason}", weight=52, peer=True, docs=("upstream",)),
     # HAProxy
     say("HAProxy", "NoUpstream", "HAProxy's backend {name} has no server left: every health check fails", "backend '{name}' has no server available", "proxy {name} has no server available", weight=90, peer=True, at_once=True, docs=("haproxy", "upstream")),
-    say("HAProxy", "UpstreamError", "HAProxy takes server {name} out, since its health check fails: {reason}", "Server {name} is DOWN, reason: {reason}", weight=70, peer=True, docs=("haproxy", "upstream")),
+    say("HAProxy", "UpstreamError", "HAProxy marks server {name} as down, since its health check fails: {reason}", "Server {name} is DOWN, reason: {reason}", weight=70, peer=True, docs=("haproxy", "upstream")),
     say("HAProxy", "InvalidConfigurationFile", "HAProxy refuses its configuration ({error})", "parsing [{path}:{number}] : {reason}", "Fatal errors found in configuration", "Error(s) found in configuration file", weight=94, docs=("configuration file", "haproxy")),
     # Traefik
-    say("Traefik", "CertificateNotIssued", "no certificate could be had from ACME: {reason}", "Unable to obtain ACME certificate for domains: {reason}", weight=96, at_once=True, fix="see that the challenge reaches this proxy (DNS record, port 80, no other Ingress in the way)", docs=("ACME", "certificate")),
+    say("Traefik", "CertificateNotIssued", "no ACME certificate could be obtained: {reason}", "Unable to obtain ACME certificate for domains: {reason}", weight=96, at_once=True, fix="see that the challenge reaches this proxy (DNS record, port 80, no other Ingress in the way)", docs=("ACME", "certificate")),
     say("Traefik", "MissingBackend", "an Ingress or IngressRoute names a Service, Secret or middleware that is missing ({error})", "Cannot create service: {reason}", "kubernetes service not found: {name}", "error configuring TLS: secret {name} does not exist", "middleware {name} does not exist", weight=86, at_once=True, docs=("ingress backend",)),
     say("Traefik", "InvalidConfigurationFile", "Traefik refuses its configuration ({error})", "command traefik error: {reason}", weight=92, docs=("configuration file",)),
     # Apache httpd

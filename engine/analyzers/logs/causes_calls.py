@@ -91,13 +91,13 @@ def connection(view: ClusterView, container: Container, story: Story, cause: Cau
                 "ConnectionRefused": f"its connection to {told[0]} is refused",
                 "ConnectionTimeout": f"its connection to {told[0]} times out",
                 "NoRoute": f"there is no route to {told[0]}",
-                "ConnectionReset": f"its connection to {told[0]} is cut",
+                "ConnectionReset": f"its connection to {told[0]} is reset",
             }.get(story.code, cause.says)
         return
     verb = {
         "ConnectionRefused": "is refused",
         "ConnectionTimeout": "times out",
-        "ConnectionReset": "is cut by the peer",
+        "ConnectionReset": "is reset by the peer",
         "NoRoute": "finds no route",
     }.get(story.code, "fails")
     if setting is not None:
