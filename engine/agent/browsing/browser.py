@@ -75,13 +75,11 @@ class Lister:
 
     def overview(self) -> RawObjects | None:
         """All pods, of a live cluster as the rows of its table; None where they may not be listed."""
-        from engine.cluster.live.cluster import LiveCluster
-
-        source = self.connection.source
-        if not isinstance(source, LiveCluster):
+        live = _live_cluster(self.connection.source)
+        if live is None:
             return self.rows("pods", None)
         try:
-            return source.snapshot("pods", form="table").objects
+            return live.snapshot("pods", form="table").objects
         except Forbidden:
             return None
 

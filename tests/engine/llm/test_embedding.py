@@ -61,7 +61,7 @@ def test_an_absent_model_is_named_with_its_remedy_and_words_alone_decide(
     (docs / "a.md").write_text("# A\n\nThe gasket leaks.\n")
 
     class Small(Documentation):
-        def _make(self) -> Library:
+        def _create(self) -> Library:
             return Library([Folder(docs)], tmp_path_factory.mktemp("cache"), embedder=self._embedder)
 
     desk = Small(embedder=embedder)
