@@ -24,7 +24,7 @@ test: $(STAMP)
 test-whoosh3: $(BIN)/python
 	@test -x $(VENV)-whoosh3/bin/python || $(BIN)/python -m venv $(VENV)-whoosh3
 	@$(VENV)-whoosh3/bin/python -m pip install -q --disable-pip-version-check -c constraints.txt \
-	  whoosh3==3.54.0 pyyaml msgspec hypothesis pytest pytest-timeout
+	  whoosh3==3.54.0 markdown-it-py pyyaml msgspec hypothesis pytest pytest-timeout
 	PYTHONPATH=. $(VENV)-whoosh3/bin/python -m pytest tests/index
 
 # The tests against a real API server. The first run builds kube-apiserver and kube-controller-manager with Go (half an hour or more on

@@ -1,18 +1,25 @@
 """A document file to chunks: heading path, line range, whole typed code blocks, and the front matter read safely.
 
-Markdown, reStructuredText and plain text. The scanner goes by lines, since all that is needed are headings, fences and
-line numbers. Text from a file is data: decoded with replacement, control characters taken out, nothing in it is run.
+Markdown (its blocks by markdown-it-py), reStructuredText and plain text. Text from a file is data: decoded with replacement,
+control characters taken out, nothing in it is run.
 """
 
 from __future__ import annotations
 
+import functools
 import hashlib
+import itertools
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from index.passage import CodeBlock
+
+if TYPE_CHECKING:
+    from markdown_it import MarkdownIt
+    from markdown_it.token import Token
 
 SUFFIXES = (".md", ".markdown", ".txt", ".rst")
 MAX_BYTES = 2_000_000
@@ -22,9 +29,6 @@ FRONT_MATTER_LINES = 200
 SHELL_LANGUAGES = frozenset({"bash", "sh", "shell", "console", "zsh"})
 
 _CONTROL = {c: None for c in [*range(0x20), *range(0x7F, 0xA0)] if c not in (0x09, 0x0A)}
-_ATX = re.compile(r" {0,3}(#{1,6})(?:[ \t]+(.*?))??(?:[ \t]+#+)?[ \t]*$")
-_FENCE = re.compile(r"([ \t]*)(`{3,}|~{3,})[ \t]*([^`]*)$")
-_SETEXT = re.compile(r" {0,3}(=+|-+)[ \t]*$")
 _ADORNMENT = re.compile(r"([=\-`:'\"~^_*+#<>.])\1{2,}[ \t]*$")
 _DIRECTIVE = re.compile(r"([ \t]*)\.\. (?:code-block|code|sourcecode|prompt)::[ \t]*(\S*)")
 _INLINE = re.compile(r"!?\[([^\]]*)\]\([^)]*\)|[*`]{1,3}")
@@ -124,30 +128,27 @@ def parse(text: str, name: str) -> Document:
 
 def code_blocks(text: str, last_line: int) -> tuple[CodeBlock, ...]:
     """The fenced code blocks of a chunk's text whose last line is the file's `last_line`."""
-    lines = text.split("\n")
-    offset = last_line - len(lines)
-    blocks: list[CodeBlock] = []
-    fence: tuple[str, str, int, int] | None = None
-    kept: list[str] = []
-    for number, line in enumerate(lines, 1):
-        if fence is None:
-            opened = _FENCE.match(line)
-            if opened:
-                language = (opened[3].split() or [""])[0].strip("{}.")
-                fence, kept = (opened[2], language.lower(), len(opened[1].expandtabs(4)), number + 1), []
-        elif _closes(line, fence[0]):
-            blocks.append(CodeBlock(fence[1], "\n".join(kept), offset + fence[3]))
-            fence = None
-        else:
-            kept.append(line[fence[2] :] if line[: fence[2]].isspace() else line)
-    if fence is not None and kept:
-        blocks.append(CodeBlock(fence[1], "\n".join(kept), offset + fence[3]))
-    return tuple(blocks)
+    offset = last_line - text.count("\n") + 1
+    return tuple(CodeBlock(_language(fence.info), fence.content.removesuffix("\n"), offset + first) for first, _, fence in _fences(text))
 
 
-def _closes(line: str, opener: str) -> bool:
-    bare = line.strip()
-    return len(bare) >= len(opener) and not bare.strip(opener[0])
+def _language(info: str) -> str:
+    return (info.split() or [""])[0].strip("{}.").lower()
+
+
+@functools.cache
+def _parser() -> MarkdownIt:
+    """CommonMark's blocks; inline markup stays as it is written."""
+    from markdown_it import MarkdownIt
+
+    return MarkdownIt("commonmark").disable("inline")
+
+
+def _fences(text: str) -> Iterator[tuple[int, int, Token]]:
+    """The fenced code blocks of a text: first line (from 0), the line after the last one, and the fence."""
+    for token in _parser().parse(text) if "```" in text or "~~~" in text else ():
+        if token.type == "fence" and token.map is not None:
+            yield token.map[0], token.map[1], token
 
 
 def _front_matter(lines: Sequence[str]) -> tuple[int, Mapping[str, object], str]:
@@ -175,43 +176,21 @@ def _front_matter(lines: Sequence[str]) -> tuple[int, Mapping[str, object], str]
 def _markdown_sections(lines: Sequence[str], start: int) -> Iterator[_Section]:
     path: list[tuple[int, str]] = []
     section = _Section((), start + 1)
-    fence = ""
-    comment = False
-    for number in range(start, len(lines)):
-        line = lines[number]
-        if fence:
-            fence = "" if _closes(line, fence) else fence
-        elif comment:
-            comment = "-->" not in line
-        elif opened := _FENCE.match(line):
-            fence = opened[2]
-        elif line.lstrip().startswith("<!--") and "-->" not in line:
-            comment = True
-        else:
-            level, name = 0, ""
-            if atx := _ATX.match(line):
-                level, name = len(atx[1]), _plain(atx[2] or "")
-            elif (under := _SETEXT.match(line)) and section.lines and _may_be_title(section.lines, number):
-                level, name = (1 if under[1][0] == "=" else 2), _plain(section.lines.pop()[1])
-            if level and name:
-                yield section
-                while path and path[-1][0] >= level:
-                    path.pop()
-                path.append((level, name))
-                section = _Section(tuple(n for _, n in path), number + 1 if atx else number)
-                continue
-        section.lines.append((number + 1, line))
+    at = start
+    for heading, title in itertools.pairwise(_parser().parse("\n".join(lines[start:]))):
+        name = _plain(title.content) if heading.type == "heading_open" and not heading.level else ""
+        if not name or heading.map is None:
+            continue
+        first, after = start + heading.map[0], start + heading.map[1]
+        section.lines.extend((number + 1, lines[number]) for number in range(at, first))
+        yield section
+        level, at = int(heading.tag[1]), after
+        while path and path[-1][0] >= level:
+            path.pop()
+        path.append((level, name))
+        section = _Section(tuple(n for _, n in path), first + 1)
+    section.lines.extend((number + 1, lines[number]) for number in range(at, len(lines)))
     yield section
-
-
-def _may_be_title(kept: Sequence[tuple[int, str]], number: int) -> bool:
-    """Whether the line above an underline is a one-line paragraph of words (and not a list item, a table row or a quote)."""
-    above_number, above = kept[-1]
-    if above_number != number or not above.strip() or above.startswith(("    ", "\t")):
-        return False
-    if above.lstrip()[:1] in "-*+>|#`~" or "|" in above:
-        return False
-    return len(kept) < 2 or not kept[-2][1].strip()
 
 
 def _rst_sections(lines: Sequence[str]) -> Iterator[_Section]:
@@ -293,26 +272,18 @@ def _blocks(lines: Sequence[tuple[int, str]]) -> Iterator[list[tuple[int, str]]]
     """Paragraphs and fences; one without an end in sight is cut by lines, and a line without an end by characters."""
     block: list[tuple[int, str]] = []
     size = 0
-    fence = ""
-    for number, line in lines:
+    fenced = {at for first, after, _ in _fences("\n".join(line for _, line in lines)) for at in range(first, after - 1)}
+    for at, (number, line) in enumerate(lines):
         for piece in _pieces(line):
-            limit = MAX_BLOCK_CHARACTERS if fence else CHUNK_CHARACTERS
+            limit = MAX_BLOCK_CHARACTERS if at in fenced or at - 1 in fenced else CHUNK_CHARACTERS
             if block and size + len(piece) > limit:
                 yield block
                 block, size = [], 0
             block.append((number, piece))
             size += len(piece) + 1
-        if fence:
-            if not _closes(line, fence):
-                continue
-            fence = ""
-        elif opened := _FENCE.match(line):
-            fence = opened[2]
-            continue
-        elif line.strip():
-            continue
-        yield block
-        block, size = [], 0
+        if at not in fenced and (at - 1 in fenced or not line.strip()):
+            yield block
+            block, size = [], 0
     if block:
         yield block
 

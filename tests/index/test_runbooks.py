@@ -6,14 +6,12 @@ import ast
 import re
 from pathlib import Path
 
-import pytest
-
 from engine.analyzers.check import check
 from engine.analyzers.common.view import ClusterView
 from engine.cluster.recordings.recorded_cluster import open_recording
 from engine.commands.policy.policy import Policy
 from engine.core.paths import resource_path
-from index.markdown import Document, parse
+from index.markdown import parse
 from index.passage import Passage
 from index.search import commands
 
@@ -21,16 +19,15 @@ ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "docs/runbooks"
 RUNBOOKS = {path.stem: parse(path.read_text(encoding="utf-8"), path.name) for path in sorted(FOLDER.glob("*.md"))}
 SHAPE = ["Symptoms", "Likely causes", "Diagnose", "Fix", "Verify", "Prevent"]
-each = pytest.mark.parametrize("document", RUNBOOKS.values(), ids=RUNBOOKS)
 
 
-@each
-def test_one_shape(document: Document) -> None:
-    assert document.problems == ()
-    assert list(dict.fromkeys(c.heading[1] for c in document.chunks)) == SHAPE
-    assert document.kinds
-    assert document.tags
-    assert document.chunks[0].heading[0] == document.title
+def test_one_shape() -> None:
+    for name, document in RUNBOOKS.items():
+        assert document.problems == (), name
+        assert list(dict.fromkeys(c.heading[1] for c in document.chunks)) == SHAPE, name
+        assert document.kinds, name
+        assert document.tags, name
+        assert document.chunks[0].heading[0] == document.title, name
 
 
 def test_every_runbook_has_a_title_of_its_own_and_no_code_is_claimed_twice() -> None:
@@ -50,28 +47,26 @@ def test_references_in_italics_name_a_runbook() -> None:
     assert [n for n in named if not any(t.startswith(n) for t in titles)] == []
 
 
-@each
-def test_commands_pass_the_policy_with_the_class_of_their_section(document: Document) -> None:
+def test_commands_pass_the_policy_with_the_class_of_their_section() -> None:
     """A bash block is for this program: Diagnose and Verify read (or start a process in a pod, which asks); a sh block is for a person."""
     policy = Policy()
     wrong: list[str] = []
-    for chunk in document.chunks:
+    for name, chunk in ((name, chunk) for name, document in RUNBOOKS.items() for chunk in document.chunks):
         blocks = tuple(b for b in chunk.code_blocks if b.language == "bash")
         for command in commands(Passage("", chunk.heading, chunk.lines, chunk.text, code_blocks=blocks)):
             risk = policy.judge(command).verdict.risk
             starts = re.match(r"kubectl (exec|run) ", command) is not None
             allowed = {"Diagnose": {"read"}, "Verify": {"read"}}.get(chunk.heading[1], {"read", "mutate", "destructive"})
             if risk not in (allowed | {"mutate"} if starts else allowed):
-                wrong.append(f"{chunk.heading[1]}: {risk}: {command}")
+                wrong.append(f"{name}, {chunk.heading[1]}: {risk}: {command}")
     assert wrong == []
 
 
-@each
-def test_python_examples_parse(document: Document) -> None:
-    for chunk in document.chunks:
-        for block in chunk.code_blocks:
+def test_python_examples_parse() -> None:
+    for name, document in RUNBOOKS.items():
+        for block in (block for chunk in document.chunks for block in chunk.code_blocks):
             if block.language == "python":
-                ast.parse(block.text)
+                ast.parse(block.text, name)
 
 
 def test_every_block_says_what_it_is() -> None:
