@@ -19,6 +19,8 @@ from engine.api.runs import Runs
 from engine.core.config import ApiSettings
 
 GRACE_SECONDS = 1
+REFUSED_AT_A_TIME = 2000
+"""Connections beyond the limit that still get an answer, which says that the server is full."""
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -137,10 +139,11 @@ def _protocol(settings: ApiSettings) -> Any:
 
         _head_timer: asyncio.TimerHandle | None = None
         _over_limit = False
+        _refused = False
 
         def connection_made(self, transport: Any) -> None:
             super().connection_made(transport)
-            if len(self.connections) > 2 * settings.max_requests:
+            if len(self.connections) > REFUSED_AT_A_TIME + settings.max_requests:
                 transport.abort()
                 return
             self._over_limit = len(self.connections) > settings.max_requests
@@ -148,9 +151,13 @@ def _protocol(settings: ApiSettings) -> Any:
             self._start_head_timer()
 
         def data_received(self, data: bytes) -> None:
-            if self._over_limit:  # told only now, since closing before anything was read would reset the connection
-                self.transport.write(busy)
-                self.transport.close()
+            if self._over_limit:
+                # Answered only now, and drained for a moment: closing while something is unread would reset the connection.
+                if not self._refused:
+                    self._refused = True
+                    self.transport.write(busy)
+                    self.transport.write_eof()
+                    self.loop.call_later(GRACE_SECONDS, self.transport.close)
                 return
             super().data_received(data)
             self._start_head_timer()

@@ -153,3 +153,22 @@ def test_without_the_extra_it_says_how_to_install_it(capsys: pytest.CaptureFixtu
     assert code == 2
     assert "needs fastapi" in said
     assert "k8sagent[api]" in said
+
+
+def test_five_hundred_clients_at_once_get_an_answer_each_and_no_reset() -> None:
+    with served() as (_, client):
+        host, port = str(client.base_url.host), client.base_url.port
+        sockets = [socket.create_connection((host, port), timeout=60) for _ in range(500)]
+        request = (
+            f"POST /query HTTP/1.1\r\nhost: {host}\r\nauthorization: x\r\ncontent-type: application/json\r\ncontent-length: 3000\r\n\r\n"
+        )
+        codes: dict[str, int] = {}
+        for connection in sockets:
+            connection.sendall(request.encode() + b" " * 3000)
+        for connection in sockets:
+            code = connection.recv(12).decode()[-3:]
+            codes[code] = codes.get(code, 0) + 1
+            connection.close()
+    assert sum(codes.values()) == 500
+    assert set(codes) <= {"401", "429", "503"}, codes
+    assert codes.get("503", 0) >= 300
