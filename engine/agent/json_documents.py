@@ -76,13 +76,17 @@ class ChecksReport:
 
 @dataclass(frozen=True, slots=True)
 class IntentRow:
-    """The tier of one query, and why; `id` comes back as it was given."""
+    """The tier of one query, and why; `id` comes back as it was given.
+
+    `requests` are the questions and orders in it as they were understood, their names linked where a cluster was given.
+    """
 
     id: Any
     query: str
     tier: Tier
     reason: str
     confidence: float
+    requests: tuple[dict[str, Any], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from engine.core.types import ObjectRef, Tier
 
@@ -146,6 +146,14 @@ class Request:
         """What was not taken word for word, as sentences for the answer: “Understood hr-portl as hr-portal.”"""
         found = {linked.word: linked.ref.name for linked in self.objects if linked.how == "typo"}
         return tuple(f"Understood {word} as {name}." for word, name in found.items())
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON form, without slots that are empty; a window in seconds."""
+        import msgspec
+
+        body: dict[str, Any] = msgspec.to_builtins(self)
+        body["window"] = self.window.total_seconds() if self.window is not None else None
+        return {key: value for key, value in body.items() if value not in (None, "", [], ())}
 
     @property
     def spelt_out(self) -> str:

@@ -96,7 +96,7 @@ def build() -> Parser:
     p = _add(commands, "logs", "patterns in a log text", "checks.check:logs", output)
     p.add_argument("file", nargs="?", default="-", metavar="FILE", help="a log file ('-' or nothing: standard input)")
 
-    p = _add(commands, "intent", "the tier of a query, and why", "questions.text_tools:intent", output)
+    p = _add(commands, "intent", "the tier of a query, and why", "questions.text_tools:intent", place, output)
     p.add_argument("text", nargs="*", metavar="TEXT")
     p.add_argument("--jsonl", action="store_true", help='read {"id","query"} lines from standard input')
 

@@ -110,7 +110,9 @@ SYMPTOMS: tuple[Symptom, ...] = (
         r"Schedul|Insufficient|Taint|Affinity|NodeSelector|Volume|Claim|Quota|HostPort|Spread|Preempt|Provision|Storage|Gate|Node|Zone",
         r"Pending|Init|ContainerCreating|SchedulingGated",
     ),
-    Symptom("Terminating", r"\bterminating\b", r"Finalizer|Terminating|Namespace|PodOnLostNode|Node|Delet", r"Terminating|Unknown"),
+    Symptom(
+        "Terminating", r"\bterminating\b", r"Finalizer|Terminating|Namespace|PodOnLostNode|Node|Delet", r"Terminating|Unknown", exact=False
+    ),
     Symptom("NotReady", r"\bnot ?ready\b|\bunready\b", r".", r".", exact=False),
     Symptom(
         "restarts", r"\brestart(?:s|ing|ed)\b|\brestart\b(?=\s+(?:loop|all|every|over|again|constantly|count))", r".", r".", exact=False

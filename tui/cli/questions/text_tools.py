@@ -1,4 +1,4 @@
-"""`intent`, `policy` and `redact`: text in, text out; no cluster is opened."""
+"""`intent`, `policy` and `redact`: text in, text out; only `intent` opens a cluster, where one is named."""
 
 from __future__ import annotations
 
@@ -13,13 +13,24 @@ from tui.cli.exit_codes import OK, REFUSED, USAGE
 
 
 def intent(args: argparse.Namespace) -> int:
-    """The tier of one query or of many."""
+    """What one query or many ask for; names are linked where a cluster is named (--demo, --snapshot, --context, --kubeconfig)."""
     from engine.agent.json_documents import IntentRow, document
-    from engine.language.wants import classify
+    from engine.language.linking.inventory import Inventory
+    from engine.language.understand import understand
+
+    inventory: Inventory | None = None
+    if args.demo or args.snapshots or args.snapshot or args.context or args.kubeconfig:
+        from engine.session.connection import connect
+
+        settings = settings_of(args)
+        connection = connect(opening_of(args), context=settings.cluster.context, kubeconfig=settings.cluster.kubeconfig)
+        inventory = Inventory(connection.source, args.namespace or "")
 
     def row(id: Any, query: str) -> dict[str, Any]:
-        found = classify(query)
-        return document(IntentRow(id, query, found.tier, found.reason, found.confidence))
+        found = understand(query, inventory)
+        first = next((request for request in found if request.tier != "informational"), found[0])
+        requests = tuple(request.to_dict() for request in found)
+        return document(IntentRow(id, query, first.tier, first.reason, first.confidence, requests))
 
     if args.jsonl:
         return _jsonl("query", row)
@@ -31,7 +42,8 @@ def intent(args: argparse.Namespace) -> int:
     if args.output == "json":
         say_json(found)
     else:
-        say(f"{painted(found['tier'], 'bold')}  {found['reason']} ({found['confidence']:.2f})")
+        wants = ", ".join(request["wants"] for request in found["requests"])
+        say(f"{painted(found['tier'], 'bold')}  {wants}: {found['reason']} ({found['confidence']:.2f})")
     return OK
 
 
