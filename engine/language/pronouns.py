@@ -57,7 +57,7 @@ _PLACE = re.compile(
     r"^\W*(?:and|what about|how about|same)\s+(?:in|for)\s+(?:the\s+)?(?:namespace\s+)?(?P<name>[a-z0-9][\w-]*)(?:\s+namespace)?\W*$", re.I
 )
 _PART = re.compile(
-    rf"{_LEAD}(?:(?:show|give|get|print|see|let me see|tail|fetch)\s+)?(?:me\s+)?(?:the\s+|its\s+|their\s+|last\s+\d+\s+)*(?:lines\s+of\s+)?(?:the\s+|its\s+)?"
+    rf"{_LEAD}(?:(?:show|give|get|print|see|let me see|tail|fetch)\s+)?(?:me\s+)?(?:the\s+|last\s+\d+\s+)*(?:lines\s+of\s+)?(?:the\s+)?"
     r"(?P<what>logs?|log lines|events?|yaml|manifest|labels|annotations|images?|status|ports?|replicas|resources|limits|owner|age|description|details)(?:\s+please)?\W*$",
     re.I,
 )

@@ -48,7 +48,7 @@ def informational(request: Request, tools: Tools, emit: Emit) -> str:
             reply = plan_with_model(request.text, tools, emit)
         note.detail = ("; ".join(reply.commands) or "computed") if reply else "no read command fits"
         note.outcome = "done" if reply else "skipped"
-    if reply is None and request.wants == "write" and tools.speaker is None:
+    if reply is None and request.wants == "write" and request.language != "kubectl" and tools.speaker is None:
         from engine.language.answers.templates.questions import NEEDS_A_MODEL
 
         reply = Reply(answer=NEEDS_A_MODEL)
@@ -66,7 +66,7 @@ def _scene(tools: Tools) -> Scene:
 
 def _missing(request: Request) -> str | None:
     """A sentence on a name that is nowhere, where the question can only be about it."""
-    for unknown in request.unknown:
+    for unknown in request.unknown if request.wants not in _FROM_PAGES else ():
         if unknown.kind == "Namespace":
             return not_found(unknown.word, "namespace", unknown.near)
     if request.unknown and request.wants not in _FROM_PAGES and not request.objects:
@@ -162,16 +162,40 @@ def _say(reply: Reply, request: Request, tools: Tools, emit: Emit) -> str:
     return "answered"
 
 
+_ABOUT_US = re.compile(
+    r"\bk8sagent\b|\b(?:you|your)\b|\bthis (?:tool|program|app)\b|\b(?:session|screen|keys?|shortcut|theme|colou?rs?|approv\w*|model|ollama|settings?)\b|"
+    r"\b(?:snapshots?|recordings?|index|documentation|runbooks?|terminal|mouse|export|install|rest api|transcript|palette|pane)\b",
+    re.I,
+)
+_TASKS = ("guide/common-tasks.md",)
+"""Pages of the manual that are about Kubernetes and not about K8sAgent."""
+
+
 def _from_documents(request: Request, tools: Tools, emit: Emit) -> str:
+    """The documentation's answer to a question for which it is the place; to any other the nearest pages, offered as reading."""
     query = request.text
     with step(tools, emit, "search the documentation", "search") as note:
-        passages = _headed(query, tools.search(query, limit=10, cancel=tools.token))[:4]
-        passages = [dataclasses.replace(passage, id=f"D{number}") for number, passage in enumerate(passages, 1)]
+        found = tools.search(query, limit=10, cancel=tools.token)
+        if not _ABOUT_US.search(query):
+            found = [passage for passage in found if not passage.path.startswith("guide/") or passage.path in _TASKS]
+        passages = [dataclasses.replace(passage, id=f"D{number}") for number, passage in enumerate(_headed(query, found)[:4], 1)]
         note.detail = f"{len(passages)} passages"
     if passages:
         emit(PassagesFound(passages=tuple(passages)))
+    if tools.speaker is None and passages and (request.wants not in _FROM_PAGES or not _answers(query, passages[0])):
+        nearest = "; ".join(f"[{passage.id}] {passage.citation}" for passage in passages)
+        text = f"I have no answer to that, from the cluster or from a page that is about it. Nearest pages: {nearest}."
+        emit(AnswerFinished(answer=Answer(tier="informational", text=text, passages=tuple(passages))))
+        return "nothing_to_do"
     emit(AnswerFinished(answer=written(query, tuple(passages), tools, emit)))
     return "answered"
+
+
+def _answers(query: str, passage: Passage) -> bool:
+    """Whether a passage holds most of a question's words of content."""
+    wanted = {word[:5] for word in re.findall(r"[a-z]{3,}", query.lower()) if word not in _COMMON}
+    held = {word[:5] for word in re.findall(r"[a-z]{3,}", f"{' '.join(passage.heading)} {passage.text}".lower())}
+    return len(wanted & held) * 2 >= len(wanted)
 
 
 _COMMON = frozenset(

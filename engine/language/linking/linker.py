@@ -141,7 +141,11 @@ class _Linker:
                 elif not elsewhere and word not in ORDINARY:
                     self._say_namespace(n, known[word], as_object=True)
                 continue
-            if said_before or (said_after and word not in ORDINARY) or (before in ("in", "inside", "within") and word in _PLACES):
+            if (
+                said_before
+                or (said_after and word not in ORDINARY and before in _BEFORE_PLACES)
+                or (before in ("in", "inside", "within") and word in _PLACES)
+            ):
                 named_so = word not in STOP and word not in KIND_WORDS and (word not in ORDINARY or flag or self._quoted(token))
                 if named_so and not re.search(r"\b(?:create|make|add|called|named|new)\b[^.;]*$", self.text[: token.start], re.I):
                     self.links.unknown.append(Unknown(token.text, "Namespace", similar(word, list(known.values()))))
@@ -432,6 +436,7 @@ class _Linker:
         self.links.spans.append((self.tokens[first].start, self.tokens[last].end, mask))
 
 
+_BEFORE_PLACES = frozenset("in inside within from of for the my our a".split())
 _BEFORE_NAMES = frozenset(
     "of for from with about is are was were does do did has have why to on at scale restart delete describe remove bounce redeploy expose autoscale pause resume suspend "
     "drain cordon uncordon reach and or vs versus than between logs log status state yaml uses use in against into by called named".split()

@@ -114,7 +114,7 @@ GREETING = re.compile(
 ABOUT = re.compile(
     r"\bwhat (?:can|do|could|else can) you (?:do|help|know|offer|support)|\bwho (?:are|made|built) you\b|\bwhat are you\b|\bhow (?:do|can|should) (?:i|we) use (?:you|this|k8sagent|it)\b|\bhow (?:do|can) you (?:help|work)|\bwhat (?:is|does) (?:k8sagent|this (?:tool|program|thing|app))\b|"
     r"^\W*(?:help|help me|\?|usage|manual|commands)\W*$|\bwhat (?:questions|commands) can i\b|\bwhich (?:model|llm|version of k8sagent)\b.{0,20}\b(?:you|use|are|running)?\W*$|\bare you (?:an? |the )?(?:ai|bot|human|model|chatgpt|llm|robot|real|there)\b|\bk8sagent\b|"
-    r"\bcan you (?:do|change|delete|break|see|read|access|remember)\b.{0,30}\?|\bdo you (?:need|use|send|store|support|have|know|remember|speak|understand)\b|\byour (?:name|limits|abilities|capabilities|version)\b|\bwhat do you (?:see|look at|check)\b|\bhow (?:do|can|should) i (?:start|begin|switch namespace|change (?:the )?(?:namespace|context)|quit|exit)\b",
+    r"\bcan you (?:do|change|delete|break|see|read|access|remember)\b.{0,30}\?|\bdo you (?:need|use|send|store|support|have|know|remember|speak|understand)\b|\byour (?:name|limits|abilities|capabilities|version)\b|\bwhat do you (?:see|look at|check)\b|\bhow (?:do|can|should) i (?:start|begin)\b",
     re.I,
 )
 FOLLOW_UP = re.compile(

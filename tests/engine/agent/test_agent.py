@@ -99,7 +99,7 @@ def test_a_plain_question_is_answered_from_the_api_with_the_table_after(agent: A
 
 
 def test_how_to_questions_are_answered_from_the_documentation(agent: Agent) -> None:
-    answer = answer_of(finish(agent.ask("how do I switch the namespace?")))
+    answer = answer_of(finish(agent.ask("how should we plan a maintenance window?")))
     assert answer.passages
     assert answer.commands == ()
 
@@ -149,14 +149,14 @@ def test_a_destructive_change_needs_the_typed_name(agent: Agent) -> None:
 
 @pytest.mark.kubectl
 def test_a_grant_covers_exactly_the_same_command_in_this_session(agent: Agent) -> None:
-    finish(agent.ask("scale cart-api to 3"), Decision("approve_session"))
-    again = finish(agent.ask("scale cart-api to 3"))
+    finish(agent.ask("restart cart-api"), Decision("approve_session"))
+    again = finish(agent.ask("restart cart-api"))
     assert not of(again, ApprovalRequested)
     assert of(again, CommandStarted)
     other = finish(agent.ask("scale cart-api to 4"), Decision("reject"))
     assert of(other, ApprovalRequested)
     agent.new_session()
-    assert of(finish(agent.ask("scale cart-api to 3"), Decision("reject")), ApprovalRequested)
+    assert of(finish(agent.ask("restart cart-api"), Decision("reject")), ApprovalRequested)
 
 
 @pytest.mark.parametrize(("mode", "words"), [("read-only", "read-only"), ("suggest-only", "never runs a change")])
@@ -435,14 +435,19 @@ def test_a_name_that_is_only_in_another_namespace_is_looked_for_there_and_said(a
 @pytest.mark.parametrize(
     ("query", "heading"),
     [
-        ("how do I restart a deployment?", "Restart a deployment"),
         ("what happens if I delete a StatefulSet?", "Delete a StatefulSet: what happens"),
-        ("how do I switch namespace?", "Switch the namespace"),
         ("write kubectl commands to troubleshoot networking", "kubectl commands to troubleshoot networking"),
     ],
 )
 def test_a_how_to_question_finds_its_section(agent: Agent, query: str, heading: str) -> None:
     assert answer_of(finish(agent.ask(query))).passages[0].heading[-1] == heading
+
+
+@pytest.mark.parametrize(
+    ("query", "words"), [("how do I restart a deployment?", "kubectl rollout restart"), ("how do I switch namespace?", "/namespace")]
+)
+def test_a_how_to_question_with_a_template_gets_its_command(agent: Agent, query: str, words: str) -> None:
+    assert words in answer_of(finish(agent.ask(query))).text
 
 
 def test_a_saved_session_is_gone_on_with_and_counts_on_from_its_last_question(agent: Agent) -> None:

@@ -49,7 +49,7 @@ def test_another_model_answers_from_the_next_question_on_and_says_so() -> None:
         switched = agent.use_model("qwen2.5")
         assert (switched.ok, switched.name, agent.status.model) == (True, "qwen2.5:latest", "qwen2.5:latest")
         assert heard[-1].name == "qwen2.5:latest"
-        list(agent.ask("what does a readiness probe do?").events())
+        list(agent.ask("how should we plan a maintenance window?").events())
         assert [chat.body["model"] for chat in server.chats] == ["qwen2.5:latest"]
 
 
@@ -108,7 +108,7 @@ def test_loading_is_a_step_of_the_question_that_waits_for_it() -> None:
     with OllamaServer((gate, *ANSWER), resident=False) as server, session(server.url) as agent:
         states: list[bool] = []
         agent.subscribe(lambda event: states.append(agent.status.model_loading) if isinstance(event, ModelChanged) else None)
-        run = agent.ask("what does a readiness probe do?")
+        run = agent.ask("how should we plan a maintenance window?")
         events = []
         for event in run.events():
             events.append(event)
@@ -125,7 +125,7 @@ def test_a_model_with_a_shorter_context_gets_a_smaller_window(provider: Any) -> 
     server = OllamaServer(context_length=4096) if provider == "ollama" else OpenAIServer(models=("llama3.1:8b",), max_model_len=4096)
     with server, session(server.url, provider=provider) as agent:
         assert "window 4096" in agent.model_health().detail
-        list(agent.ask("what does a readiness probe do?").events())
+        list(agent.ask("how should we plan a maintenance window?").events())
         if provider == "ollama":
             assert {chat.body["options"]["num_ctx"] for chat in server.chats} == {4096}
 
@@ -142,7 +142,7 @@ def test_a_server_on_another_machine_is_asked_nothing_before_a_yes(monkeypatch: 
     elsewhere(monkeypatch)
     with OllamaServer(default=ANSWER) as server, session(server.url) as agent:
         assert (agent.status.model_state, agent.status.model_host) == ("asks", "gpu-box")
-        events = list(agent.ask("what does a readiness probe do?").events())
+        events = list(agent.ask("how should we plan a maintenance window?").events())
         assert [e.text for e in events if isinstance(e, Notice) and "gpu-box" in e.text and "allow_remote" in e.text]
         assert not agent.use_model("llama3.1:8b").ok
         assert isinstance(list(agent.pull_model("x").events())[-1], RunFailed)
@@ -151,7 +151,7 @@ def test_a_server_on_another_machine_is_asked_nothing_before_a_yes(monkeypatch: 
         assert server.requests == []
         agent.allow_model_host("gpu-box")
         assert agent.status.model_state == "ok"
-        list(agent.ask("what does a readiness probe do?").events())
+        list(agent.ask("how should we plan a maintenance window?").events())
         assert len(server.chats) == 1
 
 
