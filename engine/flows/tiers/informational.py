@@ -163,7 +163,7 @@ def _say(reply: Reply, request: Request, tools: Tools, emit: Emit) -> str:
 
 
 _ABOUT_US = re.compile(
-    r"\bk8sagent\b|\b(?:you|your)\b|\bthis (?:tool|program|app)\b|\b(?:session|screen|keys?|shortcut|theme|colou?rs?|approv\w*|model|ollama|settings?)\b|"
+    r"\bk8sagent\b|\b(?:you|your)\b|\bthis (?:tool|program|app)\b|\b(?:session|screen|keys|shortcut|approv\w*|model|ollama|settings?)\b|"
     r"\b(?:snapshots?|recordings?|index|documentation|runbooks?|terminal|mouse|export|install|rest api|transcript|palette|pane)\b",
     re.I,
 )
