@@ -3,6 +3,7 @@
 # ruff: noqa: E501 - the words that decide stand together, so that they can be compared
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -158,7 +159,18 @@ def match(entry: Entry) -> tuple[Pattern, dict[str, str]] | None:
             score = pattern.weight - place * 3 + min(len(groups), 4) * 0.1
             if entry.count >= pattern.repeats and (best is None or score > best[0]):
                 best = (score, pattern, groups)
-    return (best[1], best[2]) if best else None
+    return _with_peer(best[1], best[2]) if best else None
+
+
+def _with_peer(pattern: Pattern, groups: dict[str, str]) -> tuple[Pattern, dict[str, str]]:
+    """A pattern whose reason is a failed call of another object speaks of that object, too: its code is the call's."""
+    if pattern.peer or "reason" not in groups:
+        return pattern, groups
+    calls = [(inner, fields) for inner, fields in known_patterns().hits(groups["reason"]) if inner.peer and inner.weight >= 45]
+    if not calls:
+        return pattern, groups
+    inner, fields = max(calls, key=lambda pair: pair[0].weight)
+    return dataclasses.replace(pattern, code=inner.code, peer=True, docs=(*inner.docs, *pattern.docs)), {**fields, **groups}
 
 
 def _looks_failed(entry: Entry) -> bool:

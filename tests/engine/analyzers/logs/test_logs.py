@@ -237,3 +237,9 @@ def test_odd_input_never_raises() -> None:
         analyze_text(text)
         explain(text.split("\n"), ended=True)
         explain(text.split("\n"), ended=False)
+
+
+def test_a_reason_that_is_a_failed_call_gives_the_code() -> None:
+    text = '{"level":"error","msg":"error getting scale decision","error":"error inspecting ScaledObject metric: dial tcp 10.96.3.3:9090: connect: connection refused"}'
+    story = explain([text], ended=True)
+    assert story is not None and story.code == "ConnectionRefused" and story.says.startswith("KEDA cannot read the metric")
