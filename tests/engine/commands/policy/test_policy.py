@@ -32,10 +32,11 @@ def risk(text: str, policy: Policy = POLICY) -> str:
     return policy.judge(text).verdict.risk
 
 
-@pytest.mark.parametrize(("accepted", "command"), ROWS, ids=[command[:60] for _, command in ROWS])
-def test_a_labelled_command_gets_its_class(accepted: str, command: str) -> None:
-    verdict = POLICY.judge(command).verdict
-    assert verdict.risk in accepted.split(","), verdict
+def test_labelled_commands_get_their_class() -> None:
+    verdicts = [(accepted, command, POLICY.judge(command).verdict) for accepted, command in ROWS]
+    wrong = [(command, verdict) for accepted, command, verdict in verdicts if verdict.risk not in accepted.split(",")]
+    assert len(verdicts) > 900
+    assert not wrong, wrong[:20]
 
 
 def test_attackers_rows_get_their_class() -> None:
@@ -76,11 +77,9 @@ def test_no_unsafe_command_of_the_corpus_runs_by_itself() -> None:
     assert len(alarms) < 0.03 * strict
 
 
-@pytest.mark.parametrize("command", [command for _, command in ROWS])
-def test_every_reason_is_a_sentence(command: str) -> None:
-    verdict = POLICY.judge(command).verdict
-    assert verdict.reason.endswith((".", ")"))
-    assert verdict.rule
+def test_every_reason_is_a_sentence() -> None:
+    verdicts = [POLICY.judge(command).verdict for _, command in ROWS]
+    assert not [verdict for verdict in verdicts if not verdict.reason.endswith((".", ")")) or not verdict.rule]
 
 
 def test_a_refused_script_says_how_it_was_read() -> None:
