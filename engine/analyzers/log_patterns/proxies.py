@@ -11,7 +11,7 @@ PROXIES: tuple[Pattern, ...] = (
     # nginx
     say("nginx", "ReadOnlyFileSystem", "nginx cannot make its cache folder {path}: the file system there is read-only", 'mkdir() "{path}" failed (30: Read-only file system)', 'open() "{path}" failed (30: Read-only file system)', weight=98, fix="mount an emptyDir there (/var/cache/nginx, /var/run, /tmp)", docs=("readOnlyRootFilesystem",)),
     say("nginx", "PermissionDenied", "nginx may not make {path}: it does not run as root", 'mkdir() "{path}" failed (13: Permission denied)', 'open() "{path}" failed (13: Permission denied)', weight=97, fix="use the unprivileged image (nginxinc/nginx-unprivileged), or mount an emptyDir there", docs=("permission denied", "securityContext")),
-    say("nginx", "NoUpstream", "no server of nginx's upstream is left: each has failed ({error})", "no live upstreams while connecting to upstream", weight=66, peer=True, docs=("upstream",)),
+    say("nginx", "UpstreamError", "no server of nginx's upstream is left: each has failed ({error})", "no live upstreams while connecting to upstream", weight=66, peer=True, docs=("upstream",)),
     say("nginx", "LimitExceeded", "nginx refuses a request body that is too large ({error})", "client intended to send too large body: {number} bytes", weight=90, at_once=True, fix="raise client_max_body_size (nginx.ingress.kubernetes.io/proxy-body-size)", docs=("nginx", "request size")),
     say("nginx", "LimitExceeded", "the response's headers are larger than nginx's buffer ({error})", "upstream sent too big header while reading response header", weight=93, at_once=True, fix="raise proxy_buffer_size", docs=("nginx",)),
     say("nginx", "ServerOverloaded", "nginx has no worker connection left ({error})", "{number} worker_connections are not enough", "worker_connections exceed open file resource limit", weight=93, at_once=True, docs=("nginx",)),
@@ -26,7 +26,7 @@ PROXIES: tuple[Pattern, ...] = (
     say("Envoy", "ConfigurationNotDelivered", "Envoy gets no configuration from its control plane ({error})", "gRPC config stream to {name} closed: {reason}", "gRPC config for {name} rejected: {reason}", "initial fetch timed out for", "Envoy proxy is NOT ready: config not received from XDS server", "config not received from", weight=72, peer=True, at_once=True, docs=("envoy", "service mesh")),
     say("Envoy", "UpstreamError", "its upstream does not answer ({error})", "no healthy upstream", "upstream connect error or disconnect/reset before headers. {reason}", weight=52, peer=True, docs=("upstream",)),
     # HAProxy
-    say("HAProxy", "NoUpstream", "HAProxy's backend {name} has no server left: every health check fails", "backend '{name}' has no server available", "proxy {name} has no server available", weight=90, peer=True, at_once=True, docs=("haproxy", "upstream")),
+    say("HAProxy", "UpstreamError", "HAProxy's backend {name} has no server left: every health check fails", "backend '{name}' has no server available", "proxy {name} has no server available", weight=90, peer=True, at_once=True, docs=("haproxy", "upstream")),
     say("HAProxy", "UpstreamError", "HAProxy marks server {name} as down, since its health check fails: {reason}", "Server {name} is DOWN, reason: {reason}", weight=70, peer=True, docs=("haproxy", "upstream")),
     say("HAProxy", "InvalidConfigurationFile", "HAProxy refuses its configuration ({error})", "parsing [{path}:{number}] : {reason}", "Fatal errors found in configuration", "Error(s) found in configuration file", weight=94, docs=("configuration file", "haproxy")),
     # Traefik
