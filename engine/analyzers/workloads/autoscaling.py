@@ -59,6 +59,9 @@ def autoscalers(view: ClusterView) -> Iterator[Finding]:
         yield from _autoscaler(view, hpa)
 
 
+_SCALABLE = ("Deployment", "StatefulSet", "ReplicaSet", "ReplicationController")
+
+
 def _autoscaler(view: ClusterView, hpa: Obj) -> Iterator[Finding]:
     kind, name = hpa.text("spec", "scaleTargetRef", "kind"), hpa.text("spec", "scaleTargetRef", "name")
     resource = RESOURCE_OF_KIND.get(kind)
@@ -68,7 +71,11 @@ def _autoscaler(view: ClusterView, hpa: Obj) -> Iterator[Finding]:
     if gone or (able.get("status") == "False" and able.get("reason") == "FailedGetScale"):
         yield _no_target(view, hpa, kind, name, resource)
         return
-    if active.get("status") == "False":
+    if target is not None and kind not in _SCALABLE:
+        text = f"HorizontalPodAutoscaler {hpa.name} cannot scale {kind} {name}: a {kind} has no number of replicas that could be set"
+        cited = (field(hpa, "spec", "scaleTargetRef"),)
+        yield _finding(hpa, "AutoscalerUnable", "warning", text, cited, [RELATION, STATE], owner=target)
+    elif active.get("status") == "False":
         yield _not_active(view, hpa, target, active.get("reason"), str(active.get("message") or ""))
     elif able.get("status") == "False":
         text = f"HorizontalPodAutoscaler {hpa.name} cannot scale {kind} {name}: {_flat(able.get('message'))} ({able.get('reason')})"

@@ -9,6 +9,7 @@ from datetime import timedelta
 from engine.analyzers.common import citations
 from engine.analyzers.common.confidence import EVENT, HINT, RELATION, STATE, confidence
 from engine.analyzers.common.containers import Container, containers
+from engine.analyzers.common.cron import bad_schedule, due_after
 from engine.analyzers.common.view import ClusterView, Objects
 from engine.analyzers.logs.cause import Cause
 from engine.analyzers.registry import analyzer
@@ -16,7 +17,7 @@ from engine.analyzers.workloads.crash import cause_of
 from engine.cluster.objects import Obj, at, text_at
 from engine.core.types import Evidence, Finding, ObjectRef, Remedy
 
-_FIELD = re.compile(r"^[\d*,/\-A-Za-z?LW#]+$")
+_LATE = timedelta(minutes=5)
 _LONG_RUN = timedelta(hours=1)
 
 
@@ -202,7 +203,10 @@ def cronjobs(view: ClusterView) -> Iterable[Finding]:
             continue
         yield from _schedule(view, cron)
         yield from _held(view, cron)
-        yield from _deadline(view, cron)
+        told = list(_deadline(view, cron))
+        yield from told
+        if not told:
+            yield from _overdue(view, cron)
 
 
 def _cron_suspended(view: ClusterView, cron: Obj) -> Finding:
@@ -225,30 +229,6 @@ def _cron_suspended(view: ClusterView, cron: Obj) -> Finding:
         docs=("CronJob suspend",),
         speciality="backup" if re.search(r"backup|dump|snapshot", cron.name) else "workload",
     )
-
-
-def bad_schedule(schedule: str) -> str:
-    """What is wrong with a cron schedule, in words, or ""."""
-    text = schedule.strip()
-    if text.startswith(("TZ=", "CRON_TZ=")):
-        return "a time zone inside the schedule is not allowed (use spec.timeZone)"
-    if text.startswith("@"):
-        known = ("@yearly", "@annually", "@monthly", "@weekly", "@daily", "@midnight", "@hourly")
-        return "" if text in known or text.startswith("@every ") else f"{text} is no known macro"
-    fields = text.split()
-    if len(fields) != 5:
-        return f"a schedule has 5 fields, this one has {len(fields)}"
-    limits = ((0, 59, "minute"), (0, 23, "hour"), (1, 31, "day of month"), (1, 12, "month"), (0, 7, "day of week"))
-    for value, (low, high, name) in zip(fields, limits, strict=True):
-        if not _FIELD.match(value):
-            return f"{value} is no valid {name}"
-        for number in re.findall(r"(?<![/\d])\d+", value):
-            if not low <= int(number) <= high:
-                return f"{number} is no valid {name} ({low} to {high})"
-    day, month = fields[2], fields[3]
-    if day.isdigit() and month.isdigit() and int(day) > (29 if int(month) == 2 else 30 if int(month) in (4, 6, 9, 11) else 31):
-        return f"month {month} has no day {day}, so it never comes"
-    return ""
 
 
 def _schedule(view: ClusterView, cron: Obj) -> Iterator[Finding]:
@@ -380,8 +360,41 @@ def _deadline(view: ClusterView, cron: Obj) -> Iterator[Finding]:
         ),
         owner=cron.ref,
         remedies=(
-            Remedy("raise startingDeadlineSeconds well above 10", f"kubectl edit cronjob/{cron.name} -n {cron.namespace}", "mutate"),
+            Remedy(
+                "raise startingDeadlineSeconds well above 10"
+                if seconds is not None
+                else "set startingDeadlineSeconds (say 200), so that starts missed long ago no longer count",
+                f"kubectl edit cronjob/{cron.name} -n {cron.namespace}",
+                "mutate",
+            ),
         ),
         confidence=confidence([RELATION, *([EVENT] if event is not None else [HINT])]),
         docs=("CronJob startingDeadlineSeconds",),
+    )
+
+
+def _overdue(view: ClusterView, cron: Obj) -> Iterator[Finding]:
+    """A start that is past due although nothing holds the CronJob; reckoned on the clock of the recording."""
+    since = max((t for t in (cron.time("status", "lastScheduleTime"), cron.created) if t is not None), default=None)
+    if since is None or cron.maps("status", "active") or bad_schedule(cron.text("spec", "schedule")):
+        return
+    due = due_after(cron.text("spec", "schedule"), since - view.moved, cron.text("spec", "timeZone"))
+    again = due_after(cron.text("spec", "schedule"), due, cron.text("spec", "timeZone")) if due is not None else None
+    if due is None or again is None or again + _LATE > view.now - view.moved:
+        return  # one missed start may be a matter of clocks; two are not
+    last = cron.text("status", "lastScheduleTime")
+    told = f"last scheduled at {last}" if last else "it has never been scheduled"
+    yield Finding(
+        code="CronJobOverdue",
+        severity="warning",
+        object=cron.ref,
+        summary=f"{cron.ref} is overdue: schedule {cron.text('spec', 'schedule')!r} was due at {due + view.moved:%Y-%m-%d %H:%M %Z} and again "
+        f"since, and no Job was started ({told}): the CronJob controller is not running, or its clock or time zone is another one",
+        evidence=(citations.field(cron, "spec", "schedule"), *([citations.field(cron, "status", "lastScheduleTime")] if last else [])),
+        owner=cron.ref,
+        remedies=(
+            Remedy("see its events and the controller manager's pod", f"kubectl -n {cron.namespace} describe cronjob {cron.name}", "read"),
+        ),
+        confidence=confidence([RELATION, HINT]),
+        docs=("CronJob not running",),
     )
