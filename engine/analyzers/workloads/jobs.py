@@ -388,8 +388,8 @@ def _overdue(view: ClusterView, cron: Obj) -> Iterator[Finding]:
         code="CronJobOverdue",
         severity="warning",
         object=cron.ref,
-        summary=f"{cron.ref} is overdue: schedule {cron.text('spec', 'schedule')!r} was due at {due + view.moved:%Y-%m-%d %H:%M %Z} and again "
-        f"since, and no Job was started ({told}): the CronJob controller is not running, or its clock or time zone is another one",
+        summary=f"{cron.ref} is overdue: schedule {cron.text('spec', 'schedule')!r} was due at {due + view.moved:%Y-%m-%d %H:%M %Z}, "
+        f"again since, and no Job was started ({told}): the CronJob controller is not running, or its clock or time zone is another one",
         evidence=(citations.field(cron, "spec", "schedule"), *([citations.field(cron, "status", "lastScheduleTime")] if last else [])),
         owner=cron.ref,
         remedies=(
