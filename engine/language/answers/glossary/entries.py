@@ -84,9 +84,11 @@ def mentioned(text: str) -> list[Entry]:
             if taken.intersection(span):
                 continue
             said = " ".join(words[start : start + size]).strip(".-")
-            entry = _by_key().get(_key(said))
+            entry = _by_key().get(_key(said)) or _by_key().get(_key(_variants(said)[-1]))
             if entry is None and _CODE.match(said) and not said.isdigit() and "code" in said.lower():
                 entry = _exit_code(int(re.findall(r"\d+", said)[0]))
+            if entry is None and _SIGNAL.match(said):
+                entry = _exit_code(128 + int(said.split()[-1]))
             if entry is not None and not (size == 1 and len(said) < 3 and not said.isupper()) and said.lower() not in _TOO_COMMON:
                 hits.append((-len(_key(said)), start, entry))
                 taken.update(span)
@@ -94,7 +96,7 @@ def mentioned(text: str) -> list[Entry]:
 
 
 _TOO_COMMON = frozenset(
-    "error created started request requests limit watch owner running ready unknown failed complete available code leader worker token chart context no ns".split()
+    "error created started request requests limit watch owner running ready unknown failed complete available code leader worker token chart context no ns container containers pod pods".split()
 )
 """Names that stand in many a sentence without being what it asks about."""
 

@@ -32,10 +32,13 @@ def explain(text: str, term: str = "", source: ClusterSource | None = None) -> R
         field = _field(source, *path)
         if field is not None:
             return field
+    named = mentioned(text)
+    codes = [entry for entry in named if entry.topic == "exit_codes"]
+    if codes:
+        return Reply(answer=codes[0].text)
     exact = find(term) if term else None
     if exact is not None and not exact.corrected:
         return Reply(answer=exact.entry.text)
-    named = mentioned(text)
     if named:
         return Reply(answer="\n\n".join(entry.text for entry in named[: 2 if _asks_for_several(text) else 1]))
     for word in _FIELD_WORD.findall(text):
@@ -54,6 +57,10 @@ def _asks_for_several(text: str) -> bool:
 def _field(source: ClusterSource | None, kind: str, path: str) -> Reply | None:
     found = fields.explain(source, kind, path)
     if isinstance(found, fields.NoField):
+        for other in ("Deployment", "Service", "PersistentVolumeClaim", "Ingress", "CronJob", "Node") if kind == "Pod" else ():
+            there = fields.explain(source, other, path)  # a bare `spec.…` says no kind: the first that has the whole path is meant
+            if isinstance(there, fields.Field):
+                return _told(there)
         elsewhere = fields.named(source, found.name) if not found.parent or found.parent == "spec" else None
         if elsewhere is not None and elsewhere.kind != kind:
             return _told(elsewhere)

@@ -114,10 +114,14 @@ def side_by_side(request: Request, scene: Scene) -> Reply | None:
 def most(request: Request, scene: Scene) -> Reply | None:
     """The most restarts, usage, age or size."""
     words, kind = request.masked, request.kind
+    spelt = re.search(r"\b(two|three|four|five|six|seven|eight|nine|ten)\b", words)
+    limit = request.limit or (
+        ("two", "three", "four", "five", "six", "seven", "eight", "nine", "ten").index(spelt[1]) + 2 if spelt else None
+    )
     newest = bool(re.search(r"\b(?:newest|youngest|latest|most recent\w*|last created)\b", words))
     named = tuple(ref for ref in request.refs if ref.kind in (*_WORKLOADS, "Node"))
     if re.search(r"\brestart\w*|\bcrash\w*", words):
-        return ranking.by_restarts(scene.view, limit=request.limit, by_workload=kind in ("Deployment", "StatefulSet", "DaemonSet"))
+        return ranking.by_restarts(scene.view, limit=limit, by_workload=kind in ("Deployment", "StatefulSet", "DaemonSet"))
     if re.search(r"\bcpu\b|\bmemory\b|\bram\b|\bmem\b|\bprocessor\b", words):
         what = "memory" if re.search(r"\bmemory\b|\bram\b|\bmem\b", words) else "cpu"
         return ranking.by_usage(
@@ -125,11 +129,11 @@ def most(request: Request, scene: Scene) -> Reply | None:
             scene.source,
             what,
             nodes=kind == "Node" or any(ref.kind == "Node" for ref in named),
-            limit=request.limit,
+            limit=limit,
             only=named,
         )
     if re.search(r"\b(?:old\w*|young\w*|newest|latest|recent\w*|age)\b", words) and not named:
-        return ranking.by_age(scene.view, kind or "Pod", newest=newest, limit=request.limit)
+        return ranking.by_age(scene.view, kind or "Pod", newest=newest, limit=limit)
     if re.search(r"\b(?:big\w*|larg\w*|small\w*|size\w*|huge)\b", words):
         sized = (
             "Image"
@@ -138,7 +142,7 @@ def most(request: Request, scene: Scene) -> Reply | None:
             if kind in ("PersistentVolume", "ConfigMap", "Secret")
             else "PersistentVolumeClaim"
         )
-        return ranking.by_size(scene.view, sized, smallest=bool(re.search(r"\bsmallest\b", words)), limit=request.limit)
+        return ranking.by_size(scene.view, sized, smallest=bool(re.search(r"\bsmallest\b", words)), limit=limit)
     return None
 
 

@@ -106,8 +106,8 @@ def by_size(view: ClusterView, kind: str = "PersistentVolumeClaim", *, smallest:
     if kind == "Image":
         for node in view.within("nodes", None):
             for image in node.maps("status", "images"):
-                names = [name for name in image.get("names", ()) if isinstance(name, str) and "@" not in name] or [
-                    str(n) for n in image.get("names", ())[:1]
+                names = [name for name in (image.get("names") or ()) if isinstance(name, str) and "@" not in name] or [
+                    str(n) for n in (image.get("names") or ())[:1]
                 ]
                 size = image.get("sizeBytes")
                 if names and isinstance(size, int):

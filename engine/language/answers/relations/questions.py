@@ -45,7 +45,9 @@ def access(request: Request, scene: Scene) -> Reply | None:
     view = scene.view_of("")
     words = request.masked
     subject = _subject(request, scene)
-    place = request.namespace if request.namespace is not None else ""
+    place = request.namespace or ""
+    if subject is not None and place == subject.name != subject.namespace:
+        place = ""  # the word was the account's name
     act = _act(request, scene, place, subject)
     if re.search(r"\b(?:can|may|could|am) (?:i|we)\b|\bmy (?:rights|permissions)\b", words):
         return Reply(
@@ -60,6 +62,9 @@ def access(request: Request, scene: Scene) -> Reply | None:
     ):
         return who_may(view, act)
     if subject is None:
+        anybody = re.search(r"\b(?:who|anyone|anybody|someone|somebody|everyone|everybody|which|what|list)\b", words)
+        if anybody is None:
+            return Reply(missing="Whose right? Name the ServiceAccount (and its namespace), the user or the group.")
         return who_may(view, act) if act is not None else None
     if act is None:
         return rights_of(view, subject)
@@ -74,8 +79,10 @@ def users(request: Request, scene: Scene) -> Reply | None:
     """Who uses an object, or an image."""
     image = next((linked.word for linked in request.objects if linked.how == "image"), "")
     if not image and re.search(r"\bimages?\b", request.masked):
-        named = re.search(r"\bimage\s+[\"'`]?(?P<image>[\w./:@-]+)|\b(?P<before>[\w./:@-]+)\s+image\b", request.text, re.I)
-        image = next((part for part in named.groups() if part), "") if named else ""
+        named = re.search(r"\bimages?\s+(?:called\s+|named\s+|of\s+)?[\"'`]?([\w./:@-]+)", request.text, re.I) or re.search(
+            r"([\w./:@-]+)\s+images?\b", request.text, re.I
+        )
+        image = named[1] if named else ""
     if image and image.lower() not in ("an", "the", "which", "what", "this"):
         return image_users(scene.view, image)
     ref = _used(request, scene)
@@ -93,7 +100,11 @@ def connection(request: Request, scene: Scene) -> Reply | None:
     if len(ends) == 1:
         return reach(view, None, ends[0], port)
     client, server = ends[:2]
-    if re.search(r"\bfrom\s+(?:the\s+)?(?:\w+\s+)?xname\W*$", request.masked) and not re.search(r"\bfrom\b.{0,60}\bto\b", request.masked):
+    if (
+        not re.search(r"\b(?:block|stop|prevent|keep|den)\w*\b", request.masked)
+        and re.search(r"\bfrom\s+(?:the\s+)?(?:\w+\s+)?xname\W*$", request.masked)
+        and not re.search(r"\bfrom\b.{0,60}\bto\b", request.masked)
+    ):
         client, server = server, client
     return reach(view, client, server, port)
 
@@ -110,15 +121,35 @@ def _subject(request: Request, scene: Scene) -> Subject | None:
         subject = subject_of(scene.view_of(""), ref)
         if subject is not None:
             return subject
-    for word, spaces in [(request.namespace or "", request.namespace or "")]:  # a namespace that is called as its account
-        if word and scene.view_of("").find("serviceaccounts", spaces, word) is not None and not request.refs:
-            return Subject("ServiceAccount", word, spaces)
+    spoken = re.search(r"\b(?:service ?account|sa)\s+[\"'`]?(?P<a>[\w.-]+)|\b(?P<b>[\w.-]+)\s+service ?account\b", request.text, re.I)
+    if spoken:
+        place = (
+            request.namespace
+            if request.namespace not in (None, "", "default")
+            else next(iter(re.findall(r"\bin\s+(?:the\s+)?(?:namespace\s+)?([a-z0-9-]+)", request.text)), "") or scene.namespace
+        )
+        for name in (spoken["a"], spoken["b"]):
+            if name and place and scene.view_of("").find("serviceaccounts", place, name.lower()) is not None:
+                return Subject("ServiceAccount", name.lower(), place)
+    words = [request.namespace, *(linked.word.lower() for linked in request.objects)]
+    for name in dict.fromkeys(word for word in words if word):  # an account that is called as its namespace or its workload
+        known = [account for account in scene.view_of("").within("serviceaccounts", None) if account.name == name]
+        inside = [account for account in known if account.namespace == request.namespace] or known
+        if len(inside) == 1:
+            return Subject("ServiceAccount", name, inside[0].namespace)
     return None
 
 
 def _act(request: Request, scene: Scene, namespace: str, subject: Subject | None) -> Act | None:
     words = request.masked
-    hits = [(found.start(), found.end(), verbs) for pattern, verbs in _VERBS for found in re.finditer(rf"\b(?:{pattern})\b", words)]
+    modal = re.search(r"\b(?:can|may|could|able to|allowed to|permitted to|rights? to|permissions? to|to)\b", words)
+    skipped = modal.end() if modal else 0
+    hits = [
+        (found.start(), found.end(), verbs)
+        for pattern, verbs in _VERBS
+        for found in re.finditer(rf"\b(?:{pattern})\b", words)
+        if found.start() >= skipped
+    ]
     hits = [hit for hit in hits if not re.match(r"^\s*(?:a\s+)?(?:access|right|permission)", words[hit[0] :]) or "access to" in words]
     if not hits:
         return None

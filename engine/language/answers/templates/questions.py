@@ -17,7 +17,11 @@ from engine.language.request import Request
 
 _PYTHON = re.compile(r"\bpython\b|\bpy(?:thon)? script\b|\bkubernetes client\b", re.I)
 _MANIFEST = re.compile(r"\b(?:yaml|manifest|yml)\b|\bnetwork ?policy\b|\brole ?binding\b", re.I)
-_COMMAND = re.compile(r"\bkubectl\b|\bcommand\b|\bone-?liner\b|\bjsonpath\b|\bhow\b", re.I)
+_ADVICE = re.compile(
+    r"\b(?:what happens|what would happen|should|shall|is it (?:safe|ok|possible)|why|how does|how do .{0,20} work|best practice|difference)\b",
+    re.I,
+)
+_COMMAND = re.compile(r"\bkubectl\b|\bcommand\b|\bone[- ]?liner\b|\bjsonpath\b|\bhow\b", re.I)
 _MORE_THAN = re.compile(r"\b(?:more than|over|above|at least|older than|to)\s+(\d{1,5})\b|>\s*(\d{1,5})", re.I)
 NEEDS_A_MODEL = (
     "No template covers this, and writing that needs a model. Start one with `ollama pull llama3.1:8b` and `ollama serve` (K8sAgent finds it by itself; "
@@ -40,11 +44,7 @@ def how_to(request: Request, scene: Scene) -> Reply | None:
     """The kubectl command for a task; None where no task fits, so that the documentation is asked."""
     if _PYTHON.search(request.text):
         return _python(request, scene, _words(request))
-    if not re.match(
-        r"^\W*(?:(?:and|so|please|ok)[, ]+)*(?:how (?:do|can|could|would|to|should)|what(?:'s| is) the (?:command|way|syntax)|which command|what command|command|kubectl|jsonpath|show me how|give me|need|one-?liner|write|generate)\b",
-        request.text,
-        re.I,
-    ):
+    if not _COMMAND.search(request.text) or _ADVICE.search(request.text):
         return None
     ref = _about(request)
     found = tasks.kubectl(_words(request), ref, _place(request, scene))
@@ -70,7 +70,7 @@ def _python(request: Request, scene: Scene, words: str) -> Reply | None:
 
 
 def _manifest(request: Request, scene: Scene, kind: str) -> Reply | None:
-    facts = Facts(request.text, scene.view_of(""), tuple(ref for ref in request.refs if ref.kind != "Namespace"), _place(request, scene))
+    facts = Facts(request.text, scene.view_of(""), _named(request, kind), _place(request, scene))
     objects = BUILDERS[kind](facts)
     wrong = [f"{text_at(obj, 'kind')}: {problem}" for obj in objects for problem in problems(scene.source, obj)]
     if wrong:
@@ -96,6 +96,14 @@ def _manifest(request: Request, scene: Scene, kind: str) -> Reply | None:
     )
     lead = f"{names}{f' in namespace {facts.place}' if any(text_at(o, 'metadata', 'namespace') for o in objects) else ''}; {valid}. Nothing was applied: try it with kubectl apply --dry-run=server -f FILE."
     return Reply(answer=lead + assumed + taken, code=as_yaml(objects), code_language="yaml", objects=facts.refs[:2])
+
+
+def _named(request: Request, kind: str) -> tuple[ObjectRef, ...]:
+    """The objects that a manifest is about: those that are named outright, and none where a new workload is to be made."""
+    if kind in ("Deployment", "StatefulSet", "CronJob", "Job"):
+        return ()
+    sure = [linked.ref for linked in request.objects if linked.how not in ("image", "part", "label") and linked.ref.kind != "Namespace"]
+    return tuple(dict.fromkeys(sure))
 
 
 def _about(request: Request) -> ObjectRef | None:

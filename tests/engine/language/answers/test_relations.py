@@ -5,10 +5,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from asking import request_of
 
 from engine.analyzers.common.view import ClusterView
 from engine.cluster.recordings.recorded_cluster import RecordedCluster
 from engine.core.types import ObjectRef
+from engine.language.answers.interface import Scene
+from engine.language.answers.registry import answer as answered
 from engine.language.answers.relations.access import Act, Subject, may, rights_of, subject_of, who_may
 from engine.language.answers.relations.reach import reach
 from engine.language.answers.relations.uses import image_users, used_by
@@ -178,3 +181,36 @@ def test_a_policy_that_cannot_be_read_makes_no_yes(demo: RecordedCluster) -> Non
     view.unseen["networkpolicies.networking.k8s.io"] = "forbidden"
     said = reach(view, ObjectRef("Deployment", "shop", "cart-api"), ObjectRef("Deployment", "payments", "payments-api"))
     assert said.answer.startswith("Probably, but not for certain") and "NetworkPolicies cannot be read" in said.answer
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [
+        ("who may read secrets in this cluster", "^2 subjects may get and list secrets"),
+        (
+            "can the service account ingress-nginx in ingress-nginx list secrets?",
+            "^Yes, ServiceAccount ingress-nginx/ingress-nginx may list secrets",
+        ),
+        ("may ingress-nginx delete pods?", "^No, ServiceAccount ingress-nginx/ingress-nginx may not delete pods"),
+        ("list everybody who can exec into pods", "may create pods/exec"),
+        (
+            "is the default serviceaccount in shop able to list secrets",
+            "^No, ServiceAccount shop/default may not list secrets in namespace shop",
+        ),
+        ("what uses secret payments-redis", "Deployment/payments-redis"),
+        ("which deployments run image postgres", "workloads in all namespaces run an image “postgres”"),
+        ("can cart-api talk to payments-api on port 80?", "^Yes, Deployment/cart-api can reach Deployment/payments-api on port 80"),
+        ("is hr-db reachable from hr-portal?", "^No, Deployment/hr-portal cannot reach Deployment/hr-db"),
+        ("does a network policy block hr-portal from hr-db", "^No, Deployment/hr-portal cannot reach Deployment/hr-db"),
+    ],
+)
+def test_questions_as_people_type_them(demo: RecordedCluster, question: str, answer: str) -> None:
+    request = request_of(question, demo)
+    reply = answered(request, Scene(demo, request.namespace or ""))
+    assert reply is not None and re.search(answer, reply.answer), reply
+
+
+def test_a_right_of_nobody_in_particular_asks_whose(demo: RecordedCluster) -> None:
+    request = request_of("is the robot serviceaccount able to list secrets", demo)
+    reply = answered(request, Scene(demo, ""))
+    assert reply is not None and not reply.answer.startswith("Yes")

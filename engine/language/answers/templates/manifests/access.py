@@ -10,6 +10,7 @@ from engine.language.answers.templates.manifests.facts import Facts, Raw, made
 _VERBS = {
     "read": ("get", "list", "watch"), "view": ("get", "list", "watch"), "see": ("get", "list", "watch"), "get": ("get",), "list": ("get", "list"), "watch": ("get", "list", "watch"),
     "create": ("create",), "delete": ("delete",), "update": ("get", "update", "patch"), "edit": ("get", "list", "watch", "create", "update", "patch", "delete"), "patch": ("get", "patch"),
+    "deploy": ("get", "list", "watch", "create", "update", "patch", "delete"),
     "restart": ("get", "patch"), "scale": ("get", "patch", "update"), "manage": ("get", "list", "watch", "create", "update", "patch", "delete"), "exec": ("create",),
 }  # fmt: skip
 
@@ -38,6 +39,8 @@ def role(facts: Facts) -> list[Raw]:
         resources.setdefault("", []).append("pods/log")
     if facts.has(r"\bexec\b"):
         resources.setdefault("", []).append("pods/exec")
+    if facts.has(r"\bdeploy\b") and "apps" not in resources:
+        resources["apps"] = ["deployments"]
     if not resources:
         resources[""] = ["pods"]
         facts.assumed.append("pods as the resource")
@@ -87,5 +90,13 @@ def _subject(facts: Facts) -> tuple[Raw, str]:
     if account:
         name = next(group for group in account.groups() if group)
         return {"kind": "ServiceAccount", "name": name, "namespace": facts.place}, name
+    spoken = facts.has(
+        r"\b(?:lets?|allow(?:s|ing)?|so that|enables?)\s+(?:the\s+)?([a-z][a-z0-9-]{1,40})\s+(?:to\s+|can\s+|may\s+)?(?:"
+        + "|".join(_VERBS)
+        + r")\b"
+    )
+    if spoken:
+        facts.assumed.append(f"that {spoken.group(1)} is a ServiceAccount of namespace {facts.place}")
+        return {"kind": "ServiceAccount", "name": spoken.group(1).lower(), "namespace": facts.place}, spoken.group(1).lower()
     facts.assumed.append("ServiceAccount default as the subject")
     return {"kind": "ServiceAccount", "name": "default", "namespace": facts.place}, ""

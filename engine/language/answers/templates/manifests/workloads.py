@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.language.answers.templates.manifests.facts import Facts, Raw, made, noun
+from engine.language.answers.templates.manifests.facts import Facts, Raw, made
 
 _DAYS = {"sunday": 0, "monday": 1, "tuesday": 2, "wednesday": 3, "thursday": 4, "friday": 5, "saturday": 6}
 _TAGS = {
@@ -17,7 +17,8 @@ _TAGS = {
 
 def deployment(facts: Facts) -> list[Raw]:
     """A Deployment of an image."""
-    name, image = facts.name(noun(facts, "app")), _image(facts)
+    image = _image(facts)
+    name = facts.name(image.rsplit("/", 1)[-1].partition("@")[0].partition(":")[0] or "app")
     port = int(facts.take(r"\bport\s+(\d{2,5})\b|:(\d{2,5})\b", "8080", "port"))
     replicas = int(facts.take(r"\b(\d{1,3})\s+(?:replicas?|instances?|copies|pods)\b", "2", "replicas"))
     facts.assumed.append("requests, limits and a readiness probe on TCP to adjust")
