@@ -11,9 +11,10 @@ from engine.core.redaction.patterns import sensitive_name
 FORMS = ("jsonpath", "jsonpath-as-json", "custom-columns", "go-template", "template")
 _REACHES = re.compile(
     r"(?<![A-Za-z])(?:env|args|data|stringData|binaryData)(?![A-Za-z])"
-    r"|\.\.|\.\*|(?<![\w'\"])\[\*\]|(?<=[{(,\s])[.@](?=[}\s|,)])|\\[ux]"
+    r"|\.\.(?![A-Za-z])|\.\*|(?<![\w'\"])\[\*\]|(?<=[{(,\s])[.@](?=[}\s|,)])|\\[ux]"
 )
 """Fields whose values may be secrets, and every way to walk through fields without naming them."""
+_ANYWHERE = re.compile(r"\.\.([A-Za-z][\w.*\[\]]*)")
 _COMPARED = re.compile(r"@\.[\w.]+\s*[=!]=\s*(?:\"[^\"]*\"|'[^']*')")
 _LITERAL = re.compile(r"\{\s*(?:\"[^\"]*\"|'[^']*')\s*\}")
 _KEY_OF_DATA = re.compile(r"\.data\.((?:[\w-]|\\\.)+)(?=[}\s,|)])")
@@ -37,6 +38,12 @@ def check(call: Call) -> None:
                 raise refusal("kubectl.template", f"The function {min(unknown)!r} is not used in a template here.")
     for body in [*go, *(_LITERAL.sub("", _COMPARED.sub("", path)) for path in paths)]:
         body = _NAMES_OF_ENV.sub("", body)
+        if any(
+            field in ("value", "values") or sensitive_name(field) for path in _ANYWHERE.findall(body) for field in re.findall(r"\w+", path)
+        ):
+            raise refusal(
+                "kubectl.template", "Values are looked for anywhere in the object, so secrets among them would not be recognised."
+            )
         if _REACHES.search(_KEY_OF_DATA.sub(lambda match: match[0] if sensitive_name(match[1]) else "", body)):
             raise refusal(
                 "kubectl.template",
