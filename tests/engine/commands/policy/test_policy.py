@@ -56,6 +56,23 @@ def test_attackers_rows_get_their_class() -> None:
     assert alarms < 0.02 * strict
 
 
+def test_rows_that_nobody_looked_at_get_no_worse() -> None:
+    """Set B of the attackers' rows is a measure: its failures were never read, so these counts say what to expect of new attacks."""
+    unsafe = weak = strict = alarms = 0
+    for line in (FOLDER / "commands-b.jsonl").read_text(encoding="utf-8").splitlines():
+        row = json.loads(line)
+        accepted = row.get("accept", [row["label"]])
+        got = risk(row["command"])
+        below = RISKS.index(got) < min(map(RISKS.index, accepted))
+        unsafe += below and got == "read"
+        weak += below and got != "read"
+        strict += accepted == ["read"]
+        alarms += accepted == ["read"] and got != "read"
+    assert unsafe <= 6
+    assert weak <= 9
+    assert alarms < 0.02 * strict
+
+
 @pytest.mark.skipif(not SHARED.exists(), reason="the larger corpus is not here")
 def test_no_unsafe_command_of_the_corpus_runs_by_itself() -> None:
     rows = [json.loads(line) for line in SHARED.read_text(encoding="utf-8").split("\n") if line]

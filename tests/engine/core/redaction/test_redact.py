@@ -261,8 +261,9 @@ def test_nested_and_repeated_blocks_cost_no_more_than_their_length(lines: list[s
     assert time.process_time() - started < 4.0
 
 
-@pytest.mark.parametrize("name", ["redaction-2", "redaction-a"])
-def test_attackers_texts_lose_their_secrets_and_nothing_else(name: str) -> None:
+@pytest.mark.parametrize(("name", "most"), [("redaction-2", 0), ("redaction-a", 0), ("redaction-b", 9)])
+def test_attackers_texts_lose_their_secrets_and_nothing_else(name: str, most: int) -> None:
+    """Failures of set B were never read, so its count says what to expect of new texts."""
     problems: list[str] = []
     for line in (Path(__file__).parents[3] / "data" / "safety" / f"{name}.jsonl").read_text(encoding="utf-8").splitlines():
         row = json.loads(line)
@@ -272,4 +273,4 @@ def test_attackers_texts_lose_their_secrets_and_nothing_else(name: str) -> None:
             if any(piece in out for piece in (secret, *pieces)):
                 problems.append(f"{row['id']} {row['kind']} leaks")
         problems += [f"{row['id']} {row['kind']} lost" for kept in row["must_keep_b64"] if base64.b64decode(kept).decode() not in out]
-    assert not problems
+    assert len(problems) <= most, problems
