@@ -60,7 +60,7 @@ def progress(view: RunView) -> list[Para]:
     if view.waiting:
         return [Para(Content(view.waits_for).stylize("$wait"), Content.assemble(("… ", "$wait")))]
     step = view.step
-    return [Para(Content(one_line(step.title) if step else "begins").stylize("$quiet"), Content.assemble(("… ", "$quiet")))]
+    return [Para(Content(one_line(step.title) if step else "starting").stylize("$quiet"), Content.assemble(("… ", "$quiet")))]
 
 
 def before_fix(view: RunView, answer: Answer) -> list[Piece]:
@@ -225,6 +225,18 @@ def sources(view: RunView, answer: Answer) -> list[Para]:
     return [blank(), Para(Content.assemble(*parts), Content.assemble(("from ", "$quiet")))]
 
 
+def typed_output(view: RunView) -> list[Para]:
+    """What a command that a person typed has printed, a table drawn as one; the rest is in the output pane."""
+    if view.answer is not None or view.text or view.tier or not view.commands:
+        return []
+    command = list(view.commands.values())[-1]
+    if not command.head:
+        return []
+    more = command.lines - len(command.head)
+    rest = [Para(Content(f"{count(more, 'more line')} in the output pane").stylize("$quiet"), Content("  "))] if more > 0 else []
+    return [blank(), *code_paras("\n".join(command.head), "text"), *rest]
+
+
 def notices(view: RunView) -> list[Para]:
     """What the person should know beside the answer, and why a Run ended early."""
     looks = {"info": ("i", "$quiet"), "warning": ("!", "$wait"), "error": ("✗", "$bad")}
@@ -234,7 +246,7 @@ def notices(view: RunView) -> list[Para]:
     elif view.outcome == "cancelled":
         paras.append(
             Para(
-                Content(f"{one_line(view.ending)}; what was found so far stays").stylize("$quiet"),
+                Content(f"{one_line(view.ending)}; results so far are kept").stylize("$quiet"),
                 Content.assemble(("✗ stopped: ", "$wait")),
             )
         )
@@ -246,7 +258,7 @@ def whole(view: RunView, now: float) -> list[Para]:
     paras = [*question(view), blank(), head(view, now)]
     answer = view.answer
     if answer is None:
-        body = prose(view.text, link_of(view)) if view.text else []
+        body = prose(view.text, link_of(view)) if view.text else typed_output(view)[1:]
         return [*paras, *([blank(), *body] if body else []), *notices(view)]
     paras.extend([blank(), *joined(before_fix(view, answer))])
     if answer.fix:

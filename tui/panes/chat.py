@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from textual import on
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.geometry import Region
 from textual.message import Message
 from textual.widget import Widget
+from textual.widgets import Static
 
 from engine.core.types import Finding
 from tui.actions.keys import bindings, footer
@@ -86,7 +88,7 @@ class Turn(Vertical):
         if self.view.answer is None and self.view.text:
             self._show_pieces(pieces(self.view.text, shape.link_of(self.view)))
             self._add(Flow(shape.notices(self.view)))
-        elif tail := shape.notices(self.view):
+        elif tail := [*shape.typed_output(self.view), *shape.notices(self.view)]:
             self._add(Flow(tail))
 
     def _show_answer(self) -> None:
@@ -168,6 +170,19 @@ class Turn(Vertical):
         return "\n".join(para.plain for para in shape.whole(self.view, 0.0))
 
 
+class JumpRow(Static):
+    """Says that the newest turn is out of sight; a click goes there."""
+
+    class Clicked(Message):
+        """Go to the newest turn."""
+
+    def __init__(self, *, id: str) -> None:
+        super().__init__("↓ jump to newest (G)", id=id, markup=False)
+
+    def on_click(self) -> None:
+        self.post_message(self.Clicked())
+
+
 class ChatPane(VerticalScroll):
     """All turns of the session, or the welcome page while there is none."""
 
@@ -179,12 +194,14 @@ class ChatPane(VerticalScroll):
         Binding("j", "scroll_down", show=False),
         Binding("k", "scroll_up", show=False),
         Binding("g", "scroll_home", show=False),
-        Binding("G,shift+g", "scroll_end", show=False),
+        Binding("G,shift+g", "newest", show=False),
     ]
     DEFAULT_CSS = """
     ChatPane { scrollbar-size-vertical: 1; scrollbar-gutter: stable; overflow-x: hidden; padding: 1 0 0 0;
         & > #welcome { padding: 0 2 1 2; }
         & > .keys { dock: bottom; }
+        & > #jump { dock: bottom; height: 1; display: none; color: $place; background: $plane; text-align: center; }
+        &.-active > #jump { margin-bottom: 1; }
     }
     """
 
@@ -208,9 +225,14 @@ class ChatPane(VerticalScroll):
         self.starts: list[str] = []
         """The questions that the welcome page offers; the digit keys start them."""
         self._welcome = Flow(id="welcome")
+        self._jump = JumpRow(id="jump")
+        self._following = True
+        """Whether the newest turn is kept in view; scrolling up ends it."""
+        self._placing = False
+        """Whether the pane scrolls by itself right now."""
 
     def compose(self) -> list[Widget]:
-        return [self._welcome, KeyBar(footer(CHAT), classes="-quiet keys")]
+        return [self._welcome, self._jump, KeyBar(footer(CHAT), classes="-quiet keys")]
 
     # reading by keys
 
@@ -249,7 +271,6 @@ class ChatPane(VerticalScroll):
                     child.mark(None)
         if stop is None:
             return
-        self.anchor(False)
         stop.flow.mark(stop.spot)
         if stop.spot is None:
             stop.flow.focus()
@@ -259,6 +280,12 @@ class ChatPane(VerticalScroll):
         if isinstance(stop.flow.parent, Widget):
             top += stop.flow.parent.virtual_region.y
         self.scroll_to_region(Region(0, top, 1, 1), animate=False, force=True)
+
+    @on(JumpRow.Clicked)
+    def _jump_clicked(self, event: JumpRow.Clicked) -> None:
+        event.stop()
+        self._following = True
+        self._move(self._goal())
 
     @property
     def marked(self) -> Spot | None:
@@ -282,17 +309,50 @@ class ChatPane(VerticalScroll):
         if not isinstance(self.screen.focused, Block):
             self._stand(None)
 
-    def hold(self) -> None:
-        """Stay at the end until the person scrolls up; what fits as a whole starts at the top."""
-        newest = next(reversed(self.turns.values()), None)
-        if newest is not None and newest.answered:
-            return
-        overflows = self.max_scroll_y > 0
-        if overflows != self.is_anchored:
-            self.anchor(overflows)
+    # following the newest turn
+
+    def watch_virtual_size(self) -> None:
+        """The content grew or shrank."""
+        if self._following:
+            self.call_after_refresh(self._follow)
 
     def on_resize(self) -> None:
-        self.call_after_refresh(self.hold)
+        if self._following:
+            self.call_after_refresh(self._follow)
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        """Scrolling up ends the following, reaching the end begins it again; our own moves do neither."""
+        super().watch_scroll_y(old_value, new_value)
+        if not self._placing:
+            self._following = new_value >= min(self._goal(), self.max_scroll_y)
+        self._show_jump()
+
+    def _goal(self) -> float:
+        """Where the newest turn is in view: its end while it grows, its first line where its answer is taller than the pane."""
+        newest = next(reversed(self.turns.values()), None)
+        if newest is None or not newest.answered or not newest.is_attached:
+            return self.max_scroll_y
+        return min(newest.virtual_region.y, self.max_scroll_y)
+
+    def _follow(self, *, from_its_top: bool = False) -> None:
+        """Bring the newest turn into view; an answer that is read below its first line is left there unless it has only just come."""
+        goal = self._goal()
+        if self._following and self.is_attached and (from_its_top or self.scroll_y < goal or goal == self.max_scroll_y):
+            self._move(goal)
+
+    def _move(self, y: float) -> None:
+        self._placing = True
+        self.scroll_to(y=y, animate=False, force=True, immediate=True)
+        self._placing = False
+        self._show_jump()
+
+    def _show_jump(self) -> None:
+        self._jump.display = bool(self.turns) and not self._following
+
+    def action_newest(self) -> None:
+        """Go to the end, and follow the newest turn again."""
+        self._following = True
+        self._move(self.max_scroll_y)
 
     def update(self, id: str, now: float) -> None:
         """Show what is known of a Run by now."""
@@ -302,15 +362,7 @@ class ChatPane(VerticalScroll):
         answered = turn.answered
         turn.update(now)
         if turn.answered and not answered:
-            self.anchor(False)
-            self.call_after_refresh(self._read_from, turn)
-        elif not turn.answered:
-            self.call_after_refresh(self.hold)
-
-    def _read_from(self, turn: Turn) -> None:
-        """An answer is read from its first line, so that line comes into view when the whole does not fit."""
-        if turn.is_attached:
-            self.scroll_to_widget(turn, animate=False, top=True)
+            self.call_after_refresh(self._follow, from_its_top=True)
 
     @property
     def empty(self) -> bool:
@@ -327,15 +379,16 @@ class ChatPane(VerticalScroll):
         self.mount(turn)
         while len(self.turns) > TURNS_KEPT:
             self.turns.pop(next(iter(self.turns))).remove()
-        self.anchor(False)
-        self.call_after_refresh(self.hold)
+        self._following = True
+        self.call_after_refresh(self._follow)
 
     def clear(self) -> None:
         """Forget all turns; the welcome page comes back."""
         for turn in self.turns.values():
             turn.remove()
         self.turns.clear()
-        self.anchor(False)
+        self._following = True
+        self._show_jump()
         self._welcome.display = True
 
     def last_answer(self) -> str:

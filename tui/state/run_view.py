@@ -39,6 +39,7 @@ from index.passage import Passage
 State = Literal["running", "done", "failed", "skipped", "cancelled"]
 KINDS = {"model": "model", "kubectl": "kubectl", "cluster": "cluster", "search": "search", "approval": "your answer"}
 """Kinds of steps and what their time is called; what belongs to none of them is `other`."""
+LINES_IN_CHAT = 40
 LINES_PEEKED = 8
 """Of a command's output, so many first and last lines are kept to be unfolded in the timeline."""
 
@@ -73,6 +74,8 @@ class CommandView:
     began: float = 0.0
     lines: int = 0
     first: list[str] = field(default_factory=list)
+    head: list[str] = field(default_factory=list)
+    """The first lines, as many as the chat shows of a command that a person typed."""
     last: deque[str] = field(default_factory=lambda: deque(maxlen=LINES_PEEKED))
 
     @property
@@ -82,6 +85,7 @@ class CommandView:
     def printed(self, lines: tuple[str, ...]) -> None:
         """Count lines of output and keep the first and the newest."""
         self.lines += len(lines)
+        self.head.extend(lines[: max(LINES_IN_CHAT - len(self.head), 0)])
         room = LINES_PEEKED - len(self.first)
         if room > 0:
             self.first.extend(lines[:room])

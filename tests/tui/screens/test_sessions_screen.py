@@ -179,7 +179,7 @@ def test_an_export_overwrites_nothing_and_names_what_is_wrong(tmp_path: Path) ->
 
     async def story(d: Driver) -> None:
         await d.ask(f"/export {tmp_path / 'there.md'}")
-        await d.until(lambda: "is there already" in told(d))
+        await d.until(lambda: "already exists" in told(d))
         await d.ask(f"/export {tmp_path / 'a.doc'}")
         await d.until(lambda: "must end in .md, .json, .txt" in told(d))
         await d.ask(f"/export {tmp_path}/no/such/a.md")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from textual.content import Content, Span
 
 from tui.style.text import plain
 from tui.widgets.text.flow import Para
+from tui.widgets.text.table import table_of
 
 SHELLS = frozenset({"bash", "sh", "shell", "console", "zsh"})
 PROGRAMS = frozenset({"kubectl", "oc", "helm", "journalctl", "systemctl", "crictl"})
@@ -63,8 +65,10 @@ def parts_of(code: Code) -> Iterator[Part]:
 
 
 def code_paras(text: str, language: str, *, colour: bool = True) -> list[Para]:
-    """The lines of a piece of code on their own ground, coloured where the language is known."""
+    """The lines of a piece of code on their own ground, coloured where the language is known; a table is drawn as one."""
     lines = [plain(line) for line in text.rstrip("\n").split("\n")]
+    if language in ("", "text") and (table := table_of(lines)) is not None:
+        return [dataclasses.replace(table, lead=Content(" "))]
     widest = min(max(map(len, lines), default=0), WIDEST)
     return [
         Para(Content.assemble(" ", line, " " * (widest - len(line) + 1)), Content("  "), "on $code")
