@@ -102,7 +102,7 @@ def wanted(text: str, masked: str) -> Intent:
         return Intent("compare", f'asks for a comparison ("{_word(COMPARE, masked)}")', 0.9)
     if ASIDE.search(masked):
         return Intent(_aside(masked), "asks to see something", 0.85)
-    how = HOW.search(masked)
+    how = None if re.match(r"^\W*(?:and )?how (?:many|much|old|often)\b", masked) else HOW.search(masked)
     if ABOUT.search(masked) and not named and not CAUSE_ASKED.search(masked):
         return Intent("about_agent", "asks about K8sAgent", 0.85)
     if SINCE.search(masked):

@@ -54,6 +54,23 @@ def without_before(request: Request, scene: Scene) -> Reply | None:
     )
 
 
+def interactive(request: Request, scene: Scene) -> Reply | None:
+    """A shell, a tunnel or a copy: never opened by K8sAgent, so the command for it."""
+    if not re.search(r"\bexec\w*\b|\bshell\b|\bssh\b|\battach\b|\bport-?forward\w*|\blog ?in to\b", request.masked):
+        return None
+    ref = next((ref for ref in request.refs if ref.kind not in ("Namespace", "Node")), None)
+    target = f"{ref.kind.lower()}/{ref.name} -n {ref.namespace}" if ref is not None else "pod/NAME -n NAMESPACE"
+    node = request.of_kind("Node")
+    if "forward" in request.masked:
+        command = f"kubectl port-forward {target} 8080:80"
+    elif node:
+        command = f"kubectl debug node/{node[0].name} -it --image=busybox"
+    else:
+        command = f"kubectl exec -it {target} -- sh"
+    said = "K8sAgent opens no shell and runs nothing inside a container; run it in a terminal of your own:"
+    return Reply(answer=said, code=command, code_language="sh", objects=request.refs[:1])
+
+
 ANSWERS_WITHOUT_CLUSTER: dict[Want, Callable[[Request], Reply]] = {"small_talk": small_talk, "about_agent": about_agent}
 """What is answered while the cluster is still being opened, or cannot be reached."""
 

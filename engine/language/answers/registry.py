@@ -33,9 +33,10 @@ def answerers(want: Want) -> tuple[Answerer, ...]:
 
             return (explained,)
         case "how_to" | "write":
+            from engine.language.answers.conversation import interactive
             from engine.language.answers.templates.questions import how_to, write
 
-            return ({"how_to": how_to, "write": write}[want],)
+            return (how_to, interactive) if want == "how_to" else (write,)
         case "who_may" | "who_uses" | "reach":
             from engine.language.answers.relations.questions import access, connection, users
 

@@ -329,7 +329,9 @@ class _Linker:
                 continue
             if candidates is None:
                 candidates = self.names.by_name(CORE)
-            near = closest(word, candidates, _NEAR if shaped else _NEAR_PLAIN)
+            digits = re.findall(r"\d+", word)  # worker-9 is no misspelt worker-1
+            same = [name for name in candidates if re.findall(r"\d+", name) == digits]
+            near = closest(word, same, _NEAR if shaped else _NEAR_PLAIN)
             if near and abs(len(near) - len(word)) <= 2:
                 found = candidates[near]
                 if found[0].kind == "Namespace" and len(found) == 1:

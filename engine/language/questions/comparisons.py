@@ -83,7 +83,7 @@ def on_node(q: Question) -> Reply | None:
     """The pods of a node that is named."""
     nodes = {Obj(raw).name for raw in q.source.list("nodes", cancel=q.cancel)}
     named = [word for word in re.findall(r"[a-z0-9][-a-z0-9.]*", q.text.lower()) if word in nodes]
-    if not named or not q.has(r"\bpods?\b"):
+    if not named or not q.has(r"\bpods?\b|\brun(?:s|ning)?\b|\bscheduled\b"):
         return None
     hit = [pod for pod in q.objects("pods") if pod.text("spec", "nodeName") == named[0]]
     said = f"{_many(len(hit), KINDS['pod'])} in {q.where} {'runs' if len(hit) == 1 else 'run'} on {named[0]}"
@@ -180,6 +180,10 @@ def _failed(obj: Obj, q: Question) -> bool:
     return obj.condition("Failed").get("status") == "True" or obj.number("status", "failed") > 0
 
 
+def _without_address(obj: Obj, q: Question) -> bool:
+    return obj.text("spec", "type") == "LoadBalancer" and not obj.maps("status", "loadBalancer", "ingress")
+
+
 _ZERO, _BEHIND = r"\b(?:scaled? (?:down )?to (?:zero|0)|zero replicas|0 replicas)\b", r"\b(?:not ready|unavailable|unhealthy|failing)\b"
 _STATES: tuple[tuple[str, str, str, Test], ...] = (
     ("Node", r"\b(?:not ready|notready|down|unready)\b", "not ready", lambda o, q: o.condition("Ready").get("status") != "True"),
@@ -188,6 +192,8 @@ _STATES: tuple[tuple[str, str, str, Test], ...] = (
     ("Job", r"\bfail\w*\b", "marked as failed", _failed),
     ("Job", r"\b(?:complete|succeed|finish)\w*\b", "complete", lambda o, q: o.condition("Complete").get("status") == "True"),
     ("CronJob", r"\bsuspended\b", "suspended", lambda o, q: o.flag("spec", "suspend")),
+    ("Service", r"\bload ?balancers?\b.*\b(?:no|without|pending|lack\w*|missing)\b", "load balancers without an address", _without_address),
+    ("Service", r"\bload ?balancers?\b", "of type LoadBalancer", lambda o, q: o.text("spec", "type") == "LoadBalancer"),
     ("Service", r"\b(?:no|without)\s+(?:ready\s+)?endpoints?\b", "without a ready endpoint", lambda o, q: not _endpoints(o, q)),
     *((kind, _ZERO, "scaled to zero", _zero) for kind in ("Deployment", "StatefulSet")),
     ("Deployment", r"\bpaused\b", "paused", lambda o, q: o.flag("spec", "paused")),

@@ -22,6 +22,7 @@ from engine.language.questions.attributes import attribute, meant
 from engine.language.questions.comparisons import SHAPES
 from engine.language.questions.question import Question, quantity_of, shown, span, window
 from engine.language.request import Request
+from engine.language.words.vocabulary import SYMPTOMS
 
 
 def read(request: Request, scene: Scene, chosen: ObjectRef | None = None) -> Reply | None:
@@ -115,8 +116,14 @@ def _trouble(q: Question) -> Reply | None:
     kind = mentioned_kind(q.text)
     if kind is not None and kind.kind != "Pod":
         return None
-    bad = [row for row in q.pods() if row.trouble != "ok"]
     command = f"kubectl get pods{q.flags}"
+    states = [s.name for s in SYMPTOMS if s.exact and s.states and q.has(s.words)]
+    if states:
+        hit = [row for row in q.pods() if any(state.lower()[:9] in row.status.lower() for state in states)]
+        said = f"{len(hit)} pod{'' if len(hit) == 1 else 's'} in {q.where} {'is' if len(hit) == 1 else 'are'} in {' or '.join(states)}"
+        listed = ", ".join(row.name + ("" if q.namespace else f" ({row.namespace})") for row in hit[:10])
+        return Reply((command,), said + (f": {listed}." if hit else "."), rows=tuple((row.namespace, row.name) for row in hit))
+    bad = [row for row in q.pods() if row.trouble != "ok"]
     if not bad:
         return Reply((command,), f"No pod in {q.where} is failing.")
     listed = ", ".join(f"{row.name} ({row.status}" + (f", {row.restarts} restarts)" if row.restarts else ")") for row in bad[:10])
