@@ -134,7 +134,7 @@ class ClusterBrowser:
         if of is not connection or time.monotonic() - since > OVERVIEW_SECONDS or source.kind != "live":
             pods = lister.overview()
             self._overview = (time.monotonic(), connection, pods)
-        seen = (getattr(source, "limited", None) or {}).get("pods")
+        seen = source.coverage().limited.get("pods")
         if pods is None:  # not of all namespaces; maybe of those that this session is about
             near = [name for name in dict.fromkeys((self._namespace, source.context.namespace, *known)) if name] or ["default"]
             listed = listed or [{"metadata": {"name": name}} for name in near]
