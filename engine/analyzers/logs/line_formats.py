@@ -86,7 +86,7 @@ def parse_line(line: str) -> tuple[str, str]:
         if message or cause:
             return level, _with_cause(message, cause)
         if level:
-            return level, line
+            return ("debug" if level == "info" else level), line  # fields without a message
     for form in (_NGINX, POSTGRES, _RUBY):
         if (found := form.match(line)) is not None:
             if form is _NGINX and "(2: No such file or directory), client: " in line:

@@ -42,10 +42,12 @@ _HARMLESS = re.compile(
     r"\b(?:ignor\w+|skipp\w+|deprecat\w+|fall(?:s|ing)? ?back|default(?:s|ing)?|optional|recommend\w*|consider|success\w*|succeeded|"
     r"disabl\w+|not enabled|no longer|will be removed|on (?:error|failure)|fail-?(?:over|safe|fast)|experimental|insecure|"
     r"development|hint|tip|makes sense only|retr(?:y|ies|ying) (?:policy|config\w*)|not (?:set|configured|specified|provided)|"
-    r"if (?:you|it|this|the)|unless|may|might|can be|should)\b",
+    r"if (?:you|it|this|the)|to use|unless|may|might|can be|should)\b",
     re.IGNORECASE,
 )
 """Words of lines that only sound like a fault: counts of nothing, fallbacks, advice, what is switched off."""
+_IGNORED = re.compile(r"\b(?:can (?:safely )?be ignored|safe to ignore)\b", re.IGNORECASE)
+"""Words with which a warning itself says that it is none."""
 _REASON = re.compile(
     r"mismatch|does(?: not|n['’]t)|not (?:writable|valid|allowed|found|permitted|compatible|supported|available|comply)|no such|expected|already|"
     r"corrupt|incompatible|denied|missing|invalid|exceed|older|newer|too (?:many|large|old|small|low)|unknown|duplicate|without|"
@@ -151,6 +153,8 @@ def quoted(text: str, most: int = 260) -> str:
 def match(entry: Entry) -> tuple[Pattern, dict[str, str]] | None:
     """The pattern that says most about an entry, and the values in it."""
     best: tuple[float, Pattern, dict[str, str]] | None = None
+    if entry.level in ("warn", "info") and _IGNORED.search(entry.text):
+        return None
     quiet = entry.level in ("info", "debug")
     texts = [entry.text, entry.lines[0]] if entry.trace and entry.lines[0] != entry.text else [entry.text]
     for place, text in enumerate(texts):
