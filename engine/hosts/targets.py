@@ -28,11 +28,6 @@ class Host:
     node: bool = False
 
 
-def this_machine(name: str) -> Host:
-    """The machine that K8sAgent runs on."""
-    return Host(name)
-
-
 def check_target(text: str) -> str:
     """`[user@]host` if it is a plain name or address; raises `HostRefused` for anything that ssh could read as more than that."""
     user, at, host = text.rpartition("@")

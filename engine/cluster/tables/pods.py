@@ -10,11 +10,6 @@ from engine.cluster.objects import Obj, at, bool_at, int_at, map_at, maps_at, pa
 from engine.cluster.tables.model import NONE, Printing, Row, age, columns, human_duration
 
 
-def pod_status(pod: Obj) -> str:
-    """The word of the STATUS column."""
-    return _summary(pod)[0]
-
-
 def pod_cells(pod: Obj, now: datetime) -> Row:
     status, ready, total, restarts, last_restart = _summary(pod)
     restarted = str(restarts)

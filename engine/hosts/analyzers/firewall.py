@@ -149,11 +149,6 @@ def _iptables(bundle: Bundle, wanted: list[tuple[str, int]]) -> Iterator[Finding
         yield _closed(bundle, "iptables", "iptables lets in on INPUT only what its rules name, and not", closed, last or policy)
 
 
-def _by_source(rule: str) -> bool:
-    """Whether a rule lets in all ports of some source or interface; whose that is is not known here."""
-    return "port" not in rule and re.search(r" (?:-s|-i) (?!lo\b)", rule) is not None
-
-
 def _mentions(rule: str, port: int) -> bool:
     """Whether a rule's ports hold a port: `--dport 10250`, `--dports 80,10250`, `--dport 10250:10260`."""
     for group in re.findall(r"--dports? (\S+)", rule):
