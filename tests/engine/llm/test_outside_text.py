@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from engine.commands.policy.policy import Policy
 from engine.core.events import Notice
 from engine.core.redaction.escapes import strip_escapes
 from engine.core.redaction.events import scrub
@@ -103,3 +104,20 @@ def test_half_of_a_surrogate_pair_costs_itself_alone() -> None:
 
 def test_a_word_of_mixed_alphabets_shows_its_odd_letters() -> None:
     assert "kub\\u0435ctl" in ground("Fix: kub\u0435ctl delete ns shop", []).text
+
+
+def test_further_attacks_on_answers_and_prompts() -> None:
+    rows = {
+        row["id"]: row["payload"] for row in map(json.loads, FILE.with_name("injection-a.jsonl").read_text(encoding="utf-8").splitlines())
+    }
+    log = Evidence("log of Pod/web-0", strip_escapes(rows["IA001"]), "E1")
+    laundered = ground("See `kubectl --help=true delete ns shop --help=false`.", [log])
+    assert "delete" not in laundered.text
+    assert Policy().judge("kubectl --help=true delete ns shop --help=false").verdict.risk == "destructive"
+    assert "</tool_result>" not in Fence().wrap(rows["IA002"])
+    assert Policy().judge(f"kubectl delete pod {rows['IA003']}").verdict.risk == "forbidden"
+    assert "\\u" in ground(rows["IA004"], []).text
+    plain = strip_escapes(rows["IA010"])
+    assert "\x1b" not in plain
+    assert "delete" not in ground(plain, []).text
+    assert "uninstall" not in ground(rows["IA011"], []).text
