@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from engine.core.types import Tier
 from engine.language.linking.linker import link
 from engine.language.request import Want, tier_of
-from engine.language.words.forms import by_form
+from engine.language.words.forms import by_form, tells_of_fault
 from engine.language.words.patterns import (
     ABOUT,
     ACTION_VERBS,
@@ -96,7 +96,7 @@ def wanted(text: str, masked: str) -> Intent:
     )
     if command:
         return _with_command(text, masked, command.start())
-    if WRITTEN.search(masked) and not re.search(r"\bwhy\b", masked):
+    if WRITTEN.search(masked) and not re.search(r"\bwhy\b", masked) and not tells_of_fault(masked):
         return Intent("write", f'asks for something to be written ("{_word(WRITTEN, masked)}")', 0.9)
     if len(re.findall(NAME, masked)) > 1 and COMPARE.search(masked) and not re.search(r"\bwhy\b", masked):
         return Intent("compare", f'asks for a comparison ("{_word(COMPARE, masked)}")', 0.9)
@@ -131,10 +131,14 @@ def wanted(text: str, masked: str) -> Intent:
     code = CODE.search(masked)
     order = ORDER.match(masked) or SET_SO.match(masked)
     makes = order is not None and re.match(r"create|add|make", order.groupdict().get("verb") or "", re.I) is not None
-    if code and not (
-        makes
-        and re.search(r"\b(?:namespace|named|called|in xspace)\b", masked)
-        and not re.search(r"\b(?:script|python|example|template|one-?liner|snippet)\b", masked)
+    if (
+        code
+        and not tells_of_fault(masked)
+        and not (
+            makes
+            and re.search(r"\b(?:namespace|named|called|in xspace)\b", masked)
+            and not re.search(r"\b(?:script|python|example|template|one-?liner|snippet)\b", masked)
+        )
     ):
         return Intent("write", f'asks for something to be written ("{code.group(0).lower()}")', 0.9)
     if YAML.search(masked) and not order:

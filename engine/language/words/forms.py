@@ -121,6 +121,11 @@ _DESCRIBED = re.compile(
 """A fault that is told of something to be written is its purpose ("python that lists failing pods"), else it is a complaint."""
 
 
+def tells_of_fault(masked: str) -> bool:
+    """Whether a text that speaks of code or a manifest says that it is at fault."""
+    return bool(_FAULTY.search(masked)) and not _DESCRIBED.search(masked)
+
+
 def by_form(masked: str) -> tuple[Want, str] | None:
     """The want that the form of a question tells, with the words that do; None where the form tells nothing."""
     if re.search(r"\bwhy\b|\bhow come\b|\btroubleshoot\b|\bdebug\b", masked):
@@ -132,7 +137,7 @@ def by_form(masked: str) -> tuple[Want, str] | None:
         return "explain_concept", term[:40]
     for want, pattern in FORMS:
         found = re.search(pattern, masked, re.I)
-        if found and want == "write" and _FAULTY.search(masked) and not _DESCRIBED.search(masked):
+        if found and want == "write" and tells_of_fault(masked):
             continue
         if found:
             return want, found.group(0).strip()[:40]
