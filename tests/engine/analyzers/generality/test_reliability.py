@@ -37,7 +37,7 @@ def graded(root: Root | None, must: list[str] | tuple[str, ...]) -> Iterator[tup
 
 def generated() -> Iterator[tuple[float, bool]]:
     for how in ("", *BLINDNESS):
-        for case in cases(names=2):
+        for case in cases(names=1):
             view = case.lab.view(None if case.everywhere and not how else NS)
             found = diagnose(blinded(view, how), case.query)
             yield from graded(next(iter(found.root_causes), None), case.must)
