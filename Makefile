@@ -31,7 +31,7 @@ test-whoosh3: $(BIN)/python
 # two cores) into the cache folder; etcd is Debian's `etcd-server`, or any `etcd` on PATH.
 test-live: $(STAMP)
 	@tests/live/build-control-plane.sh
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest tests/live -m live -s
+	$(BIN)/python -m pytest tests/live -m live -s
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

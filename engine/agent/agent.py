@@ -169,8 +169,8 @@ class Agent:
 
     def switch_context(self, context: str) -> None:
         """Open another context; the old cluster is closed and a running question is stopped."""
-        if context == self.place.context and self._cluster.connection is not None:
-            return
+        if context == self.place.context and self._cluster.connection is not None and not self.cluster.trouble:
+            return  # one in trouble is opened anew: its kubeconfig may name another server by now
         if self._current is not None and not self._current.finished:
             self._current.cancel(f"switched to context {context}")
             self._current.wait(1.0)

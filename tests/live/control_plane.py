@@ -89,6 +89,7 @@ class ControlPlane:
 
     def start_api_server(self, seconds: float = 90) -> None:
         """Start the API server and wait until it is ready."""
+        self.stop("api-server")
         rows = [f"{token},{user},{user},{group}" for user, (token, group) in self.tokens.items()]
         (self.folder / "tokens.csv").write_text("\n".join(rows) + "\n")
         self._spawn(
@@ -131,9 +132,9 @@ class ControlPlane:
                     "apiVersion": "v1",
                     "kind": "Config",
                     "current-context": user,
-                    "clusters": [{"name": "live", "cluster": cluster}],
+                    "clusters": [{"name": "test-plane", "cluster": cluster}],
                     "users": [{"name": user, "user": {"token": self.tokens[user][0]}}],
-                    "contexts": [{"name": user, "context": {"cluster": "live", "user": user, "namespace": namespace}}],
+                    "contexts": [{"name": user, "context": {"cluster": "test-plane", "user": user, "namespace": namespace}}],
                 }
             )
         )

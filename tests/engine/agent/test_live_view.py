@@ -222,6 +222,24 @@ def test_where_namespaces_may_not_be_listed_the_contexts_own_and_the_recent_ones
     assert walled.status.cluster_note == walled.cluster.trouble
 
 
+def test_the_context_in_use_is_opened_anew_where_it_names_another_server_by_now(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with KubeServer() as old, KubeServer() as new:
+        path = old.kubeconfig(tmp_path / "config")
+        agent = Agent(settings(path), save=False)
+        agent.start()
+        assert agent.wait_for_cluster(30).cluster_state == "ok"
+        agent.switch_context("test")
+        assert agent.place.server == old.url
+        asked = len(old.seen)
+        new.kubeconfig(path)
+        monkeypatch.setattr(ClusterBrowser, "trouble", "the cluster is not live for 3 s")
+        agent.switch_context("test")
+        assert agent.wait_for_cluster(30).cluster_state == "ok"
+        assert agent.place.server == new.url
+        assert len(old.seen) == asked
+        agent.close()
+
+
 def test_a_text_of_a_row_is_redacted_once_however_often_it_is_shown() -> None:
     redacted: list[str] = []
 
