@@ -100,7 +100,7 @@ def wanted(text: str, masked: str) -> Intent:
         return Intent("write", f'asks for something to be written ("{_word(WRITTEN, masked)}")', 0.9)
     if len(re.findall(NAME, masked)) > 1 and COMPARE.search(masked) and not re.search(r"\bwhy\b", masked):
         return Intent("compare", f'asks for a comparison ("{_word(COMPARE, masked)}")', 0.9)
-    if ASIDE.search(masked):
+    if ASIDE.search(masked) and not SET_SO.match(masked):
         return Intent(_aside(masked), "asks to see something", 0.85)
     how = None if re.match(r"^\W*(?:and )?how (?:many|much|old|often)\b", masked) else HOW.search(masked)
     if ABOUT.search(masked) and not named and not CAUSE_ASKED.search(masked):

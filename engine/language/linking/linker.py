@@ -135,9 +135,7 @@ class _Linker:
             if word in known:
                 elsewhere = word in self.names.by_name(TOPS) and not (said_before or said_after or before in ("in", "inside", "within"))
                 if (said_before or said_after or placed) and not elsewhere:
-                    self._say_namespace(
-                        n, known[word], as_object=before in ("namespace", "ns") and earlier not in ("in", "inside", "from", "of", "the")
-                    )
+                    self._say_namespace(n, known[word], as_object=self._is_the_object(n))
                 elif not elsewhere and word not in ORDINARY:
                     self._say_namespace(n, known[word], as_object=True)
                 continue

@@ -31,6 +31,15 @@ def delete(words: Words) -> Plan:
     labelled = re.search(r"\bpods?\b.*?(?:\blabel\w*\s+|-l\s+|\bselector\s+)([\w./-]+)=([\w.-]+)", words.text, re.I)
     if labelled:
         return _delete_by_label(words, labelled.group(1), labelled.group(2))
+    space = re.search(
+        r"\b(?:delete|remove|kill|terminate|destroy|wipe|nuke|get rid of)\s+(?:the\s+)?(?:whole\s+)?(?:namespace|ns)\s+(?:called\s+|named\s+)?[\"'`]?([\w-]+)",
+        words.text,
+        re.I,
+    )
+    named_space = next((one_ref for one_ref in words.refs("Namespace") if space and one_ref.name == space.group(1).lower()), None)
+    if named_space is not None:
+        said = f"deletes {named_space} with everything in it"
+        return Plan((Order(f"kubectl delete namespace {named_space.name}", said, (named_space,), gone("namespaces", named_space)),))
     kind = mentioned_kind(words.text)
     kinds = [kind] if kind else list(KIND_OF.values())[:10]
     ref, plan_ = one(words, kinds, kind.singular if kind else "object")

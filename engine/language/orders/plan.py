@@ -88,6 +88,10 @@ class Words:
             text = f"{text[:start]} {text[end:]}"
         return text
 
+    def refs(self, kind: str) -> list[ObjectRef]:
+        """The objects of a kind that the order names."""
+        return [linked.ref for linked in self.links.objects if linked.ref.kind == kind]
+
     def find(self, kinds: Sequence[KindWord]) -> Resolution:
         """The object that the order names, of some kinds: the first mention's candidates, else what is nearly such a name."""
         named = mentioned_kind(self.text)
