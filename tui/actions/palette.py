@@ -11,6 +11,11 @@ from tui.actions.keys import key_text
 from tui.actions.table import SESSION
 
 
+def _literal(text: str) -> str:
+    """Words whose brackets are no markup."""
+    return text.replace("[", "\\[")
+
+
 class ActionProvider(Provider):
     """Every action that can be run from anywhere."""
 
@@ -20,7 +25,7 @@ class ActionProvider(Provider):
     async def discover(self) -> Hits:
         """All of them, before anything is typed."""
         for text, action in self._entries():
-            yield DiscoveryHit(text, self._runner(action), help=action.help)
+            yield DiscoveryHit(text, self._runner(action), help=_literal(action.help))
 
     async def search(self, query: str) -> Hits:
         """Those that match."""
@@ -28,7 +33,7 @@ class ActionProvider(Provider):
         for text, action in self._entries():
             score = max(matcher.match(text), matcher.match(action.help) * 0.6)
             if score > 0:
-                yield Hit(score, matcher.highlight(text), self._runner(action), help=action.help)
+                yield Hit(score, matcher.highlight(text), self._runner(action), help=_literal(action.help))
 
     def _runner(self, action: Action[Any]):  # type: ignore[no-untyped-def]
         async def run() -> None:

@@ -181,11 +181,11 @@ SESSION: tuple[Action[Controls], ...] = (
         "mode",
         "Change mode",
         "Ask before changes, read-only, or suggest only",
-        keys="f5",
         slash=("mode",),
         argument="[ask|read-only|suggest-only]",
         handler=lambda c, word: c.places.mode(word),
     ),
+    Action("next-mode", "Next mode", "Switch to the next mode", keys="f5", handler=lambda c, _: c.places.next_mode()),
     Action(
         "undo",
         "Undo",

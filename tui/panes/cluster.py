@@ -10,7 +10,7 @@ from textual.containers import Vertical
 from textual.message import Message
 from textual.widget import Widget
 
-from engine.core.types import ObjectRef
+from engine.core.types import Finding, ObjectRef
 from tui.actions.keys import bindings, footer
 from tui.actions.panes import CLUSTER
 from tui.panes.cluster_rows import COLUMNS, TABS, ClusterRows, Spot, folded, is_bare, key_of, ref_of, rows_of
@@ -45,6 +45,13 @@ class ClusterPane(Vertical):
             self.ref = ref
             self.question = question
             self.pod = pod
+
+    class Opened(Message):
+        """Enter on a finding."""
+
+        def __init__(self, finding: Finding) -> None:
+            super().__init__()
+            self.finding = finding
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
@@ -212,6 +219,10 @@ class ClusterPane(Vertical):
         key = key_of(ref)
         self.list.move_to(next((number for number, row in enumerate(self.list.rows) if row.key == key), -1))
 
+    def effects_of(self, finding: Finding) -> list[Finding]:
+        """The findings that this one explains."""
+        return [other for other in self.rows.findings if finding.id in other.causes] if self.rows is not None else []
+
     def close_filter(self) -> bool:
         """Peel the filter off; False when there is none."""
         return self._filter.close()
@@ -232,7 +243,11 @@ class ClusterPane(Vertical):
     @on(RowList.Chosen)
     def _enter(self, event: RowList.Chosen) -> None:
         event.stop()
-        self._ask("describe")
+        finding = self.spot.finding if self.spot is not None else None
+        if finding is not None:
+            self.post_message(self.Opened(finding))
+        else:
+            self._ask("describe")
 
     @on(TitleBar.Picked)
     def _picked(self, event: TitleBar.Picked) -> None:

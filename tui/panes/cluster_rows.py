@@ -50,6 +50,7 @@ class Spot:
     ref: ObjectRef
     owner: ObjectRef | None = None
     pod: ObjectRef | None = None
+    finding: Finding | None = None
 
 
 def rows_of(tab: int, rows: ClusterRows, row_filter: RowFilter, folds: Mapping[str, bool]) -> list[Row]:
@@ -190,7 +191,7 @@ def _finding(finding: Finding, wide: bool) -> Row:
     about = finding.object
     name = f"{about.namespace}/{about.name}" if wide and about.namespace else about.name
     left = (SEVERITY_GLYPHS[finding.severity], (" ", ""), (f"{plain(name)} ", "$strong"), (one_line(finding.summary), "$quiet"))
-    return Row(finding.id, left, ((plain(finding.code)[:22], "$wait"),), 2, data=Spot(about, owner=finding.owner))
+    return Row(finding.id, left, ((plain(finding.code)[:22], "$wait"),), 2, data=Spot(about, owner=finding.owner, finding=finding))
 
 
 def _workload_text(row: WorkloadRow) -> str:

@@ -67,6 +67,9 @@ class MainScreen(Screen[None]):
     def on_cluster_pane_asked(self, event: ClusterPane.Asked) -> None:
         self.controls.pages.details(event.what, event.ref, event.question, event.pod)
 
+    def on_cluster_pane_opened(self, event: ClusterPane.Opened) -> None:
+        self.controls.pages.finding(event.finding)
+
     def on_timeline_pane_opened(self, event: TimelinePane.Opened) -> None:
         self.controls.pages.timeline_row(event)
 

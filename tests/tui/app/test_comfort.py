@@ -377,3 +377,40 @@ def test_mouse_reports_that_are_none_are_not_typed(monkeypatch: pytest.MonkeyPat
     keys = [event.key for event in parser.feed(f"a{report}b NaN") if isinstance(event, Key)]
     assert keys == ["a", "b", "space", "N", "a", "N"], "the word itself can be typed"
     assert not NOT_A_NUMBER.search("\x1b[<35;10;5M"), "real reports stay"
+
+
+def test_keys_of_one_burst_keep_their_order() -> None:
+    async def story(d: Driver) -> None:
+        d._send(["a", "b", "ctrl+j", "c", "d"])
+        await d.settle()
+        assert d.session.prompt.text == "ab\ncd"
+        d.session.prompt.text = ""
+        d._send("/hea")
+        d._send(["tab", "x"])
+        await d.settle()
+        assert d.session.prompt.text == "/health x"
+
+    drive(story)
+
+
+def test_a_bare_mode_shows_and_offers_and_changes_nothing() -> None:
+    agent = shop()
+
+    async def story(d: Driver) -> None:
+        before = agent.status.mode
+        await d.ask("/mode")
+        assert f"now {before}" in d.text
+        assert "suggest-only" in d.text
+        await d.press("escape")
+        assert agent.status.mode == before
+
+    drive(story, agent)
+
+
+def test_the_palette_shows_brackets_of_its_help() -> None:
+    async def story(d: Driver) -> None:
+        await d.press("ctrl+p")
+        await d.type("check a host")
+        await d.until(lambda: "[hosts]" in d.text)
+
+    drive(story)

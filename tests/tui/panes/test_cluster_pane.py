@@ -11,6 +11,7 @@ from textual.widgets import Input
 from engine.cluster.live.freshness import WatchStatus
 from engine.core.types import ObjectRef
 from tui.screens.details import Details
+from tui.screens.dialogs.base import Reader
 from tui.widgets.row_list import RowList
 
 ROWS = "#cluster-rows"
@@ -219,3 +220,15 @@ def test_rows_that_are_not_current_say_so_in_the_title() -> None:
         await d.until(lambda: any("failing  stale" in line for line in d.lines))
 
     drive(story, agent, size=(200, 50))
+
+
+def test_enter_on_a_finding_opens_the_finding() -> None:
+    async def story(d: Driver) -> None:
+        await d.ask(":findings")
+        await d.press("enter")
+        assert isinstance(d.app.screen, Reader)
+        text = d.flows()
+        assert "STRIPE_API_KEY" in text
+        assert "critical" in text
+
+    drive(story)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from engine.cluster.source import ContextInfo
-    from engine.core.types import ObjectRef
+    from engine.core.types import Finding, ObjectRef
     from tui.panes.timeline import TimelinePane
     from tui.screens.docs import Trail
     from tui.widgets.text.flow import Para
@@ -198,6 +198,12 @@ class Pages:
                 paras[:-1] if paras else [Para(Content("no evidence yet").stylize("$quiet"))],
             )
         )
+
+    def finding(self, finding: Finding) -> None:
+        """A finding by itself: what is wrong, the evidence for it, what it leads to, and its fix."""
+        from tui.screens.finding import finding_screen
+
+        self._session.open(finding_screen(finding, self._session.workspace.cluster.effects_of(finding)))
 
     def details(self, what: str, ref: ObjectRef, question: str, pod: ObjectRef | None = None) -> None:
         """A key on an object of the cluster pane; `pod` is whose logs are meant."""

@@ -11,6 +11,11 @@ if TYPE_CHECKING:
     from engine.core.types import Mode
 
 MODES: tuple[Mode, ...] = ("read-only", "asks before changes", "suggest-only")
+MODE_HELP: dict[Mode, str] = {
+    "read-only": "changes are refused",
+    "asks before changes": "each change is shown and approved first",
+    "suggest-only": "changes are suggested, never run",
+}
 MODE_WORDS: dict[str, Mode] = {
     "ask": "asks before changes",
     "asks": "asks before changes",
@@ -52,12 +57,29 @@ class Places:
             self._pick_context()
 
     def mode(self, word: str = "") -> None:
-        """Change the mode by its word; without one, to the next mode."""
-        if word and word not in MODE_WORDS:
+        """Change the mode by its word; without one, show it and offer the others."""
+        if not word:
+            self._pick_mode()
+        elif word in MODE_WORDS:
+            self.use_mode(MODE_WORDS[word])
+        else:
             self._session.notify(f"no mode “{plain(word)}”; use one of {', '.join(MODE_WORDS)}", warning=True)
-            return
+
+    def next_mode(self) -> None:
+        """Change to the next mode."""
+        self.use_mode(MODES[(MODES.index(self._session.agent.status.mode) + 1) % len(MODES)])
+
+    def _pick_mode(self) -> None:
+        from tui.screens.dialogs.picker import Choice, Picker
+
         now = self._session.agent.status.mode
-        self.use_mode(MODE_WORDS[word] if word else MODES[(MODES.index(now) + 1) % len(MODES)])
+        choices = [Choice(mode, mode, ("●", "$good") if mode == now else ("·", "$quiet"), MODE_HELP[mode]) for mode in MODES]
+
+        def picked(mode: Mode | None) -> None:
+            if mode is not None and mode != now:
+                self.use_mode(mode)
+
+        self._session.open(Picker("mode", f"now {now}", choices), picked)
 
     def _pick_namespace(self) -> None:
         """Open the namespace picker; its rows come as soon as they are read."""

@@ -16,6 +16,8 @@ from textual.message import Message
 from textual.timer import Timer
 from textual.widgets import TextArea
 
+from tui.actions.keys import keys_of
+from tui.actions.panes import PROMPT
 from tui.state.answer_guard import AnswerGuard
 from tui.style.text import plain_lines
 
@@ -25,6 +27,7 @@ FOLD_LINES, FOLD_LENGTH = 12, 2_000
 FOLDS_KEPT = 20
 TICK = 0.05
 """Seconds between two looks whether a digit was followed by nothing."""
+NEWLINE, COMPLETE = (next(action for action in PROMPT if action.id == id) for id in ("newline", "complete"))
 PLACEHOLDER = Content.assemble(
     ("ask,  ", "$quiet"),
     ("/", "$foreground"),
@@ -78,8 +81,6 @@ class Prompt(TextArea):
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+j,shift+enter", "newline", show=False, id="newline", priority=True),
-        Binding("tab", "complete(1)", show=False, id="complete", priority=True),
         Binding("shift+tab", "app.focus_previous", show=False),
     ]
 
@@ -136,6 +137,8 @@ class Prompt(TextArea):
         self._choices: list[tuple[str, str]] = []
         self._choice = 0
         self._taken = self._taking = False
+        self._offered_for = ""
+        """The word that the choices are for."""
         self._word = (0, 0)
         self.digits: Callable[[int], bool] = lambda digit: False
         """Asked when nothing follows a digit typed into the empty prompt; True when the digit meant something else than text."""
@@ -146,10 +149,10 @@ class Prompt(TextArea):
 
     async def _on_key(self, event: events.Key) -> None:
         self.post_message(self.Typed())
-        if event.key == "enter":
+        if own := self._own_key(event.key):
             event.stop()
             event.prevent_default()
-            self._send()
+            own()
             return
         if event.key in ("up", "down", "escape") and self._choose(event.key):
             event.stop()
@@ -162,10 +165,18 @@ class Prompt(TextArea):
         self._guard.press(event.character if event.character and not self.text else event.key)
         if self._guard.held and self._watch is None:
             self._watch = self.set_interval(TICK, self._digit_due)
-        if event.key != "tab" and self._taken:
+        if self._taken:
             self._choices, self._taken = [], False
             self.post_message(self.Offers([], 0))
         await super()._on_key(event)
+
+    def _own_key(self, key: str) -> Callable[[], None] | None:
+        """What a key of the prompt itself does; no binding, so that it keeps its place among the letters around it."""
+        if key == "enter":
+            return self._send
+        if key == "shift+enter" or key in keys_of(NEWLINE):
+            return self.action_newline
+        return self.action_complete if key in keys_of(COMPLETE) else None
 
     def _digit_due(self) -> None:
         """A digit by itself is a choice of the welcome page, once nothing follows it."""
@@ -220,7 +231,7 @@ class Prompt(TextArea):
         """Replace the text and put the cursor at its end."""
         self.text = text
         self.move_cursor(self.document.end)
-        self.focus()
+        self.screen.set_focus(self)  # at once: what is typed next belongs here
 
     # history
 
@@ -284,11 +295,15 @@ class Prompt(TextArea):
             return
         row, column = self.cursor_location
         self._choices, self._choice, self._taken = choices, 0, False
+        self._offered_for = word
         self._word = (row, column - len(word))
         self.post_message(self.Offers(choices, 0))
 
-    def action_complete(self, step: int) -> None:
+    def action_complete(self, step: int = 1) -> None:
         """Take the marked choice, and the next ones when pressed again; without choices, the next pane."""
+        word = self.word_here
+        if word.startswith(("/", ":")) and word != self._offered_for and not self._taken:
+            self.look()  # what was typed just now was not looked at yet
         if not self._choices:
             if not self.word_here:
                 self.screen.focus_next()
