@@ -32,6 +32,7 @@ FORMS: tuple[tuple[Want, str], ...] = (
     # terms
     ("explain_concept", r"^\W*(?:what|which)\s+(?:(?:kinds?|types?|sorts?)\s+of\s+)?[a-z][\w -]{2,40}?\s+(?:are there|exist|do exist)\b(?:\s+(?:in kubernetes|in k8s|for an? .{1,30}))?\W*$"),
     ("explain_concept", r"^\W*(?:kubectl\s+)?explain\s+[a-z]+(?:\.[a-z]\w*)+"),
+    ("list", r"^\W*(?:what|which (?:pods?|workloads?|containers?)|who)\s+(?:is |are |all )*(?:runs?|running|scheduled|placed)\s+on\s+(?:the\s+)?(?:node\s+)?xnode\W*$"),
     # rights
     ("who_may", rf"^\W*(?:and\s+)?(?:can|may|could|does|is)\s+(?:the\s+)?(?:(?:service ?account|sa|user|group)\s+\S+|{NAME})(?:\s+in\s+(?:the\s+)?(?:namespace\s+)?{NAME})?(?:\s+namespace)?\s+(?:(?:allowed|permitted|able|authori[sz]ed)\s+to\s+|have\s+(?:the\s+)?(?:right|permission)s?\s+to\s+)?{_API_VERB}\s+(?:the\s+|any\s+|all\s+)?{_KIND}\b"),
     ("who_may", rf"^\W*(?:can|may|am)\s+i\s+(?:allowed to\s+)?{_API_VERB}\s+(?:the\s+|any\s+|all\s+)?{_KIND}\b(?!.{{0,12}}\bwithout\b)"),

@@ -120,6 +120,22 @@ def node(view: ClusterView, name: str) -> Reply:
     )
 
 
+def running_on(view: ClusterView, name: str) -> Reply:
+    """The pods of a node, those in trouble first."""
+    rows = [pod_row(p.raw, view.now) for p in view.all("pods") if p.text("spec", "nodeName") == name]
+    rows.sort(key=lambda row: (row.trouble == "ok", row.namespace, row.name))
+    bad = sum(row.trouble != "ok" for row in rows)
+    table = (
+        ("NAMESPACE", "POD", "READY", "STATUS", "RESTARTS"),
+        *((r.namespace, r.name, r.ready, r.status, str(r.restarts)) for r in rows[:60]),
+    )
+    more = " The first 60 are shown." if len(rows) > 60 else ""
+    return Reply(
+        answer=f"{counted(len(rows), 'pod')} on node {name}, {bad} of them in trouble: {listed([row.name for row in rows])}.{more}",
+        table=table if rows else (),
+    )
+
+
 def _ranked(report: Report) -> list[tuple[Finding, tuple[Finding, ...]]]:
     """The findings that nothing else explains, each with what it explains, most pressing first."""
     by_id = {finding.id: finding for finding in report.findings}

@@ -47,6 +47,9 @@ def gaps(request: Request, scene: Scene) -> Reply | None:
     lacking = _LACKING.search(words)
     if lacking is not None:
         return audit.without(scene.view, " ".join(lacking["what"].split()))
+    nodes = request.of_kind("Node")
+    if nodes and re.search(r"\b(?:runs?|running|pods?|scheduled|workloads?|placed)\b.{0,16}\bon\b", words):
+        return health.running_on(scene.view_of(request.namespace or ""), nodes[0].name)
     for pattern, look in _LOOKS:
         if re.search(pattern, words):
             return look(scene.view)

@@ -21,7 +21,10 @@ _ADVICE = re.compile(
     r"\b(?:what happens|what would happen|should|shall|is it (?:safe|ok|possible)|why|how does|how do .{0,20} work|best practice|difference)\b",
     re.I,
 )
-_COMMAND = re.compile(r"\bkubectl\b|\bcommand\b|\bone[- ]?liner\b|\bjsonpath\b|\bhow\b", re.I)
+_COMMAND = re.compile(
+    r"^\W*(?:please\s+)?(?:exec\w*|ssh|shell|port-?forward|log ?in|attach|copy|open|get)\b|\bkubectl\b|\bcommand\b|\bone[- ]?liner\b|\bjsonpath\b|\bhow\b",
+    re.I,
+)
 _MORE_THAN = re.compile(r"\b(?:more than|over|above|at least|older than|to)\s+(\d{1,5})\b|>\s*(\d{1,5})", re.I)
 NEEDS_A_MODEL = (
     "No template covers this, and writing that needs a model. Start one with `ollama pull llama3.1:8b` and `ollama serve` (K8sAgent finds it by itself; "

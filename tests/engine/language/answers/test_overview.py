@@ -201,3 +201,8 @@ def test_the_health_of_the_cluster_its_dns_and_a_node(demo: RecordedCluster) -> 
         "Node worker-2 is NotReady" in health.node(view, "worker-2").answer
         and "Node worker-1 is Ready" in health.node(view, "worker-1").answer
     )
+
+
+def test_what_runs_on_a_node_is_listed_with_trouble_first(demo: RecordedCluster) -> None:
+    said = health.running_on(ClusterView.of(demo), "worker-1")
+    assert said.answer.startswith("36 pods on node worker-1, ") and len(said.table) == 37
