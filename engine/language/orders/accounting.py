@@ -23,6 +23,11 @@ def left_out(text: str, links: Links, orders: Sequence[Order], used: str) -> lis
     for word, names in by_word.items():
         if not any(name in held for name in names):
             missing.append(word)
+    for linked in links.objects:  # "service web and deployment web" are two objects of one name
+        kind, name = linked.ref.kind.lower(), re.escape(linked.ref.name)
+        said = re.search(rf"\b(\w+)[ /]{name}(?![\w-])", text, re.I) and len(re.findall(rf"(?<![\w-]){name}(?![\w-])", text, re.I)) > 1
+        if said and not re.search(rf"\b{kind}s?[ /]{name}(?![\w-])", commands):
+            missing.append(f"{kind} {linked.ref.name}")
     for unknown in links.unknown:
         if unknown.word not in held:
             missing.append(unknown.word)

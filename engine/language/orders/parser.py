@@ -199,14 +199,14 @@ _VERBS: tuple[tuple[str, Callable[[Words], Plan]], ...] = (
     ),
     (r"\bexpose\b", expose),
     (
-        rf"\buncordon\b|\bmake\b.*\bschedulable\b|\b(?:enable|allow)\b.*\bscheduling\b|\bunmark\b|\b(?:put|bring)\b.*(?:{_NODE}).*\bback\b",
+        rf"\buncordon\b|\bmake\b.*\bschedulable\b|\b(?:enable|allow)\b.*\bscheduling\b|\bunmark\b|\ballow\b.*\bpods\b.*xnode|\b(?:put|bring)\b.*(?:{_NODE}).*\bback\b",
         uncordon,
     ),
     (
-        rf"\bcordon\b|\bunschedulable\b|\b(?:disable|stop|no)\b.*\bscheduling\b|(?:{_NODE}).*\b(?:must|should|may) (?:not|no longer) (?:get|take|receive|accept)\b|\bno (?:new|more) pods\b|\bmaintenance\b",
+        rf"\bcordon\b|\bunschedulable\b|\b(?:disable|stop|no)\b.*\bscheduling\b|(?:{_NODE}).*\b(?:must|should|may) (?:not|no longer) (?:get|take|receive|accept)\b|\bno (?:new|more) pods\b|\bmaintenance\b|xnode out of\b",
         cordon,
     ),
-    (rf"\bdrain\b|\b(?:evict|empty|clear)\b.*(?:{_NODE})", drain),
+    (rf"\bdrain\b|\bevacuate\b|\b(?:evict|empty|clear)\b.*(?:{_NODE})", drain),
     (
         r"\b(?:roll(?:ed)? ?back|rollout undo|undo|revert)\b|\b(?:previous|earlier|last) (?:revision|version|release)\b|\bto revision \d+",
         rollback,

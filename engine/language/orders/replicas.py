@@ -60,7 +60,10 @@ def count_in(text: str, before: int, name: str) -> Count:
         found = re.search(pattern, text, re.I)
         if found and (found.group(1).lower() not in ("a", "an") or re.search(_UNITS, found.group(0))):
             return Count(_number(found.group(1)))
-    if re.search(r"\b(?:off|to nothing|all the way down)\b", text, re.I):
+    equals = re.search(r"\breplicas?\b.*=\s*(\d+)", text, re.I)
+    if equals:
+        return Count(int(equals.group(1)))
+    if re.search(r"\b(?:off|shut ?down|to nothing|all the way down)\b|^\W*(?:please )?stop\b", text, re.I):
         return Count(0)
     return Count()
 

@@ -26,6 +26,8 @@ THEN_ORDER = re.compile(
 SET_SO = re.compile(
     rf"^\W*(?:(?:the|please)\s+)?(?:\w+\s+)?{NAME}\s+(?:should|must|shall|needs? to|has to|ought to)\s+(?:not\s+|no longer\s+|instead\s+)?(?:use|run|have|get|take|listen|point|accept|receive|be (?:scaled|restarted|deleted|removed|cordoned|suspended|paused|limited|set|labell?ed|annotated))\b|"
     rf"^\W*the\s+(?:liveness|readiness|startup)\s+probe\b.{{0,20}}{NAME}.{{0,10}}\b(?:should|must|needs to|has to)\b|^\W*(?:request|reserve)\s+\d|^\W*(?:return|take|bring|go|put|set)\s+(?:the\s+)?(?:\w+\s+)?{NAME}\s+(?:back\s+)?to\s+(?:its\s+|the\s+)?(?:previous|earlier|last|old)\b|"
+    rf"^\W*(?:we\s+)?needs?\s+(?:\d+|two|three|four|five)\s+(?:more\s+)?(?:replicas?|instances?|pods?)\s+(?:of|for)\s+{NAME}|^\W*{NAME}\s+needs\s+(?:\d+|one|two|three|four|five)\s+(?:more\s+)?(?:replicas?|instances?|pods?)|"
+    rf"^\W*pin\s+(?:the\s+)?{NAME}\s+to\b|^\W*(?:go|roll) back to the (?:previous|last|earlier)\b|^\W*turn off\s+(?:the\s+)?{NAME}|^\W*roll\s+{NAME}\W*$|^\W*tag\b.*{NAME}.*\bwith\b|^\W*drop the (?:env|variable|label)\b|^\W*evacuate\s+(?:the\s+)?(?:node\s+)?xnode|"
     rf"^\W*(?:a\s+)?rolling restart\b|^\W*make\s+(?:the\s+)?{NAME}\s+(?:the\s+)?default\b|^\W*(?:one|two|three|\d+)\s+(?:replicas?|instances?|pods?)\s+(?:less|more|fewer)\b|^\W*turn\s+(?:the\s+)?{NAME}\s+(?:on|off)\b|"
     rf"^\W*(?:skaliere|starte|lösche|escala|reinicia|elimina|borra|redémarre|supprime|riavvia|scala|herstart|schaal|verwijder)\b.*{NAME}|^\W*{NAME}:\s.{{0,40}}\bto\s+\S+[:/]\S+|"
     rf"^\W*{POLITE}(?:(?:let|make|have)\s+(?:the\s+)?.{{0,50}}?\b(?:use|listen|point|run with|wait|check|probe)\b|give\s+(?:the\s+)?(?:\w+\s+)?{NAME}\s+(?:a\s+|the\s+|an\s+)?(?:label|annotation|taint|env\w*|\d|more|another|one)|"
