@@ -236,7 +236,7 @@ class LiveCluster(ClusterSource):
             query["resourceVersion"] = resource_version
         if initial:
             query |= {"sendInitialEvents": "true", "resourceVersionMatch": "NotOlderThan"}
-        request = RequestInfo("watch", resource, namespace or "")
+        request = RequestInfo("watch", resource, (namespace or "") if kind.namespaced else "")
         lines = self._http.lines(_path(kind, namespace), request, query, silence=silence, cancel=cancel, accept=accept_of(kind, form, ""))
         return self._events(lines, EventReader(kind, form), resource)
 
