@@ -93,7 +93,7 @@ def test_without_a_whole_code_block_the_documentation_answers(agent: Agent, serv
         agent, server, "write a yaml manifest for a priority class", "Sure, here is what you could write about it, in short words."
     )
     assert "[D1]" in answer_of(events).text
-    assert "no whole code block" in notices(events)
+    assert "no complete code block" in notices(events)
 
 
 def test_an_explanation_that_names_what_nobody_saw_is_marked_and_the_correction_is_told(agent: Agent, server: OllamaServer) -> None:
@@ -101,7 +101,7 @@ def test_an_explanation_that_names_what_nobody_saw_is_marked_and_the_correction_
     events = asked(agent, server, "how should readiness probes be set for a slow service?", reply)
     text = answer_of(events).text
     assert "web-7f9c8 (not in the evidence)" in text
-    assert "Corrected after it was written" in notices(events)
+    assert "Corrected after generation" in notices(events)
     assert "web-7f9c8" in "".join(e.text for e in events if isinstance(e, TokensStreamed))
 
 
@@ -178,7 +178,7 @@ def test_a_model_that_is_too_slow_leaves_what_it_wrote_or_the_composed_answer(
     events = asked(agent, server, "how should readiness probes be set for a slow service?", (Say(sentence), gate))
     text = answer_of(events).text
     assert text.startswith(("A readiness probe says whether a pod may get traffic, and the kubelet asks it again and again. …", "From "))
-    assert "the time that this question has" in notices(events)
+    assert "time limit" in notices(events)
 
 
 @pytest.mark.parametrize("moment", ["prefill", "streaming"])
