@@ -68,6 +68,8 @@ async def cut_short(d: Driver, clock: Clock) -> None:
     await d.ask("why, and what was not seen?")
     await d.ended()
     d.session.workspace.show("chat")
+    await d.until(lambda: d.session.workspace.chat.has_focus)
+    await d.settle()
     await d.press("G")
 
 

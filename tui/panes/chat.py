@@ -353,6 +353,7 @@ class ChatPane(VerticalScroll):
         """Go to the end, and follow the newest turn again."""
         self._following = True
         self._move(self.max_scroll_y)
+        self.call_after_refresh(lambda: self._move(self.max_scroll_y))  # the row of keys may have come in meanwhile
 
     def update(self, id: str, now: float) -> None:
         """Show what is known of a Run by now."""
