@@ -175,8 +175,8 @@ class Run:
         inbox.put(decision)
         return True
 
-    def choose(self, request: ChoiceRequest) -> str:
-        """Emit the request and wait for `pick`; the chosen id, or "" when nobody chose in time."""
+    def choose(self, request: ChoiceRequest) -> str | None:
+        """Emit the request and wait for `pick`: the chosen id, "" when nobody chose in time, None when somebody said none of them."""
         inbox: queue.SimpleQueue[ChoiceAnswered] = queue.SimpleQueue()
         with self._lock:
             self._choices[request.id] = (request, inbox)
@@ -193,7 +193,7 @@ class Run:
                 self._choices.pop(request.id, None)
         self.emit(answered)
         self.token.check()
-        return answered.choice
+        return answered.choice if answered.choice or answered.by == "expiry" else None
 
     def pick(self, id: str, choice: str, by: str = "key") -> bool:
         """Settle a pending choice ("" = none of them); False when it is not pending or has no such choice."""

@@ -17,6 +17,10 @@ MOST = 9
 """Choices that are offered: one key each."""
 
 
+class NoneMeant(Exception):
+    """The person said that none of the objects offered is meant; the message is the answer."""
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Candidate:
     """One object that may be meant, how many of its pods are in trouble, and its state in words."""
@@ -43,7 +47,10 @@ def candidates(refs: Sequence[ObjectRef], view: ClusterView) -> list[Candidate]:
 
 
 def which(word: str, refs: Sequence[ObjectRef], view: ClusterView, tools: Tools, emit: Emit) -> tuple[ObjectRef | None, Tools]:
-    """The object that is meant, or None when nobody said and none is in trouble; the time spent waiting is not the question's."""
+    """The object that is meant, or None when nobody said and none is in trouble; raises NoneMeant.
+
+    The time spent waiting is not the question's.
+    """
     found = candidates(refs, view)
     listed = ", ".join(f"{one.ref} in {one.ref.namespace}" for one in found[:6])
     if found[0].trouble and (len(found) < 2 or not found[1].trouble):
@@ -60,6 +67,8 @@ def which(word: str, refs: Sequence[ObjectRef], view: ClusterView, tools: Tools,
     tools = dataclasses.replace(tools, deadline=tools.deadline + time.monotonic() - asked) if tools.deadline else tools
     if picked:
         return found[int(picked) - 1].ref, tools
+    if picked is None:
+        raise NoneMeant(f"Nothing was looked at, since none of these was meant: {listed}. Ask again with the whole name.")
     if found[0].trouble:
         emit(
             Notice(

@@ -291,7 +291,7 @@ def _chooser(run: Run, seconds: float) -> Choose:
     """Asks through the Run; the question expires, so that an unattended session goes on."""
     numbers = itertools.count(1)
 
-    def choose(question: str, choices: Sequence[Choice]) -> str:
+    def choose(question: str, choices: Sequence[Choice]) -> str | None:
         request = ChoiceRequest(f"Q{next(numbers)}", question, tuple(choices), expires_at=time.time() + seconds)
         return run.choose(request)
 

@@ -62,9 +62,12 @@ def no_document(path: str) -> Sequence[Passage]:
 
 
 class Choose(Protocol):
-    """Asks the person which of several is meant: the id of the choice, "" when nobody chose in time. Raises Cancelled."""
+    """Asks the person which of several is meant: the id of the choice, "" when nobody chose in time, None for none of them.
 
-    def __call__(self, question: str, choices: Sequence[Choice]) -> str: ...
+    Raises Cancelled.
+    """
+
+    def __call__(self, question: str, choices: Sequence[Choice]) -> str | None: ...
 
 
 def nobody(question: str, choices: Sequence[Choice]) -> str:

@@ -17,7 +17,7 @@ from engine.flows.answering.compose import troubleshooting_answer, with_class
 from engine.flows.answering.relevance import NOTHING_PASTED, Scope, gated, nothing_pasted, ranked_answer, without_cause
 from engine.flows.answering.retrieval import Knowledge, recall, retrieve
 from engine.flows.answering.wording import word_diagnosis
-from engine.flows.disambiguation import which
+from engine.flows.disambiguation import NoneMeant, which
 from engine.flows.host_from_node import with_hosts
 from engine.flows.investigation.hypothesis_board import Investigation
 from engine.flows.investigation.hypothesis_tests import HypothesisTests
@@ -66,7 +66,11 @@ def troubleshooting(request: Request, tools: Tools, emit: Emit, said: tuple[Stee
             emit(AnswerFinished(answer=Answer(tier="troubleshooting", text=reply.answer, evidence=reply.evidence, fix=reply.fix)))
             return "answered"
     case = tools.case or Case(query, "", "")
-    seen = _analyze(request, tools, emit)
+    try:
+        seen = _analyze(request, tools, emit)
+    except NoneMeant as none:
+        emit(AnswerFinished(answer=Answer(tier="troubleshooting", text=str(none))))
+        return "nothing_to_do"
     request, diagnosis, tools = seen.request, seen.diagnosis, seen.tools
     if seen.scope.closed or request.wants == "priorities":
         answer = without_cause(request, diagnosis, seen.scope) if seen.scope.closed else ranked_answer(diagnosis, seen.scope)

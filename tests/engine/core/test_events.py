@@ -84,6 +84,7 @@ def test_the_answer_has_the_shape_that_scripts_rely_on() -> None:
     answer = next(event.answer for event in SAMPLES if isinstance(event, ev.AnswerFinished)).to_dict()
     assert answer["schema"] == "k8sagent.answer/1"
     keys = {"schema", "tier", "root_causes", "hypotheses", "evidence", "fix", "answer", "passages", "commands", "metrics", "limits"}
+    keys |= {"lead", "elsewhere", "quotes"}
     assert set(answer) == keys
     cause = answer["root_causes"][0]
     assert cause["object"] == {"kind": "Deployment", "namespace": "shop", "name": "web"}

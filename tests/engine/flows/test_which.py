@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import pytest
 from fakes.lab import Lab
 from fakes.manifests import crash_loop, namespace
 
@@ -12,7 +13,7 @@ from engine.core.cancel import CancelToken
 from engine.core.config import Settings
 from engine.core.events import Event, Notice
 from engine.core.types import Choice, ObjectRef
-from engine.flows.disambiguation import pick_one, which
+from engine.flows.disambiguation import NoneMeant, pick_one, which
 from engine.flows.tools import Tools
 
 PLACES = ("team-a", "team-b", "team-c")
@@ -27,11 +28,11 @@ def lab(*failing: str) -> Lab:
     return made
 
 
-def asked(made: Lab, answer: str = "") -> tuple[ObjectRef | None, list[Choice], list[str]]:
+def asked(made: Lab, answer: str | None = "") -> tuple[ObjectRef | None, list[Choice], list[str]]:
     offered: list[Choice] = []
     told: list[Event] = []
 
-    def choose(question: str, choices: Sequence[Choice]) -> str:
+    def choose(question: str, choices: Sequence[Choice]) -> str | None:
         offered.extend(choices)
         return answer
 
@@ -59,6 +60,11 @@ def test_when_nobody_says_the_most_troubled_is_taken_and_that_is_said() -> None:
     ref, _, told = asked(lab("team-b", "team-c"))
     assert ref == APIS[1]
     assert "Nobody said which" in told[0]
+
+
+def test_none_of_them_takes_none() -> None:
+    with pytest.raises(NoneMeant, match="none of these was meant: Deployment/api in team-b"):
+        asked(lab("team-b", "team-c"), answer=None)
 
 
 def test_when_nobody_says_and_all_are_well_several_are_offered_and_none_is_taken() -> None:

@@ -251,6 +251,19 @@ def test_an_unhealthy_component_is_quoted() -> None:
     assert ["etcd-0" in f.summary and "2379" in f.summary for f in control_plane(held)] == [True]
 
 
+def test_a_scheduler_that_the_api_server_does_not_find_on_its_own_host_is_no_fault() -> None:
+    """Where scheduler and API server have hosts of their own, as in managed clusters, ComponentStatus always says so."""
+    away = {
+        "kind": "ComponentStatus",
+        "metadata": {"name": "scheduler"},
+        "conditions": [{"type": "Healthy", "status": "False", "message": "Get https://127.0.0.1:10259/healthz: connection refused"}],
+    }
+    held = view(away, lease("kube-scheduler", 2), scope=None)
+    fetch = held._fetch
+    held._fetch = lambda resource, where: fetch("componentstatuss" if resource == "componentstatuses" else resource, where)
+    assert list(control_plane(held)) == []
+
+
 # --- certificates --------------------------------------------------------------------------------
 
 
