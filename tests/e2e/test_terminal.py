@@ -39,7 +39,7 @@ class Terminal:
         """Look until a text is on the screen (or gone from it), pressing a key before each look where one is given."""
         end = time.monotonic() + PATIENCE
         while True:
-            shown = self.look(0.2 if press else 0.1)
+            shown = self.look(1.5 if press else 0.1)  # an answer needs quiet before and after it
             if (text in shown) is not gone:
                 return shown
             if not self.child.isalive() and time.monotonic() > end - PATIENCE + 1:
@@ -106,7 +106,7 @@ def test_a_first_session(terminal: Terminal, tmp_path: Path) -> None:
     shown = terminal.until("run once")
     assert "mutate" in shown
     assert "--replicas=3" in shown
-    terminal.until("reason", press="n")
+    terminal.until("enter rejects", press="n")
     terminal.type("\r")
     terminal.until("Nothing was changed")
 
