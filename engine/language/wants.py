@@ -32,6 +32,7 @@ from engine.language.words.patterns import (
     GREETING,
     HEALTH,
     HOW,
+    HTTP_REQUEST,
     NAME,
     ORDER,
     OUTSIDE,
@@ -39,6 +40,7 @@ from engine.language.words.patterns import (
     PREDICATE,
     PRIORITIES,
     REACH,
+    REMEDY_ASKED,
     REPLICAS,
     SET_SO,
     SHELL,
@@ -109,6 +111,8 @@ def wanted(text: str, masked: str) -> Intent:
         return Intent("since_when", f'asks since when ("{_word(SINCE, masked)}")', 0.9)
     if PRIORITIES.search(masked) and not named:
         return Intent("priorities", f'asks what comes first ("{_word(PRIORITIES, masked)}")', 0.9)
+    if HTTP_REQUEST.match(text) and TROUBLE.search(masked):
+        return Intent("diagnose", "tells how a request is answered", 0.9)
     special = _special(masked, text)
     if special is not None:
         return special
@@ -130,6 +134,8 @@ def wanted(text: str, masked: str) -> Intent:
         return Intent("change", f'asks for a number of replicas ("{replicas.group("count").lower()}")', 0.8)
     code = CODE.search(masked)
     order = ORDER.match(masked) or SET_SO.match(masked)
+    if not order and _tells_of_trouble_first(masked):
+        return Intent("diagnose", "a stated symptom outranks the guess beside it", 0.85)
     makes = order is not None and re.match(r"create|add|make", order.groupdict().get("verb") or "", re.I) is not None
     if (
         code
@@ -299,14 +305,9 @@ def _special(masked: str, text: str) -> Intent | None:
 
 def _tells_of_trouble_first(masked: str) -> bool:
     """Whether a symptom is stated before a guess ("X stays Pending, do we need bigger nodes?")."""
-    first, mark, rest = masked.partition(",")
-    if not mark:
-        first, mark, rest = masked.partition(". ")
-    if not mark or not rest.strip():
-        return False
-    return bool(TROUBLE.search(first) or re.search(r"\b(?:has|have) been running\b|\bstays\b", first)) and not re.match(
-        r"^\W*(?:how|what|which|should|can|is|are|does|do|explain|if|when)\b", first
-    )
+    first, _, rest = masked.partition("," if "," in masked else ". ")
+    told = TROUBLE.search(first) or re.search(r"\b(?:has|have) been \w+ing\b|\bstays\b", first) or REMEDY_ASKED.match(rest)
+    return bool(told and rest.strip()) and not ASKS.match(first) and not re.match(r"^\W*(?:how|should|can|is|are|do|explain|if)\b", first)
 
 
 def _explained(masked: str, text: str) -> Want:

@@ -19,6 +19,7 @@ _MAKERS = {
     "StatefulSet": "statefulsets.apps",
     "DaemonSet": "daemonsets.apps",
     "Job": "jobs.batch",
+    "CronJob": "cronjobs.batch",
     "ReplicationController": "replicationcontrollers",
 }
 _EXCEEDED = re.compile(
@@ -48,7 +49,7 @@ _INVALID = re.compile(r'(?:Pod|pods?) "[^"]*" is invalid: (?P<what>.*)', re.DOTA
     needs=("replicationcontrollers", "resourcequotas", "limitranges", *CONFIGURATIONS),
 )
 def admission(view: ClusterView) -> Iterator[Finding]:
-    """What keeps ReplicaSets, StatefulSets, DaemonSets and Jobs from creating their pods, one finding a workload and cause."""
+    """What keeps workloads from creating their pods, and CronJobs their Jobs, one finding a workload and cause."""
     told: set[str] = set()
     for maker, message, evidence in _refusals(view):
         finding = explain(view, maker, message, evidence)
@@ -72,7 +73,7 @@ def _refusals(view: ClusterView) -> Iterator[tuple[Obj, str, Evidence]]:
     for (kind, namespace, name), found in latest.items():
         resource = _MAKERS.get(kind)
         maker = view.find(resource, namespace, name) if resource else None
-        if maker is not None and _lacks_pods(maker):
+        if maker is not None and (_skipped(maker, found) if kind == "CronJob" else _lacks_pods(maker)):
             seen.add((kind, namespace, name))
             yield maker, found.text("message"), event(found)
     for kind in ("ReplicaSet", "ReplicationController"):
@@ -80,6 +81,12 @@ def _refusals(view: ClusterView) -> Iterator[tuple[Obj, str, Evidence]]:
             failure = maker.condition("ReplicaFailure")
             if failure.get("status") == "True" and (kind, maker.namespace, maker.name) not in seen and _lacks_pods(maker):
                 yield maker, str(failure.get("message") or ""), condition(maker, "ReplicaFailure")
+
+
+def _skipped(cron: Obj, refusal: Obj) -> bool:
+    """Whether no Job of a CronJob has been created since one was refused."""
+    last, refused = cron.time("status", "lastScheduleTime"), event_time(refusal)
+    return cron.deleting_since is None and (last is None or refused is None or last <= refused)
 
 
 def _lacks_pods(maker: Obj) -> bool:
@@ -369,6 +376,8 @@ _CAUSES: tuple[tuple[re.Pattern[str], _Tell], ...] = (
 
 def _missing(maker: Obj, owner: ObjectRef, *, short: bool = False) -> str:
     """`Deployment web has 2 of 4 pods and the API server refuses the rest`."""
+    if maker.kind == "CronJob":
+        return f"{owner.kind} {owner.name} starts no Job" + ("" if short else " since the API server refuses to create it")
     if maker.kind == "DaemonSet":
         have, want = maker.number("status", "currentNumberScheduled"), maker.number("status", "desiredNumberScheduled")
     elif maker.kind == "Job":

@@ -16,6 +16,8 @@ from engine.core.types import Evidence
 _ROLES = ("operator", "controller", "manager")
 _ERROR = re.compile(r"\berror\b|\bfail|\bwarn|\bdenied|\bforbidden|\bcannot\b|\bunable\b|^E\d{4} ", re.IGNORECASE)
 _INNER = re.compile(r'"(?:error|err)":\s*"((?:[^"\\]|\\.)+)"|\b(?:error|err)="((?:[^"\\]|\\.)+)"')
+_FORBIDDEN = re.compile(r"(?:[\w.-]+ )?\bis forbidden: User \S+ cannot (?:list|watch|get|create|update|patch)\b")
+"""What keeps a controller from all its objects, whichever it names."""
 _MOST_PODS = 3
 _LAST_LINES = 300
 
@@ -31,7 +33,9 @@ def controllers(view: ClusterView, crd: Obj) -> list[Obj]:
         for workload in view.within(resource, None):
             images = [text_at(c, "image") for c in workload.maps("spec", "template", "spec", "containers")]
             known = any(word in workload.name or any(word in image for image in images) for word in words)
-            if known and any(mark in workload.name or mark in str(workload.labels.values()) for mark in _ROLES):
+            daemon = any(workload.name.startswith((f"{word}d", f"{word}-{word}d")) for word in words)
+            named = workload.name.endswith(crd.text("spec", "names", "plural") or kind.lower())
+            if known and (daemon or named or any(mark in workload.name or mark in str(workload.labels.values()) for mark in _ROLES)):
                 found.append(workload)
     return found
 
@@ -69,11 +73,15 @@ def said_of(view: ClusterView, obj: Obj, workloads: list[Obj]) -> Iterator[tuple
             for container in containers(pod):
                 lines = view.logs(pod.namespace, pod.name, container.name)[-_LAST_LINES:]
                 line = next((ln for ln in reversed(lines) if mentions(ln, obj.name) and _ERROR.search(ln)), "")
+                line = line or next((ln for ln in reversed(lines) if _FORBIDDEN.search(ln)), "")
                 if line:
                     yield _innermost(unstamped(line)[1]), log_line(pod, container.name, line)
                     return
 
 
 def _innermost(line: str) -> str:
+    refused = _FORBIDDEN.search(line)
+    if refused is not None:
+        return flat(line[refused.start() :].replace('\\"', '"').rstrip('"'))
     found = [a or b for a, b in _INNER.findall(line)]
     return flat(found[-1] if found else line)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from engine.analyzers.common.citations import condition, field, fields, flat, nearest
-from engine.analyzers.common.confidence import EVENT, LOG, RELATION, STATE, confidence
+from engine.analyzers.common.confidence import EVENT, HINT, LOG, RELATION, STATE, confidence
 from engine.analyzers.common.links import Link, cluster_scoped, links, mentions
 from engine.analyzers.common.relevance import severity_here
 from engine.analyzers.common.view import ClusterView
@@ -160,14 +160,16 @@ class _Trail:
         resources = [RESOURCE_OF_KIND[ref.kind]] if ref.kind in RESOURCE_OF_KIND else self.view.custom_kinds.get(ref.kind, [])
         known = [o.name for r in resources for o in self.view.within(r, ref.namespace or None)]
         guess = nearest(ref.name, known)
+        refused = self._not_deployed(ref)
         where = f" in namespace {ref.namespace}" if ref.namespace else ""
         finding = _finding(
             ref,
             "ReferenceNotFound",
             "critical",
             f"{ref.kind} {ref.name} does not exist{where}, and {obj.kind} {obj.name} refers to it ({link.path})"
-            + (f"; did you mean {guess}?" if guess else ""),
-            (Evidence(f"{obj.ref} {link.path}", ref.name, object=obj.ref),),
+            + (f"; did you mean {guess}?" if guess else "")
+            + (f"; {refused.excerpt}" if refused is not None else ""),
+            (Evidence(f"{obj.ref} {link.path}", ref.name, object=obj.ref), *([refused] if refused is not None else [])),
             [RELATION, STATE],
             f"kubectl get {ref.kind.lower()}" + (f" -n {ref.namespace}" if ref.namespace else ""),
             owner=obj.ref,
@@ -176,6 +178,16 @@ class _Trail:
         )
         self.found[finding.id] = finding
         return finding.id
+
+    def _not_deployed(self, ref: ObjectRef) -> Evidence | None:
+        """What a deployer of any namespace (Argo CD's Application) says of an object that it failed to create."""
+        for resource in [r for group in self.view.custom_kinds.values() for r in group]:
+            for obj in self.view.within(resource, None):
+                for entry in obj.maps("status", "operationState", "syncResult", "resources"):
+                    if (text_at(entry, "kind"), text_at(entry, "name")) == (ref.kind, ref.name) and "Fail" in text_at(entry, "status"):
+                        said = f"{obj.kind} {obj.name} in namespace {obj.namespace} could not create it: {flat(entry.get('message'))}"
+                        return Evidence(f"{obj.ref} status.operationState.syncResult", said, object=obj.ref)
+        return None
 
     def _owned(self, obj: Obj) -> list[Obj]:
         if self._children is None:
@@ -268,7 +280,7 @@ def _no_controller(view: ClusterView, crd: Obj, objects: list[Obj]) -> Iterator[
         "critical" if _has_status(crd) and idle_or_absent else "warning",
         f"Nobody acts on {many}: no status and no event was ever written, {why}",
         evidence,
-        [RELATION, RELATION] if _has_status(crd) and idle_or_absent else [RELATION],
+        [RELATION, HINT] if _has_status(crd) and idle_or_absent else [HINT],  # the controller is known by words of its name alone
         command,
         owner=first.ref,
         detail=kind,

@@ -57,10 +57,10 @@ class Verdict:
 
 def verdict(obj: Obj, now: datetime) -> Verdict | None:
     """The worst thing that an object's status says, or None where it is fine, on its way, or says nothing."""
-    found = [*_conditions(obj, now), *_health(obj), *_phases(obj, now), *_errors(obj)]
+    found = [*_conditions(obj, now), *_health(obj), *_phases(obj, now), *_errors(obj), *_unobserved(obj, now)]
     if not found:
         return None
-    return min(found, key=lambda v: (v.waiting, not v.message, v.passes_on))
+    return min(found, key=lambda v: (v.waiting, " " not in v.message, v.passes_on))  # a sentence says more than a bare reason
 
 
 def _conditions(obj: Obj, now: datetime) -> Iterator[Verdict]:
@@ -101,7 +101,10 @@ def _health(obj: Obj) -> Iterator[Verdict]:
         yield Verdict(health, message, Evidence(f"{obj.ref} status.health", f"{health} {message}".strip(), object=obj.ref))
     operation = obj.map("status", "operationState")
     if _FAILED.match(text_at(operation, "phase")):
-        message = flat(operation.get("message"))
+        refused = [r for r in maps_at(map_at(operation.get("syncResult")), "resources") if re.search(r"Fail", text_at(r, "status"))]
+        message = "; ".join(
+            [flat(operation.get("message")), *(f"{text_at(r, 'kind')} {text_at(r, 'name')}: {flat(r.get('message'))}" for r in refused[:2])]
+        )
         yield Verdict(
             f"in operation {text_at(operation, 'phase')}",
             message,
@@ -125,6 +128,23 @@ def _phases(obj: Obj, now: datetime) -> Iterator[Verdict]:
             yield Verdict(word, message, said)
         elif _WAITING.match(word) and obj.created is not None and (now - obj.created).total_seconds() >= 2 * _PATIENCE_SECONDS:
             yield Verdict(f"still {word}", message, said, True, obj.created)
+
+
+def _unobserved(obj: Obj, now: datetime) -> Iterator[Verdict]:
+    """A specification that its controller has not looked at: `observedGeneration` stays behind `generation`."""
+    seen, newest = str(obj.at("status", "observedGeneration") or ""), obj.number("metadata", "generation")
+    if not seen.isdigit() or int(seen) >= newest:
+        return
+    written = [parse_time(entry.get("time")) for entry in obj.maps("metadata", "managedFields") if "subresource" not in entry]
+    changed = max((t for t in written if t is not None), default=None)
+    if changed is not None and (now - changed).total_seconds() < _PATIENCE_SECONDS:
+        return
+    yield Verdict(
+        "not reconciled since its last change",
+        f"generation is {newest}, and its controller has observed {seen}",
+        Evidence(f"{obj.ref} status.observedGeneration", f"generation: {newest}, observedGeneration: {seen}", object=obj.ref),
+        since=changed,
+    )
 
 
 def _errors(obj: Obj) -> Iterator[Verdict]:

@@ -243,6 +243,29 @@ def _silent(view: ClusterView, node: Obj, touched: bool) -> Iterator[Finding]:
     )
 
 
+def _largest_consumer(view: ClusterView, node: Obj, pressure: str) -> str:
+    """Who used the most of what ran short, by the kubelet's own messages of its evictions on a node in all namespaces; "" without them."""
+    resource = {"DiskPressure": "ephemeral-storage", "MemoryPressure": "memory"}.get(pressure, "")
+    used: dict[str, int] = {}
+    for pod in view.within("pods", None):
+        message = pod.text("status", "message")
+        if pod.text("spec", "nodeName") != node.name or pod.text("status", "reason") != "Evicted":
+            continue
+        if resource and f"low on resource: {resource}" in message:
+            owner = view.workload_of(pod)
+            who = f"{owner.kind}/{owner.name} in namespace {owner.namespace}"
+            for amount, unit in _USED.findall(message):
+                used[who] = max(used.get(who, 0), int(amount) * _UNITS[unit])
+    if not used:
+        return ""
+    who, most = max(used.items(), key=lambda item: item[1])
+    return f"; the largest consumer among the evicted is {who}, which used {most / 1024**3:.1f} GiB of {resource}"
+
+
+_USED = re.compile(r"[Cc]ontainer \S+ was using (\d+)(Ki|Mi|Gi|)\b")
+_UNITS = {"": 1, "Ki": 1024, "Mi": 1024**2, "Gi": 1024**3}
+
+
 def _conditions(view: ClusterView, node: Obj, here: list[Obj]) -> Iterator[Finding]:
     for found in node.conditions():
         kind, status = text_at(found, "type"), found.get("status")
@@ -262,6 +285,7 @@ def _conditions(view: ClusterView, node: Obj, here: list[Obj]) -> Iterator[Findi
             text = f"Node {node.name} has {kind}: it runs short of {_PRESSURE[kind]} ({message}), evicts pods and takes no new ones"
             if evicted:
                 text += f"; evicted here: {listed(p.name for p in evicted)}"
+            text += _largest_consumer(view, node, kind)
             severity: Severity = "critical"
         elif kind == "NetworkUnavailable":
             text, severity = f"Node {node.name} has no pod network (NetworkUnavailable): {message}", "critical"

@@ -67,6 +67,12 @@ TROUBLE = re.compile(
     r"\b(?:not|never|no longer|won'?t|can'?t|cannot|can not|doesn'?t|does not|isn'?t|aren'?t|didn'?t|hasn'?t|haven'?t|couldn'?t|don'?t|unable|nobody|nothing|no) )",
     re.I,
 )
+HTTP_REQUEST = re.compile(r"^\W*(?:GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS)\s+(?:https?://|/)\S+\s+\w")
+"""An HTTP request at the start of a sentence: its method is no verb that asks for something."""
+REMEDY_ASKED = re.compile(
+    r"^\W*(?:.*[.!]\s+)?(?:do|must|should|shall) (?:i|we) (?:have to |need to |just )?(?:restart|reboot|recreate|redeploy|renew|reinstall|roll back|replace)\b"
+)
+"""A remedy put as a question behind a statement: the statement is a symptom."""
 HEALTH = re.compile(
     r"\b(?:everything|all|anything|it)\b.{0,20}\b(?:ok|okay|fine|healthy|good|alright|up|well|green|normal)\b|\bhealth(?:y)?\b"
     rf"|^\W*(?:and )?(?:is|are|how(?:'s| is| are))\s+(?:the\s+|my\s+|our\s+|all\s+)*(?:[\w-]+\s+){{0,3}}?(?:ok|okay|fine|good|up|alive|running|working|doing|alright|ready|well|available|reachable|responding|in good (?:shape|health)|serving)\b"

@@ -50,3 +50,15 @@ def test_a_query_without_a_deciding_word_says_that_it_is_unsure() -> None:
 def test_the_reason_names_the_word() -> None:
     assert '"scale"' in classify("scale deployment cart-api to 3").reason
     assert '"why"' in classify("why is checkout slow").reason
+
+
+def test_a_stated_symptom_outranks_the_guess_behind_it() -> None:
+    reports = (
+        "team-7 has been deleting for 18 hours, which pod blocks it?",
+        "db-upgrade has been running for hours, the upgrade must be huge?",
+        "POST https://api.example.org/orders answers 500 since yesterday, is orders-api broken?",
+        "browsers show a wrong certificate for www.example.org. Do we have to restart the proxy?",
+    )
+    asked = ("which pods have been running for 3 days?", "how do I restart web?", "do we have to restart the nodes after an upgrade?")
+    assert [q for q in reports if classify(q).want != "diagnose"] == []
+    assert [q for q in asked if classify(q).want == "diagnose"] == []

@@ -171,3 +171,20 @@ def test_an_interrupted_helm_operation_explains_the_release_that_waits_for_it() 
     assert "revision 3 is what runs" in found.root_causes[0].finding.summary
     running = check(view(crd("HelmRelease"), helm(4, "pending-upgrade", 60)))
     assert not running.findings, "an operation of a minute is under way, not stuck"
+
+
+def test_a_generation_that_its_controller_has_not_observed_is_a_fault() -> None:
+    body = resource("Plum", "late", {}, {"observedGeneration": "21", "phase": "Healthy"})
+    body["metadata"]["generation"] = 22
+    found = verdict(Obj(body), NOW)
+    assert found is not None
+    assert "observed 21" in found.message
+    body["status"]["observedGeneration"] = 22
+    assert verdict(Obj(body), NOW) is None
+
+
+def test_a_sentence_of_a_condition_counts_before_the_bare_reason_of_another() -> None:
+    status = {"conditions": [condition("SourcesUnhealthy", "True"), condition("ResolutionFailed", "True", "cannot list the bundles")]}
+    found = verdict(Obj(resource("Plum", "p", {}, status)), NOW)
+    assert found is not None
+    assert "cannot list the bundles" in found.message
