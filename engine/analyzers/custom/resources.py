@@ -272,7 +272,8 @@ def _no_controller(view: ClusterView, crd: Obj, objects: list[Obj]) -> Iterator[
         why = f"no controller for {group} is found running in the cluster"
         command = f"kubectl get deployments -A -o wide | grep -i {group.partition('.')[0]}"
     idle_or_absent = not likely or object_ != first.ref
-    if (not _has_status(crd) and not idle_or_absent) or (not likely and _acted_on(view, group)):
+    acted_on = _acted_on(view, group)
+    if (not idle_or_absent and not (_has_status(crd) and acted_on)) or (not likely and acted_on):
         return  # a kind that holds settings only: its running controller reads it and writes nothing back
     yield _finding(
         object_,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 
 from engine.analyzers.common.callees import Callees
@@ -12,7 +13,6 @@ from engine.analyzers.control_plane.webhooks import called_service
 from engine.analyzers.diagnosis.callers import callees_of
 from engine.analyzers.logs.cause import waits_on_others
 from engine.analyzers.nodes.node_agents import SUPPLIED, device_agents, network_agents, nodes_of, pod_on, proxies
-from engine.cluster.kinds import KIND_OF
 from engine.cluster.objects import Obj, labels_at
 from engine.core.types import Finding, ObjectRef
 
@@ -56,7 +56,8 @@ def _leads_to(view: ClusterView, finding: Finding) -> Iterator[ObjectRef]:
     if called is not None:
         yield called
     if obj is not None and obj.kind not in (*_WORKLOADS, "Pod", "Node"):
-        yield from (link.to for link in links(view, obj) if link.to.kind in KIND_OF and not link.makes)
+        yield from (link.to for link in links(view, obj) if not link.makes)
+        yield from (c.ref for c in callees_of(view, Callees(view), finding)[:6] if waits_on_answer(finding))
     for text in (finding.object, finding.owner):
         if text is not None and text.kind in (*_WORKLOADS, "Service"):
             yield text
@@ -70,6 +71,11 @@ def _leads_to(view: ClusterView, finding: Finding) -> Iterator[ObjectRef]:
                 pod = pod_on(view, agent, node)
                 if pod is not None and not is_ready(pod):
                     yield pod.ref
+
+
+def waits_on_answer(finding: Finding) -> bool:
+    """Whether a status quotes a connection that failed."""
+    return re.search(r"dial tcp|connection refused|i/o timeout|deadline exceeded|no such host", finding.summary) is not None
 
 
 def _called(view: ClusterView, finding: Finding) -> Iterator[ObjectRef]:
@@ -88,7 +94,7 @@ def _pods(view: ClusterView, ref: ObjectRef) -> Iterator[Obj]:
         found = view.find("pods", ref.namespace, ref.name)
         if found is not None:
             yield found
-    elif ref.kind in _WORKLOADS:
+    elif ref.namespace:
         for pod in view.within("pods", ref.namespace):
             if view.workload_of(pod) == ref or (pod.controller is not None and pod.controller == ref):
                 yield pod

@@ -108,7 +108,10 @@ def relevant(
 
     def kept(root: Root) -> bool:
         if spaces and any(
-            one.object.namespace in spaces or (one.owner is not None and one.owner.namespace in spaces) or one.object in asked
+            one.object.namespace in spaces
+            or (one.owner is not None and one.owner.namespace in spaces)
+            or one.object in asked
+            or one.owner in asked
             for one in (root.finding, root.symptom, *root.findings)
         ):
             return True

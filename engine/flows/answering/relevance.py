@@ -54,7 +54,10 @@ def nothing_pasted(request: Request) -> bool:
 def gated(request: Request, view: ClusterView, diagnosis: Diagnosis) -> tuple[Diagnosis, Scope]:
     """The diagnosis with only the causes that lie on a chain to what was asked about, and what is to be said beside them."""
     asked = tuple(ref for ref in request.refs if view.find_ref(ref) is not None or ref.kind == "Namespace")
-    unknown = [one for one in request.unknown if one.kind != "Namespace" or not asked]
+    found = _found_by_name(request, diagnosis)
+    asked += tuple(ref for ref in found if ref not in asked)
+    names = {ref.name for ref in found}
+    unknown = [one for one in request.unknown if (one.kind != "Namespace" or not asked) and one.word.lower() not in names]
     not_found = tuple(_nowhere(one) for one in unknown)
     if unknown and not asked:
         scope = Scope(not_found=not_found, elsewhere=_elsewhere(diagnosis, (), view), closed=True)
@@ -73,6 +76,13 @@ def gated(request: Request, view: ClusterView, diagnosis: Diagnosis) -> tuple[Di
     healthy = bool(asked) and not roots and all(is_well(view, ref) for ref in asked)
     scope = Scope(asked, states, healthy, absent, not_found, _elsewhere(diagnosis, roots, view))
     return dataclasses.replace(diagnosis, root_causes=roots), scope
+
+
+def _found_by_name(request: Request, diagnosis: Diagnosis) -> list[ObjectRef]:
+    """The objects of findings whose compound names stand in the question, also those of custom kinds and of other namespaces."""
+    words = {word.strip(".,:;?!'\"()“”‘’").lower() for word in request.text.split()}
+    refs = [ref for f in diagnosis.findings for ref in (f.object, f.owner) if ref is not None and "-" in ref.name]
+    return list(dict.fromkeys(ref for ref in refs if ref.name in words))
 
 
 def _nowhere(unknown: Unknown) -> str:
