@@ -17,7 +17,9 @@ from engine.language.wants import Intent, wanted
 from engine.language.words.vocabulary import symptoms_in
 
 _OPENER = r"(?:why|what(?:'s)?|which|who|when|where|how|is|are|does|do|did|can|could|has|have|show|list|give me|tell me|describe|compare|count|since when)"
-_NEXT = re.compile(rf"(?:\?\s+(?:and\s+|also\s+)?|\s*,?\s+(?:and|also|and also|plus|and then)\s+)(?={_OPENER}\b)", re.I)
+_NEXT = re.compile(
+    rf"(?:,\s+(?=what(?:'s| is| are)\b)|\?\s+(?:and\s+|also\s+)?|\s*,?\s+(?:and|also|and also|plus|and then)\s+)(?={_OPENER}\b)", re.I
+)
 _QUESTION = re.compile(rf"^\W*{_OPENER}\b", re.I)
 _FIELDS: tuple[tuple[str, str], ...] = (
     (r"\brestart\w*|\bcrash\w*", "restarts"),

@@ -59,6 +59,16 @@ from engine.language.words.patterns import (
 from engine.language.words.vocabulary import FOREIGN_TROUBLE
 
 UNSURE = 0.6
+_HOW_TO_FIX = re.compile(
+    rf"^\W*(?:and |so |ok |then )*how (?:do|can|could|should|would) (?:i|we|you) (?:fix|solve|resolve|repair) (?:the )?(?:\w+ )?{NAME}\W*$"
+)
+_ANYTHING_WRONG = re.compile(
+    r"^\W*(?:is|are) (?:there )?any(?:thing|body)? (?:\w+ )?(?:unhealthy|broken|failing|wrong|down|degraded|crashing|on fire)\b|^\W*what(?:'s| is) (?:broken|failing|unhealthy|down)\b"
+)
+_LISTED_KINDS = re.compile(
+    r"^\W*(?:all |the |our |my |headless )*(?:pods|deployments|services|nodes|namespaces|jobs|cron ?jobs|stateful ?sets|daemon ?sets|pvcs|pvs|claims|config ?maps|secrets|ingresses|network ?policies|"
+    r"replica ?sets|quotas|service ?accounts|hpas|pdbs|storage ?classes)\b(?: (?:with|and|by|per|in|of|on|that|which|asking|requesting|using|having|sorted|older|younger|larger|bigger|smaller)\b|\W*$)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +123,8 @@ def wanted(text: str, masked: str) -> Intent:
         return Intent("priorities", f'asks what comes first ("{_word(PRIORITIES, masked)}")', 0.9)
     if HTTP_REQUEST.match(text) and TROUBLE.search(masked):
         return Intent("diagnose", "tells how a request is answered", 0.9)
+    if _ANYTHING_WRONG.search(masked) and not named:
+        return Intent("priorities", "asks what is wrong anywhere", 0.85)
     special = _special(masked, text)
     if special is not None:
         return special
@@ -121,6 +133,8 @@ def wanted(text: str, masked: str) -> Intent:
         if not told_to or masked.rstrip().endswith("?"):
             if CAUSE_ASKED.search(masked) and not re.match(r"^\W*(?:how|what command|which command|explain|show me how)\b", masked, re.I):
                 return Intent("diagnose", f'asks for a cause ("{_word(CAUSE_ASKED, masked)}")', 0.85)
+            if _HOW_TO_FIX.match(masked):
+                return Intent("diagnose", "asks how to fix an object: its cause comes first", 0.85)
             if _tells_of_trouble_first(masked):
                 return Intent("diagnose", "a stated symptom outranks the guess beside it", 0.85)
             if HEALTH.search(masked) and named and re.match(r"^\W*how (?:is|are)|^\W*how's", masked, re.I):
@@ -188,6 +202,8 @@ def wanted(text: str, masked: str) -> Intent:
         return Intent("diagnose", f'tells of trouble ("{_word(TROUBLE, masked)}")', 0.9)
     if HEALTH.search(masked):
         return Intent("status", "asks whether all is well", 0.85)
+    if _LISTED_KINDS.match(masked):
+        return Intent(_shown(masked) or "list", "names the kind that is to be listed", 0.7)
     if FOREIGN_TROUBLE.search(text):
         return Intent("diagnose", "tells of trouble in another language", 0.7 if named else 0.5)
     if asks:

@@ -60,9 +60,10 @@ def troubleshooting(request: Request, tools: Tools, emit: Emit, said: tuple[Stee
     if nothing_pasted(request):
         emit(AnswerFinished(answer=Answer(tier="troubleshooting", text=NOTHING_PASTED)))
         return "nothing_to_do"
-    if request.wants == "status" and not request.refs and tools.case is None:
+    if request.wants == "status" and not request.unknown and tools.case is None:
         reply = answer_of(request, Scene(tools.source, tools.place.namespace, tools.token))
         if reply is not None:
+            tools.remember(reply.objects)
             emit(AnswerFinished(answer=Answer(tier="troubleshooting", text=reply.answer, evidence=reply.evidence, fix=reply.fix)))
             return "answered"
     case = tools.case or Case(query, "", "")

@@ -50,9 +50,9 @@ def answerers(want: Want) -> tuple[Answerer, ...]:
 
             return (side_by_side,)
         case "status":
-            from engine.language.answers.overview.questions import dns_state
+            from engine.language.answers.overview.questions import foundation_state
 
-            return (dns_state,)
+            return (foundation_state,)
         case "yaml":
             from engine.language.answers.objects import as_yaml
 

@@ -23,11 +23,11 @@ _ATTRIBUTES: tuple[tuple[str, str], ...] = (
     (r"\bwhich nodes?\b|\bwhat nodes?\b|\bon what node\b|\bwhere (?:does|is|do|are)\b.*\brun", "node"),
     (r"\b(?:ips?|address(?:es)?)\b", "ip"),
     (r"\bprobes?\b", "probes"),
-    (r"\bports?\b", "ports"),
+    (r"\b(?:target ?)?ports?\b", "ports"),
     (r"\b(?:requests?|limits?|resources)\b", "resources"),
     (r"\bowns?\b|\bowner\b|\bcreated by\b|\bbelongs? to\b", "owner"),
     (r"\b(?:status|state)\b", "status"),
-    (r"\btaints?\b", "taints"),
+    (r"\btaint(?:s|ed)?\b", "taints"),
     (r"\bkubelet\b", "kubelet"),
     (r"\b(?:how much|capacity|allocatable)\b.*\b(?:memory|cpu|pods)\b|\bcapacity\b", "capacity"),
     (r"\bcontainers\b", "containers"),
@@ -104,6 +104,8 @@ def _value(obj: Obj, wanted: str, q: Question) -> str:
         case "labels" | "annotations":
             pairs = obj.labels if wanted == "labels" else obj.annotations
             return f"{wanted} " + (", ".join(f"{key}={value}" for key, value in sorted(pairs.items())) or "none")
+        case "replicas" if obj.kind == "HorizontalPodAutoscaler":
+            return f"between {obj.number('spec', 'minReplicas', default=1)} and {obj.number('spec', 'maxReplicas')} replicas, now {obj.number('status', 'currentReplicas')}"
         case "replicas":
             return f"{obj.number('spec', 'replicas', default=1)} wanted, {obj.number('status', 'readyReplicas')} ready"
         case "age":

@@ -51,6 +51,15 @@ def _version(q: Question) -> Reply:
 
 def _restarts(q: Question) -> Reply:
     rows = sorted(q.pods(), key=lambda row: (-row.restarts, row.name))
+    bound = re.search(r"\b(?:more than|over|above|at least|>=?)\s*(\d+)", q.text, re.I)
+    if bound:
+        least = int(bound[1]) + (0 if re.search(r"at least|>=", bound[0], re.I) else 1)
+        many = [row for row in rows if row.restarts >= least]
+        said = f"{len(many)} pod{'' if len(many) == 1 else 's'} in {q.where} restarted {bound[0].lower()} times"
+        each = ", ".join(f"{row.name} {row.restarts}×" + ("" if q.namespace else f" ({row.namespace})") for row in many)
+        return Reply(
+            (f"kubectl get pods{q.flags}",), said + (f": {each}." if many else "."), rows=tuple((r.namespace, r.name) for r in many)
+        )
     top = [row for row in rows if row.restarts][:5]
     command = f"kubectl get pods{q.flags} --sort-by=.status.containerStatuses[0].restartCount"
     if not top:
@@ -174,6 +183,16 @@ def _count_or_list(q: Question) -> Reply | None:
     where = q.where if kind.namespaced else "the cluster"
     flags = q.flags if kind.namespaced else ""
     command = f"kubectl get {kind.argument}{flags}" + (" -o wide" if kind.kind in ("Node",) else "")
+    if kind.namespaced and q.has(r"\b(?:per|by|in each|for each|in every|for every)\s+namespace\b"):
+        each = Counter(obj.namespace for obj in objects)
+        return Reply(
+            (command,), f"{len(objects)} {kind.argument} in {where}: {', '.join(f'{name} {n}' for name, n in each.most_common())}."
+        )
+    if kind.kind == "Service" and q.has(r"\bheadless\b"):
+        headless = [obj for obj in objects if obj.text("spec", "clusterIP") == "None"]
+        listed = ", ".join(f"{obj.name} ({obj.namespace})" for obj in headless)
+        rows = tuple((obj.namespace, obj.name) for obj in headless)
+        return Reply((command,), f"{len(headless)} headless services in {where}" + (f": {listed}." if headless else "."), rows=rows)
     said = f"{len(objects)} {kind.argument if len(objects) != 1 else kind.singular} in {where}"
     return Reply((command,), said + _breakdown(kind, objects, q) + ".")
 
@@ -257,7 +276,7 @@ _BEFORE: tuple[tuple[str, Callable[[Question], Reply | None]], ...] = (
 _SHAPES: tuple[tuple[str, Callable[[Question], Reply | None]], ...] = (
     (r"\b(?:cluster|kubernetes|k8s|server|api)\b.*\bversion\b|\bversion\b.*\b(?:cluster|kubernetes|k8s|server)\b", _version),
     (
-        r"\brestart(?:s|ed|ing)?\b.*\b(?:most|count|often)\b|\bmost\b.*\brestart|\brestart counts?\b|\bhow (?:many|often)\b.*\brestart",
+        r"\brestart(?:s|ed|ing)?\b.*\b(?:most|count|often)\b|\bmost\b.*\brestart|\brestart counts?\b|\bhow (?:many|often)\b.*\brestart|\brestart\w*\b.{0,12}\b(?:more than|over|above|at least)\s+\d+|\b(?:more than|over|at least)\s+\d+\s+restarts",
         _restarts,
     ),
     (

@@ -13,13 +13,14 @@ _WORK = r"(?:deployment|service|ingress|http ?route|network ?policy|pod ?disrupt
 _API_VERB = r"(?:get|list|watch|create|update|patch|delete|read|see|view|edit|modify|write|exec(?:ute)?(?: into)?|scale|restart|access|remove|deploy|bind|impersonate|escalate)"
 _LINES = r"(?:(?:log )?lines?|logs?|log (?:lines?|output|entries))"
 
-_FIELD = r"(?:cluster ?ips?|external ?ips?|pod ?ips?|ips?|address(?:es)?|(?:readiness|liveness|startup) ?probes?|probes?|env\w*(?:[ -]?(?:names?|var\w*))?|schedule|labels?|annotations?|selectors?|ports?|node ?ports?|images?|tags?|taints?|tolerations?|node ?selector|service ?account|requests|limits|resources|command|args|volumes?|mounts?|owner|finalizers?|access modes?|storage ?class|capacity|size|hosts?|type|strategy|replicas)"
+_FIELD = r"(?:cluster ?ips?|external ?ips?|pod ?ips?|ips?|address(?:es)?|(?:readiness|liveness|startup) ?probes?|probes?|target ?ports?|env\w*(?:[ -]?(?:names?|var\w*))?|schedule|labels?|annotations?|selectors?|ports?|node ?ports?|images?|tags?|taints?|tolerations?|node ?selector|service ?account|requests|limits|resources|command|args|volumes?|mounts?|owner|finalizers?|access modes?|storage ?class|capacity|size|hosts?|type|strategy|replicas)"
 
 FORMS: tuple[tuple[Want, str], ...] = (
     # terms that are paths
     ("explain_concept", r"^\W*(?:what (?:is|does)|explain|describe the field)\s+(?:[a-z]+\.)?(?:spec|status|metadata)\.[\w.\[\]]+(?:\s+(?:for|do|mean))?\W*$"),
     # written for copying
     ("how_to", r"\bkubectl (?:commands?|syntax|one[- ]?liners?|calls?)\b|^\W*kubectl\s*:"),
+    ("write", rf"^\W*(?:please\s+)?(?:(?:give|show|make|draft) me|i need|we need|i want)\s+an?\s+(?:new\s+)?(?:{_WORK}\s+for|(?:json |merge |strategic )?patch\s+(?:that|which|to|for))\b"),
     ("write", rf"\b(?:example|template|skeleton|sample)s?\s+(?:of|for)\s+(?:an?\s+|the\s+)?(?:new\s+)?{_WORK}\b"),
     ("write", rf"^\W*(?:can|could|would) you (?:please )?(?:write|draft|generate|compose)\b.{{0,40}}\b(?:yaml|manifest|python|script|{_WORK})\b"),
     ("write", rf"^\W*(?:i|we) (?:want|need|would like).{{0,60}}\b{_WORK}\b.{{0,60}}\bas (?:a )?(?:yaml|manifest)\b"),
@@ -32,7 +33,7 @@ FORMS: tuple[tuple[Want, str], ...] = (
     # terms
     ("explain_concept", r"^\W*(?:what|which)\s+(?:(?:kinds?|types?|sorts?)\s+of\s+)?[a-z][\w -]{2,40}?\s+(?:are there|exist|do exist)\b(?:\s+(?:in kubernetes|in k8s|for an? .{1,30}))?\W*$"),
     ("explain_concept", r"^\W*(?:kubectl\s+)?explain\s+[a-z]+(?:\.[a-z]\w*)+"),
-    ("list", r"^\W*(?:what|which (?:pods?|workloads?|containers?)|who)\s+(?:is |are |all )*(?:runs?|running|scheduled|placed)\s+on\s+(?:the\s+)?(?:node\s+)?xnode\W*$"),
+    ("list", r"^\W*(?:what|which (?:pods?|workloads?|containers?)|who)\s+(?:is |are |all )*(?:(?:runs?|running|scheduled|placed)\s+)?on\s+(?:the\s+)?(?:node\s+)?xnode(?:\s+(?:right now|now|currently|at the moment))?\W*$"),
     # rights
     ("who_may", rf"^\W*(?:and\s+)?(?:can|may|could|does|is)\s+(?:the\s+)?(?:(?:service ?account|sa|user|group)\s+\S+|{NAME})(?:\s+in\s+(?:the\s+)?(?:namespace\s+)?{NAME})?(?:\s+namespace)?\s+(?:(?:allowed|permitted|able|authori[sz]ed)\s+to\s+|have\s+(?:the\s+)?(?:right|permission)s?\s+to\s+)?{_API_VERB}\s+(?:the\s+|any\s+|all\s+)?{_KIND}\b"),
     ("who_may", rf"^\W*(?:can|may|am)\s+i\s+(?:allowed to\s+)?{_API_VERB}\s+(?:the\s+|any\s+|all\s+)?{_KIND}\b(?!.{{0,12}}\bwithout\b)"),
@@ -56,17 +57,22 @@ FORMS: tuple[tuple[Want, str], ...] = (
     ("logs", rf"\b(?:errors?|lines|warnings?|exceptions?|messages|requests)\s+(?:per|a|each|every|by)\s+(?:minute|hour|second)\b.{{0,40}}\b(?:logs?\b|{NAME})"),
     ("logs", rf"^\W*(?:find|search|grep|filter|look)\b.{{0,60}}\b(?:in|through)\b.{{0,12}}\b(?:the\s+)?logs?\b|^\W*grep\b.{{0,60}}{NAME}"),
     ("logs", rf"^\W*(?:\w+\s+){{0,3}}?(?:last\s+)?(?:\d+\s+)?(?:lines?|entries|messages)\s+(?:that|which|containing|with|matching)\b.{{0,60}}\b(?:logs?\b|{NAME})"),
+    ("logs", rf"^\W*(?:(?:are there |is there )?any )?(?:errors?|warnings?|exceptions?|timeouts?)\s+in\s+(?:the\s+)?(?:\w+\s+)?{NAME}(?:'s)?\s+logs?\W*$"),
+    ("logs", rf"^\W*(?:the )?{NAME}[,:]\s+(?:any|are there|is there|how many|find|search)\b.{{0,60}}\b(?:in|from)\s+(?:the|its)\s+logs?\W*$"),
     ("logs", rf"{NAME}[,:]?\s+(?:show me|give me|get|print)\s+(?:the\s+)?(?:last\s+|newest\s+)?(?:\d+\s+)?{_LINES}\W*$"),
     # fields
     ("field", r"^\W*(?:what(?:'s| is)\s+)?(?:the\s+)?(?:kubernetes|k8s|cluster|server|api ?server|xname)\s+version\W*$|\bversion\s+of\s+(?:the\s+)?(?:kubernetes|k8s|cluster|api ?server)\b"),
     ("field", rf"{_START}(?:(?:what|which)\s+(?:is|are)\s+(?:the\s+)?)?{_FIELD}\s+(?:of|on|for|from|in)\s+(?:the\s+)?(?:\w+\s+){{0,2}}?{NAME}\b(?!.{{0,30}}\b(?:wrong|fail\w*|broken|missing|not|gone|why|empty)\b)"),
     ("field", rf"^\W*(?:which|what)\s+{_FIELD}\s+(?:does|do|is|are|has)\s+(?:the\s+)?(?:\w+\s+)?{NAME}(?:\s+\w+)?\s*(?:use|uses|have|has|run(?:ning)?(?: on| as)?|listen(?:ing)?(?: on)?|on|get)?\W*$"),
     ("field", rf"\b(?:spec|status|metadata)\.[a-z]\w*[\w.\[\]]*\s+(?:of|for|on|from|in)\s+(?:the\s+)?(?:\w+\s+)?{NAME}"),
+    ("field", rf"^\W*(?:is|are)\s+(?:the\s+)?(?:\w+\s+)?{NAME}\s+(?:tainted|labell?ed|annotated)\W*$"),
+    ("field", rf"{_START}(?:min\w*|max\w*)(?:\s+(?:and|or)\s+(?:min\w*|max\w*))?\s+replicas\s+(?:of|for)\s+(?:the\s+)?(?:\w+\s+)?{NAME}"),
     # rankings, events, comparisons
     ("list", r"^\W*(?:(?:which|what|list|show|do|are|is|any|when)\b.{0,20})?\bcert\w*\b.{0,20}\bexpir\w*|\bexpir\w*\s+cert\w*\W*$"),
     ("list", rf"^\W*(?:(?:list|show|which|all|the|me|find)\s+)*{_KIND}\s+(?:that have |having )?(?:with(?:out)?|lacking|missing)\s+(?:no |any |an? |ready )*(?:endpoints?|limits?|requests?|probes?|(?:memory|cpu|resource) (?:limits?|requests?)|(?:readiness|liveness) probes?|labels?|owner)\b"),
     ("top", r"^\W*(?:what|who|which \w+)\s+(?:eats?|hogs?|burns?|uses? up|consumes?)\s+(?:up\s+)?(?:all |the |most |so much )*(?:cpu|memory|ram|disk)\b"),
     ("top", rf"^\W*(?:(?:show|list|give|find|what|which|is|are|me|the|our|\w+)\s+){{0,4}}?(?:oldest|newest|youngest|largest|biggest|smallest)\s+(?:{_KIND}|images?|workloads?)\b(?!.{{0,30}}\b(?:crash\w*|fail\w*|not|keeps)\b)"),
+    ("events", r"^\W*(?:(?:all|recent|latest|last|the)\s+)*warnings\s+(?:in|of|for|from|since|today|by|per)\b"),
     ("events", r"^\W*(?:show|list|give|get)\s+(?:me\s+)?(?:all\s+|the\s+)*warnings\b(?!.{0,30}\blog)|^\W*group\s+(?:the\s+|all\s+)*events\b"),
     ("compare", rf"^\W*how\s+(?:do|does|is|are)\s+(?:the\s+)?(?:\w+\s+)?{NAME}\s+(?:and\s+(?:the\s+)?{NAME}\s+differ|different from\s+(?:the\s+)?{NAME}|differ from\s+(?:the\s+)?{NAME})\W*$|^\W*what(?:'s| is)\s+(?:the\s+)?differen\w+\s+between\s+(?:the\s+)?(?:\w+\s+)?{NAME}\s+and\s+(?:the\s+)?{NAME}\W*$"),
     ("top", rf"{_START}(?:most|top|least)\s+(?:\d+\s+)?(?:restart\w*|cpu|memory|old\w*|expensive|hungry)\b.{{0,30}}$|{_START}(?:top|highest|biggest|largest|oldest|newest)\s+(?:\d+\s+)?(?:restart counts?|pods?|consumers?|{_KIND})\b(?!.{{0,30}}\b(?:crash\w*|fail\w*|not)\b)"),
@@ -78,7 +84,7 @@ FORMS: tuple[tuple[Want, str], ...] = (
 
 _TERMS = (
     re.compile(
-        r"^\W*(?:(?:and|so|please|ok|hey)[, ]+)*(?:what(?:'?s| is| are| does| do)|(?:can you |please )?explain(?: to me)?|tell me (?:about|what)|define|meaning of|was ist|was sind|qu'est-ce qu'?(?:un|une|le|la)?|que es|qu[eé] es)\s+(?:an?\s+|the\s+|ein\w*\s+|un\w*\s+)?(?P<term>[\w ./-]{2,50}?)(?:\s+(?:of|for|in|on)\s+(?:an?|the|kubernetes)\b[\w ]*)?(?:\s+(?:is|are|mean\w*|stand\w* for|in kubernetes|in k8s|good for|do|used for))*\W*$",
+        r"^\W*(?:(?:and|so|please|ok|hey)[, ]+)*(?:what(?:'?s| is| are| does| do)|(?:can you |please )?explain(?: to me)?|tell me (?:about|what)|define|meaning of|was ist|was sind|qu'est-ce qu'?(?:un|une|le|la)?|que es|qu[eé] es)\s+(?:an?\s+|the\s+|ein\w*\s+|un\w*\s+)?(?P<term>[\w ./-]{2,50}?)(?:\s+(?:of|for|in|on)\s+(?:an?|the|kubernetes)\b[\w ]*)?(?:\s+(?:is|are|mean\w*|stand\w* for|in kubernetes|in k8s|good for|do|used for|in general|generally))*\W*$",
         re.I,
     ),
     re.compile(
@@ -134,7 +140,7 @@ def by_form(masked: str) -> tuple[Want, str] | None:
     if not re.search(NAME, masked) and _about_terms(masked):
         return "explain_concept", masked[:40]
     term = next((found["term"] for shape in _TERMS if (found := shape.match(masked))), "")
-    if term and _is_term(term):
+    if term and not re.search(r"\b(?:there|here)$", term) and _is_term(term):
         return "explain_concept", term[:40]
     for want, pattern in FORMS:
         found = re.search(pattern, masked, re.I)

@@ -61,7 +61,7 @@ ASKS = re.compile(
 TROUBLE = re.compile(
     r"(?P<word>\b(?:debug|troubleshoot|diagnose|investigate|analy[sz]e|fix|repair|why|root cause|wrong|issue|issues|problem|problems|error|errors|erroring|"
     r"fail|fails|failed|failing|failure|broken|broke|breaks|crash\w*|oom\w*|restarts?|restarting|restarted|stuck|hang|hangs|hanging|hung|pending|"
-    r"unhealthy|unavailable|unreachable|unresponsive|down|dead|dying|dies|died|killed|evicted|refused|refuses|rejected|denied|forbidden|timed? ?outs?|timing out|"
+    r"unhealthy|unready|unavailable|unreachable|unresponsive|down|dead|dying|dies|died|killed|evicted|refused|refuses|rejected|denied|forbidden|timed? ?outs?|timing out|"
     r"slow|degraded|flapping|50[0234]|40[134]|429|x509|nxdomain|imagepull\w*|errimage\w*|\w+backoff\w*|createcontainer\w*|containercreating|notready|not ready|missing|lost|"
     r"disappeared|vanished|throttl\w*|leak\w*|complain\w*|weird|strange|odd|unexpected\w*|dirty|panic\w*|deadlock\w*|exceeded|invalid|empty|unknown|terminating|unschedulable|outage|incident|stopped working|went down)\b|"
     r"\b(?:not|never|no longer|won'?t|can'?t|cannot|can not|doesn'?t|does not|isn'?t|aren'?t|didn'?t|hasn'?t|haven'?t|couldn'?t|don'?t|unable|nobody|nothing|no) )",
@@ -85,7 +85,7 @@ SHOW_STATE = re.compile(
 )
 CAUSE_ASKED = re.compile(
     r"^\W*where (?:are|is|did|have|has) (?:the |my |our |all )*(?:other|rest|missing|remaining|\d+ other)\b|\bwhy\b|\bwhat(?:'?s| is| are| was| went| has| have)?\b.{0,12}\b(?:wrong|going on|happening|happened|the matter|broken|breaking|failing|causing|caus\w+|"
-    r"the (?:root )?cause|the (?:problem|issue|reason))\b|\broot cause\b|\b(?:debug|troubleshoot|diagnose|investigate|fix|analy[sz]e)\b|\bhow come\b|\bwhats wrong\b|\bfigure out\b",
+    r"the (?:root )?cause|the (?:problem|issue|reason))\b|\bwhat(?:\'?s| is) up with\b|\broot cause\b|\b(?:debug|troubleshoot|diagnose|investigate|fix|analy[sz]e)\b|\bhow come\b|\bwhats wrong\b|\bfigure out\b",
     re.I,
 )
 PREDICATE = (
@@ -116,13 +116,13 @@ SUBORDINATE = re.compile(
 GREETING = re.compile(
     r"^\W*(?:(?:hi|hello|hey|hiya|yo|good (?:morning|afternoon|evening|day|night)|greetings|thanks?(?: you)?(?: (?:so|very) much| a lot)?|thx|cheers|ty|bye|goodbye|see you|cool|great|nice|perfect|awesome|well done|good job|"
     r"ok(?:ay)?|all right|alright|got it|understood|never ?mind|that'?s (?:all|it|fine|great|good)|that is (?:all|it|fine|great|good)|for now|there|everyone|team|k8sagent|again|you too|no|yes|nothing else|i'?m done|how are you(?: doing)?(?: today)?|what'?s up|"
-    r"for (?:your|the) help|that was (?:helpful|great)|lol|haha)\b[\s,.!:;)-]*)+\??$",
+    r"for (?:your|the) help|that was (?:helpful|great)|lol|haha|you(?:'re| are)(?: (?:so|really|pretty|very|an?))* (?:useless|stupid|dumb|great|awesome|the best|helpful|terrible|wrong|idiot|genius|bad|good|amazing))\b[\s,.!:;)-]*)+\??$",
     re.I,
 )
 ABOUT = re.compile(
     r"\bwhat (?:can|do|could|else can) you (?:do|help|know|offer|support)|\bwho (?:are|made|built) you\b|\bwhat are you\b|\bhow (?:do|can|should) (?:i|we) use (?:you|this|k8sagent|it)\b|\bhow (?:do|can) you (?:help|work)|\bwhat (?:is|does) (?:k8sagent|this (?:tool|program|thing|app))\b|"
     r"^\W*(?:help|help me|\?|usage|manual|commands)\W*$|\bwhat (?:questions|commands) can i\b|\bwhich (?:model|llm|version of k8sagent)\b.{0,20}\b(?:you|use|are|running)?\W*$|\bare you (?:an? |the )?(?:ai|bot|human|model|chatgpt|llm|robot|real|there)\b|\bk8sagent\b|"
-    r"\bcan you (?:do|change|delete|break|see|read|access|remember)\b.{0,30}\?|\bdo you (?:need|use|send|store|support|have|know|remember|speak|understand)\b|\byour (?:name|limits|abilities|capabilities|version)\b|\bwhat do you (?:see|look at|check)\b|\bhow (?:do|can|should) i (?:start|begin)\b",
+    r"\b(?:can|could|will|do) you (?:undo|revert|roll back) (?:a |the |your |any |what )?(?:changes? )?you(?:'ve| have)? (?:made|did|do|make|done)\b|\bcan you (?:do|change|delete|break|see|read|access|remember)\b.{0,30}\?|\bdo you (?:need|use|send|store|support|have|know|remember|speak|understand)\b|\byour (?:name|limits|abilities|capabilities|version)\b|\bwhat do you (?:see|look at|check)\b|\bhow (?:do|can|should) i (?:start|begin)\b",
     re.I,
 )
 FOLLOW_UP = re.compile(
@@ -133,7 +133,7 @@ FOLLOW_UP = re.compile(
 CLUSTERISH = re.compile(
     r"\b(?:xname|xnode|xspace|k8s|kube\w*|cluster|namespaces?|ns|pods?|deploy\w*|stateful\w*|daemon\w*|jobs?|cron\w*|services?|svc|ingress\w*|nodes?|pvcs?|pvs?|volumes?|secrets?|config\w*|replicas?|containers?|images?|logs?|events?|helm|"
     r"rollouts?|rbac|roles?|dns|network\w*|cpu|memory|ram|disk|storage|probes?|app|apps|application|api|server|service|site|website|database|db|queue|worker|user|users|customers?|error|errors|5\d\d|4\d\d|crash\w*|restart\w*|fail\w*|oom\w*|"
-    r"status|health\w*|running|down|up|broken|slow|timeout|certificate|tls|host|hosts|port|ports|traffic|requests?|limits?|quota|autoscal\w*|hpa|pdb|yaml|manifest|kubectl|everything|anything|wrong|problem\w*|issue\w*|trouble\w*|happen\w*|change\w*|fix\w*|exit code|signal|sig\w+|backoff|label\w*|taint\w*|finalizer\w*|operator|crd)\b",
+    r"status|health\w*|running|down|up|broken|slow|timeout|certificate|tls|host|hosts|port|ports|traffic|requests?|limits?|quota|autoscal\w*|hpa|pdb|env|passwords?|credentials?|address(?:es)?|ips?|pools?|\w+backoff|\w+error|yaml|manifest|kubectl|everything|anything|wrong|problem\w*|issue\w*|trouble\w*|happen\w*|change\w*|fix\w*|exit code|signal|sig\w+|backoff|label\w*|taint\w*|finalizer\w*|operator|crd)\b",
     re.I,
 )
 OUTSIDE = re.compile(

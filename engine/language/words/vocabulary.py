@@ -137,7 +137,7 @@ SYMPTOM_OF = {symptom.name: symptom for symptom in SYMPTOMS}
 
 FOREIGN_TROUBLE = re.compile(
     r"¿?\bpor ?qu[eé]\b|\bfalla\w*|\bno (?:funciona|arranca|responde)\w*|\bca[ií]do|\bestá\b|\bwarum\b|\bkaputt\b|\bfunktioniert nicht|\bstartet nicht|"
-    r"\bläuft nicht|\bgeht nicht|\bhängt\b|\bpourquoi\b|\bne (?:marche|démarre|répond|fonctionne)\w* pas|\ben panne|\bplante\b|\bperch[eé]\b|\bnon (?:funziona|parte|risponde)|"
+    r"\bläuft nicht|\bgeht nicht|\bhängt\b|\bworan liegt|\bwieso\b|\bweshalb\b|\bnicht (?:bereit|erreichbar|verfügbar)\b|\bneu ?gestartet\b|\bst[üu]rzt\b|\babgest[üu]rzt\b|\bfehler\b|\bpas (?:prête?|disponible|accessible)\b|\bredémarre\w*|\berreur\b|\bse (?:reinicia|cae)\b|\bno está (?:listo|disponible)|\bnon è (?:pronto|raggiungibile)|\bsi riavvia\b|\breinicia(?:ndo)?\b|\bniet (?:klaar|bereikbaar|beschikbaar)\b|\bcrasht\b|\bpourquoi\b|\bne (?:marche|démarre|répond|fonctionne)\w* pas|\ben panne|\bplante\b|\bperch[eé]\b|\bnon (?:funziona|parte|risponde)|"
     r"\bn[aã]o (?:funciona|inicia|responde|sobe)|\bwaarom\b|\bwerkt niet|\bdlaczego\b|\bnie dzia[lł]a|\bпочему\b|\bне работает|\bneden\b|\bçalışmıyor|なぜ|为什么|왜",
     re.I,
 )

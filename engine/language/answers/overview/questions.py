@@ -48,7 +48,7 @@ def gaps(request: Request, scene: Scene) -> Reply | None:
     if lacking is not None:
         return audit.without(scene.view, " ".join(lacking["what"].split()))
     nodes = request.of_kind("Node")
-    if nodes and re.search(r"\b(?:runs?|running|pods?|scheduled|workloads?|placed)\b.{0,16}\bon\b", words):
+    if nodes and re.search(r"\b(?:runs?|running|pods?|scheduled|workloads?|placed|what(?:'s| is))\b.{0,16}\bon\b", words):
         return health.running_on(scene.view_of(request.namespace or ""), nodes[0].name)
     for pattern, look in _LOOKS:
         if re.search(pattern, words):
@@ -85,6 +85,13 @@ def dns_state(request: Request, scene: Scene) -> Reply | None:
     """How the cluster's DNS is; None where the question is about something else."""
     asked = re.search(r"\b(?:dns|coredns|name resolution)\b", request.masked) and not _workload(request)
     return health.dns(scene.view_of("")) if asked else None
+
+
+def foundation_state(request: Request, scene: Scene) -> Reply | None:
+    """How the cluster's DNS or the one node that is named is; None where the question is about something else."""
+    if len(request.refs) == 1 and request.refs[0].kind == "Node":
+        return health.node(scene.view_of(""), request.refs[0].name)
+    return dns_state(request, scene)
 
 
 def state(request: Request, scene: Scene) -> Reply | None:
