@@ -272,6 +272,9 @@ class _Linker:
                 found = [obj for obj in self.names.of("Service") if obj.name == service and (obj.namespace == space)]
             if found:
                 self._link(n, n, found, "host")
+            elif re.search(r"\bingress(?:es)?\s+(?:for|with|of|serving)\s+(?:the\s+)?(?:host\s+)?$", self.text[: token.start], re.I):
+                self.links.unknown.append(Unknown(token.text, "Ingress"))
+                self._take(n, n, "xname")
 
     def _loosely(self) -> None:
         """Plurals, parts of names, pods that are gone, labels and images."""

@@ -12,7 +12,7 @@ VALUE = re.compile(
     re.I,
 )
 COMPOUND = re.compile(
-    r"^(?:(?:re|non|un|pre|multi|auto|in|sub|co|self|out|read|write|cluster|one|two|three|half|full|long|short|high|low|scale|start|set|shut|roll|back|log|clean|time|"
+    r"^(?:port-forward(?:s|ing)?|(?:re|non|un|pre|multi|auto|in|sub|co|self|out|read|write|cluster|one|two|three|half|full|long|short|high|low|scale|start|set|shut|roll|back|log|clean|time|"
     r"work|right|up|down|over|under|on|off|end|cross|point|last|first|real|hard|soft|so|e|day|24|fail|well|built|step|side|front|drop|run|crash|cpu|memory)-[a-z]+(?:-[a-z]+)?|[a-z]+-(?:wide|only|in|out|up|down|based|level|related|side|like|time|by|to|the|of|"
     r"off|on|end|liner|name|free|less|safe|ready|term|line|to-date|scoped|specific|facing|minute|hour|day|second|loop|back))$",
     re.I,

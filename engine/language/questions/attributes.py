@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from engine.analyzers.common.containers import pod_template
+from engine.analyzers.common.selectors import selects
 from engine.analyzers.common.settings import references
 from engine.cluster.kinds import KIND_OF, WORKLOADS, KindWord
-from engine.cluster.objects import Obj, text_at
+from engine.cluster.objects import Obj, labels_at, text_at
 from engine.cluster.rows.build import pod_row
 from engine.core.text import age
 from engine.core.types import ObjectRef
@@ -15,6 +17,8 @@ from engine.language.names import Resolution, mentioned_kind, resolve, words_of
 from engine.language.questions.question import Question
 
 _ATTRIBUTES: tuple[tuple[str, str], ...] = (
+    (r"\bauto-?scal\w*\b|\bhpas?\b", "autoscaler"),
+    (r"\bnetwork ?polic\w+\b.{0,20}\b(?:appl\w+|select\w*|cover\w*|affect\w*)\b", "policies"),
     (r"\bimages?\b", "image"),
     (r"\blabels?\b", "labels"),
     (r"\bannotations?\b", "annotations"),
@@ -46,6 +50,8 @@ def attribute(q: Question) -> Reply | None:
     kind = mentioned_kind(q.text)
     if wanted in ("taints", "capacity", "kubelet"):
         kinds = [KIND_OF["Node"]]
+    elif wanted in ("autoscaler", "policies"):
+        kinds = list(WORKLOADS)
     elif wanted == "ip":
         kinds = [KIND_OF[name] for name in ("Service", "Pod", "Node")]
     elif kind and kind.kind not in ("Node", "Secret", "ConfigMap"):
@@ -108,6 +114,23 @@ def _value(obj: Obj, wanted: str, q: Question) -> str:
             return f"between {obj.number('spec', 'minReplicas', default=1)} and {obj.number('spec', 'maxReplicas')} replicas, now {obj.number('status', 'currentReplicas')}"
         case "replicas":
             return f"{obj.number('spec', 'replicas', default=1)} wanted, {obj.number('status', 'readyReplicas')} ready"
+        case "autoscaler":
+            scalers = [h for h in q.objects(KIND_OF["HorizontalPodAutoscaler"].resource) if h.namespace == obj.namespace]
+            own = [
+                h
+                for h in scalers
+                if (h.text("spec", "scaleTargetRef", "kind"), h.text("spec", "scaleTargetRef", "name")) == (obj.kind, obj.name)
+            ]
+            return "; ".join(f"autoscaled by {h.name}, {_value(h, 'replicas', q)}" for h in own) or "has no autoscaler"
+        case "policies":
+            policies = [p for p in q.objects(KIND_OF["NetworkPolicy"].resource) if p.namespace == obj.namespace]
+            labels = labels_at(pod_template(obj), "metadata", "labels")
+            names = [p.name for p in policies if selects(p.map("spec", "podSelector"), labels)]
+            return (
+                f"selected by the network {'policy' if len(names) == 1 else 'policies'} {', '.join(names)}"
+                if names
+                else "selected by no network policy"
+            )
         case "age":
             return f"created {age((q.source.now() - obj.created).total_seconds())} ago" if obj.created else "has no creation time"
         case "node":

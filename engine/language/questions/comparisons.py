@@ -225,6 +225,25 @@ def in_state(q: Question) -> Reply | None:
     return None
 
 
+def claims_by_size(q: Question) -> Reply | None:
+    """The claims that ask for more or less than a size."""
+    kind = mentioned_kind(q.text)
+    found = re.search(
+        r"\b(?P<more>more than|over|above|larger than|bigger than)?(?:less than|under|below|smaller than)?\s*(?P<size>\d+(?:Ki|Mi|Gi|Ti|K|M|G|T))\b",
+        q.text,
+    )
+    if found is None or kind is None or kind.kind != "PersistentVolumeClaim" or not found[0].lower().strip()[0].isalpha():
+        return None
+    bound, more = quantity_of(found["size"], "memory"), bool(found["more"])
+    claims = [(obj, quantity_of(obj.text("spec", "resources", "requests", "storage"), "memory")) for obj in of_kind(q, kind)]
+    hit = [obj for obj, size in claims if (size > bound if more else size < bound)]
+    said = (
+        f"{_many(len(hit), kind)} in {q.where} {'asks' if len(hit) == 1 else 'ask'} for {'more' if more else 'less'} than {found['size']}"
+    )
+    tell = listed(q, hit, lambda obj: obj.text("spec", "resources", "requests", "storage"))
+    return Reply((f"kubectl get {kind.argument}{q.flags}",), said + (f": {tell}." if hit else "."), rows=_rows(hit))
+
+
 def restarted(q: Question) -> Reply | None:
     """The pods of which a container ended within a time window."""
     within = window(q.text)
@@ -259,6 +278,7 @@ SHAPES: tuple[tuple[str, Callable[[Question], Reply | None]], ...] = (
     (r"\b(?:biggest|largest|highest|most|smallest|lowest|least)\b.*\b(?:requests?|limits?)\b", largest),
     (r"\bwhich (?:node|namespace)s? (?:has|have|runs?|holds?) (?:the )?(?:most|fewest|least)\b", most_of),
     (r"\b(?:no|without|lack\w*|missing)\b.*\b(?:requests?|limits?|liveness|readiness|probes?)\b", lacking),
+    (r"\b(?:than|over|under|above|below)\s+\d+[KMGT]i?\b", claims_by_size),
     (r"\b(?:restart|crash)\w*\b.*\b(?:last|past)\b", restarted),
     (r"(?<![\w-])[A-Za-z0-9][\w./-]*=[\w.-]+", by_label),
     (r"\b(?:on|of) (?:the )?(?:node )?[a-z0-9]", on_node),

@@ -65,6 +65,8 @@ FORMS: tuple[tuple[Want, str], ...] = (
     ("field", rf"{_START}(?:(?:what|which)\s+(?:is|are)\s+(?:the\s+)?)?{_FIELD}\s+(?:of|on|for|from|in)\s+(?:the\s+)?(?:\w+\s+){{0,2}}?{NAME}\b(?!.{{0,30}}\b(?:wrong|fail\w*|broken|missing|not|gone|why|empty)\b)"),
     ("field", rf"^\W*(?:which|what)\s+{_FIELD}\s+(?:does|do|is|are|has)\s+(?:the\s+)?(?:\w+\s+)?{NAME}(?:\s+\w+)?\s*(?:use|uses|have|has|run(?:ning)?(?: on| as)?|listen(?:ing)?(?: on)?|on|get)?\W*$"),
     ("field", rf"\b(?:spec|status|metadata)\.[a-z]\w*[\w.\[\]]*\s+(?:of|for|on|from|in)\s+(?:the\s+)?(?:\w+\s+)?{NAME}"),
+    ("field", rf"^\W*(?:has|does|is|are)\s+(?:the\s+)?(?:\w+\s+)?{NAME}\s+(?:(?:have|got)\s+)?(?:an?\s+|any\s+)?(?:auto-?scal\w+|hpas?)\W*$"),
+    ("field", rf"^\W*(?:which|what)\s+network ?polic\w+\s+(?:appl\w+ to|select\w*|cover\w*|affect\w*)\s+(?:the\s+)?(?:\w+\s+)?{NAME}\W*$"),
     ("field", rf"^\W*(?:is|are)\s+(?:the\s+)?(?:\w+\s+)?{NAME}\s+(?:tainted|labell?ed|annotated)\W*$"),
     ("field", rf"{_START}(?:min\w*|max\w*)(?:\s+(?:and|or)\s+(?:min\w*|max\w*))?\s+replicas\s+(?:of|for)\s+(?:the\s+)?(?:\w+\s+)?{NAME}"),
     # rankings, events, comparisons

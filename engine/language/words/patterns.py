@@ -131,7 +131,7 @@ FOLLOW_UP = re.compile(
     re.I,
 )
 CLUSTERISH = re.compile(
-    r"\b(?:xname|xnode|xspace|k8s|kube\w*|cluster|namespaces?|ns|pods?|deploy\w*|stateful\w*|daemon\w*|jobs?|cron\w*|services?|svc|ingress\w*|nodes?|pvcs?|pvs?|volumes?|secrets?|config\w*|replicas?|containers?|images?|logs?|events?|helm|"
+    r"\b(?:xname|xnode|xspace|k8s|kube\w*|cluster|namespaces?|ns|pods?|deploy\w*|stateful\w*|daemon\w*|jobs?|cron\w*|services?|svc|ingress\w*|nodes?|pvcs?|pvs?|claims?|quotas?|volumes?|secrets?|config\w*|replicas?|containers?|images?|logs?|events?|helm|"
     r"rollouts?|rbac|roles?|dns|network\w*|cpu|memory|ram|disk|storage|probes?|app|apps|application|api|server|service|site|website|database|db|queue|worker|user|users|customers?|error|errors|5\d\d|4\d\d|crash\w*|restart\w*|fail\w*|oom\w*|"
     r"status|health\w*|running|down|up|broken|slow|timeout|certificate|tls|host|hosts|port|ports|traffic|requests?|limits?|quota|autoscal\w*|hpa|pdb|env|passwords?|credentials?|address(?:es)?|ips?|pools?|\w+backoff|\w+error|yaml|manifest|kubectl|everything|anything|wrong|problem\w*|issue\w*|trouble\w*|happen\w*|change\w*|fix\w*|exit code|signal|sig\w+|backoff|label\w*|taint\w*|finalizer\w*|operator|crd)\b",
     re.I,

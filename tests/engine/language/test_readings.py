@@ -26,6 +26,16 @@ from engine.language.questions.question import quantity_of
         ("list nodes", "kubectl get nodes", "3 nodes in the cluster: 2 Ready, 1 NotReady"),
         ("what warning events happened in the last hour", "--field-selector type=Warning", "warning events of the last hour"),
         ("kubectl get cm -n shop", "kubectl get cm -n shop", ""),
+        ("pods restarted at least 6 times", "kubectl get pods -n shop", "restarted at least 6 times: "),
+        ("how many services per namespace", "kubectl get services -n shop", "services in namespace shop: shop "),
+        ("does cart-api have an autoscaler?", "kubectl get deployment cart-api", "has no autoscaler"),
+        ("which network policies apply to cart-api", "kubectl get deployment cart-api", "selected by no network policy"),
+        ("is worker-1 tainted?", "kubectl get node worker-1", "taints none"),
+        (
+            "pvcs larger than 900Gi",
+            "kubectl get persistentvolumeclaims -n shop",
+            "0 persistentvolumeclaims in namespace shop ask for more than 900Gi.",
+        ),
     ],
 )
 def test_a_question_becomes_a_read_command_and_a_computed_sentence(demo: RecordedCluster, query: str, command: str, words: str) -> None:

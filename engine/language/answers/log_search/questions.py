@@ -17,6 +17,8 @@ _CONTAINING = re.compile(
     r"\b(?:contain(?:s|ed|ing)?|with|matching|mention\w*|includ\w+|say\w*|for|grep(?: for)?|find|search(?: for)?)\s+(?:the\s+)?(?:(?:word|text|string|phrase|pattern)\s+)?(?P<text>[A-Za-z0-9_.:/=-]{2,60})",
     re.I,
 )
+_ANY = re.compile(r"\bany\s+(?P<text>[A-Z0-9_]{4,40}|[\w.:/-]{2,60}Exception)\s+in\b")
+"""An error's code by its spelling: "any ECONNREFUSED in the log"."""
 _NO_TEXT = frozenset(
     "the a an all any in of logs log lines line errors error warnings warning last first container pod deployment service namespace me it its this that from minute minutes hour hours exceptions".split()
 )
@@ -73,7 +75,7 @@ def _pattern(request: Request) -> tuple[re.Pattern[str] | None, str]:
         said = quoted["text"] or quoted["single"]
         return re.compile(re.escape(said), re.I), f"contain “{said}”"
     names = {linked.word.lower() for linked in request.objects} | {ref.name.lower() for ref in request.refs}
-    for found in _CONTAINING.finditer(text):
+    for found in (*_ANY.finditer(text), *_CONTAINING.finditer(text)):
         said = found["text"]
         if (
             said.lower() not in _NO_TEXT

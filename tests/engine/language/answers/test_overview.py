@@ -7,12 +7,15 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from asking import request_of
 
 from engine.analyzers.common.view import ClusterView
 from engine.cluster.recordings.recorded_cluster import RecordedCluster
 from engine.core.types import ObjectRef
+from engine.language.answers.interface import Scene
 from engine.language.answers.overview import audit, changes, events, health, ranking
 from engine.language.answers.overview.compare import compare
+from engine.language.answers.registry import answer
 
 Raw = dict[str, Any]
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
@@ -201,6 +204,17 @@ def test_the_health_of_the_cluster_its_dns_and_a_node(demo: RecordedCluster) -> 
         "Node worker-2 is NotReady" in health.node(view, "worker-2").answer
         and "Node worker-1 is Ready" in health.node(view, "worker-1").answer
     )
+
+
+def test_a_status_question_on_dns_or_a_node_is_answered_by_its_health_and_one_on_a_workload_is_not(demo: RecordedCluster) -> None:
+    def said(query: str) -> str:
+        reply = answer(request_of(query, demo), Scene(demo, ""))
+        return reply.answer if reply else ""
+
+    assert said("is dns fine?").startswith("DNS looks fine")
+    assert said("is node worker-1 ok?").startswith("Node worker-1 is Ready")
+    assert said("is worker-2 healthy?").startswith("Node worker-2 is NotReady")
+    assert said("is checkout-api ok?") == ""
 
 
 def test_what_runs_on_a_node_is_listed_with_trouble_first(demo: RecordedCluster) -> None:

@@ -42,6 +42,7 @@ _SPOKEN = (
 
 def kind_in(words: str) -> str:
     """The Kind that a manifest is asked of: the first one named that has a template; "" for none."""
+    words = re.sub(r"\b(?:in|e)gress(?:\s+(?:and|or|only)\s+\w+)?\s+(?=(?:rules?|traffic|network ?polic))", "", words)  # a direction there
     hits = [(found.start(), rank, kind) for rank, (spoken, kind) in enumerate(_SPOKEN) if (found := re.search(spoken, words))]
     return min(hits)[2] if hits else ""
 
