@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from engine.core.types import Tier
 from engine.language.linking.linker import link
 from engine.language.request import Want, tier_of
-from engine.language.words.forms import by_form, tells_of_fault
+from engine.language.words.forms import by_form, tells_of_fault, tells_of_trouble_first
 from engine.language.words.patterns import (
     ABOUT,
     ACTION_VERBS,
+    ANYTHING_WRONG,
     ASIDE,
     ASKS,
     BETTER,
@@ -32,7 +33,9 @@ from engine.language.words.patterns import (
     GREETING,
     HEALTH,
     HOW,
+    HOW_TO_FIX,
     HTTP_REQUEST,
+    LISTED_KINDS,
     NAME,
     ORDER,
     OUTSIDE,
@@ -40,7 +43,6 @@ from engine.language.words.patterns import (
     PREDICATE,
     PRIORITIES,
     REACH,
-    REMEDY_ASKED,
     REPLICAS,
     SET_SO,
     SHELL,
@@ -59,16 +61,6 @@ from engine.language.words.patterns import (
 from engine.language.words.vocabulary import FOREIGN_TROUBLE
 
 UNSURE = 0.6
-_HOW_TO_FIX = re.compile(
-    rf"^\W*(?:and |so |ok |then )*how (?:do|can|could|should|would) (?:i|we|you) (?:fix|solve|resolve|repair) (?:the )?(?:\w+ )?{NAME}\W*$"
-)
-_ANYTHING_WRONG = re.compile(
-    r"^\W*(?:is|are) (?:there )?any(?:thing|body)? (?:\w+ )?(?:unhealthy|broken|failing|wrong|down|degraded|crashing|on fire)\b|^\W*what(?:'s| is) (?:broken|failing|unhealthy|down)\b"
-)
-_LISTED_KINDS = re.compile(
-    r"^\W*(?:all |the |our |my |headless )*(?:pods|deployments|services|nodes|namespaces|jobs|cron ?jobs|stateful ?sets|daemon ?sets|pvcs|pvs|claims|config ?maps|secrets|ingresses|network ?policies|"
-    r"replica ?sets|quotas|service ?accounts|hpas|pdbs|storage ?classes)\b(?: (?:with|and|by|per|in|of|on|that|which|asking|requesting|using|having|sorted|older|younger|larger|bigger|smaller)\b|\W*$)"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +115,7 @@ def wanted(text: str, masked: str) -> Intent:
         return Intent("priorities", f'asks what comes first ("{_word(PRIORITIES, masked)}")', 0.9)
     if HTTP_REQUEST.match(text) and TROUBLE.search(masked):
         return Intent("diagnose", "tells how a request is answered", 0.9)
-    if _ANYTHING_WRONG.search(masked) and not named:
+    if ANYTHING_WRONG.search(masked) and not named:
         return Intent("priorities", "asks what is wrong anywhere", 0.85)
     special = _special(masked, text)
     if special is not None:
@@ -133,9 +125,9 @@ def wanted(text: str, masked: str) -> Intent:
         if not told_to or masked.rstrip().endswith("?"):
             if CAUSE_ASKED.search(masked) and not re.match(r"^\W*(?:how|what command|which command|explain|show me how)\b", masked, re.I):
                 return Intent("diagnose", f'asks for a cause ("{_word(CAUSE_ASKED, masked)}")', 0.85)
-            if _HOW_TO_FIX.match(masked):
+            if HOW_TO_FIX.match(masked):
                 return Intent("diagnose", "asks how to fix an object: its cause comes first", 0.85)
-            if _tells_of_trouble_first(masked):
+            if tells_of_trouble_first(masked):
                 return Intent("diagnose", "a stated symptom outranks the guess beside it", 0.85)
             if HEALTH.search(masked) and named and re.match(r"^\W*how (?:is|are)|^\W*how's", masked, re.I):
                 return Intent("status", "asks whether all is well", 0.85)
@@ -148,7 +140,7 @@ def wanted(text: str, masked: str) -> Intent:
         return Intent("change", f'asks for a number of replicas ("{replicas.group("count").lower()}")', 0.8)
     code = CODE.search(masked)
     order = ORDER.match(masked) or SET_SO.match(masked)
-    if not order and _tells_of_trouble_first(masked):
+    if not order and tells_of_trouble_first(masked):
         return Intent("diagnose", "a stated symptom outranks the guess beside it", 0.85)
     makes = order is not None and re.match(r"create|add|make", order.groupdict().get("verb") or "", re.I) is not None
     if (
@@ -167,8 +159,7 @@ def wanted(text: str, masked: str) -> Intent:
             if named
             else Intent("write", "asks for a manifest", 0.8)
         )
-    better = BETTER.match(masked)
-    if better:
+    if better := BETTER.match(masked):
         return Intent("review", f'asks for advice ("{better.group("word").lower()}")', 0.85)
     if order and not _is_statement(masked, order) and not _complains(masked):
         return Intent("change", f'an order ("{(order.groupdict().get("verb") or order.group(0)).strip().lower()}")', 0.95)
@@ -197,12 +188,11 @@ def wanted(text: str, masked: str) -> Intent:
     )
     if shown and not (TROUBLE.search(masked) and not asks):
         return Intent(shown, f'asks to see something ("{(asks.group("word") if asks else shown).lower()}")', 0.85)
-    trouble = TROUBLE.search(masked)
-    if trouble:
+    if TROUBLE.search(masked):
         return Intent("diagnose", f'tells of trouble ("{_word(TROUBLE, masked)}")', 0.9)
     if HEALTH.search(masked):
         return Intent("status", "asks whether all is well", 0.85)
-    if _LISTED_KINDS.match(masked):
+    if LISTED_KINDS.match(masked):
         return Intent(_shown(masked) or "list", "names the kind that is to be listed", 0.7)
     if FOREIGN_TROUBLE.search(text):
         return Intent("diagnose", "tells of trouble in another language", 0.7 if named else 0.5)
@@ -317,13 +307,6 @@ def _special(masked: str, text: str) -> Intent | None:
     ):
         return Intent("who_uses", f'asks what refers to it ("{_word(USES, masked)[:40]}")', 0.9)
     return None
-
-
-def _tells_of_trouble_first(masked: str) -> bool:
-    """Whether a symptom is stated before a guess ("X stays Pending, do we need bigger nodes?")."""
-    first, _, rest = masked.partition("," if "," in masked else ". ")
-    told = TROUBLE.search(first) or re.search(r"\b(?:has|have) been \w+ing\b|\bstays\b", first) or REMEDY_ASKED.match(rest)
-    return bool(told and rest.strip()) and not ASKS.match(first) and not re.match(r"^\W*(?:how|should|can|is|are|do|explain|if)\b", first)
 
 
 def _explained(masked: str, text: str) -> Want:

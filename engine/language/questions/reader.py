@@ -49,8 +49,15 @@ def _version(q: Question) -> Reply:
     return Reply(("kubectl version",), f"The API server runs {q.source.server_version()}.")
 
 
+_NEVER_RESTARTED = r"\b(?:never|not|n't) (?:been )?restarted\b|\b(?:no|zero|0|without (?:a |any )?) ?restarts?\b"
+
+
 def _restarts(q: Question) -> Reply:
     rows = sorted(q.pods(), key=lambda row: (-row.restarts, row.name))
+    if q.has(_NEVER_RESTARTED):
+        calm = [row for row in rows if not row.restarts]
+        said = f"{len(calm)} of {len(rows)} pods in {q.where} {'has' if len(calm) == 1 else 'have'} never restarted"
+        return Reply((f"kubectl get pods{q.flags}",), f"{said}.", rows=tuple((row.namespace, row.name) for row in calm))
     bound = re.search(r"\b(?:more than|over|above|at least|>=?)\s*(\d+)", q.text, re.I)
     if bound:
         least = int(bound[1]) + (0 if re.search(r"at least|>=", bound[0], re.I) else 1)
@@ -144,7 +151,7 @@ def _trouble(q: Question) -> Reply | None:
 def _logs(q: Question) -> Reply | None:
     found = resolve(q.source, q.text, q.namespace, WORKLOADS, cancel=q.cancel)
     if not found.found:
-        return _unknown(found.word, found.near)
+        return _unknown("" if found.word.isdigit() else found.word, found.near)
     ref, others = meant(q, found)
     target = ref.name if ref.kind == "Pod" else f"{KIND_OF[ref.kind].singular}/{ref.name}"
     lines = re.search(r"\blast\s+(\d+)\s+lines?\b|\b(\d+)\s+lines?\b", q.text)
@@ -276,7 +283,8 @@ _BEFORE: tuple[tuple[str, Callable[[Question], Reply | None]], ...] = (
 _SHAPES: tuple[tuple[str, Callable[[Question], Reply | None]], ...] = (
     (r"\b(?:cluster|kubernetes|k8s|server|api)\b.*\bversion\b|\bversion\b.*\b(?:cluster|kubernetes|k8s|server)\b", _version),
     (
-        r"\brestart(?:s|ed|ing)?\b.*\b(?:most|count|often)\b|\bmost\b.*\brestart|\brestart counts?\b|\bhow (?:many|often)\b.*\brestart|\brestart\w*\b.{0,12}\b(?:more than|over|above|at least)\s+\d+|\b(?:more than|over|at least)\s+\d+\s+restarts",
+        _NEVER_RESTARTED
+        + r"|\brestart(?:s|ed|ing)?\b.*\b(?:most|count|often)\b|\bmost\b.*\brestart|\brestart counts?\b|\bhow (?:many|often)\b.*\brestart|\brestart\w*\b.{0,12}\b(?:more than|over|above|at least)\s+\d+|\b(?:more than|over|at least)\s+\d+\s+restarts",
         _restarts,
     ),
     (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from engine.language.request import Want
+from engine.language.words.patterns import ASKS, REMEDY_ASKED, TROUBLE
 
 NAME = r"(?:xname|xnode|xspace)"
 _START = r"^\W*(?:(?:and|so|ok|okay|please|pls|hey|now|then|also|can you|could you|would you|i need|i want|i would like|we need|show me|give me|tell me|let me see)[,: ]+)*(?:(?:an?|the|some|my|our)\s+)?"
@@ -133,6 +134,13 @@ _DESCRIBED = re.compile(
 def tells_of_fault(masked: str) -> bool:
     """Whether a text that speaks of code or a manifest says that it is at fault."""
     return bool(_FAULTY.search(masked)) and not _DESCRIBED.search(masked)
+
+
+def tells_of_trouble_first(masked: str) -> bool:
+    """Whether a symptom is stated before a guess ("X stays Pending, do we need bigger nodes?")."""
+    first, _, rest = masked.partition("," if "," in masked else ". ")
+    told = TROUBLE.search(first) or re.search(r"\b(?:has|have) been \w+ing\b|\bstays\b", first) or REMEDY_ASKED.match(rest)
+    return bool(told and rest.strip()) and not ASKS.match(first) and not re.match(r"^\W*(?:how|should|can|is|are|do|explain|if)\b", first)
 
 
 def by_form(masked: str) -> tuple[Want, str] | None:

@@ -230,3 +230,13 @@ ASIDE = re.compile(
     re.I,
 )
 """Asks to see something, in a few words or with a verb that no other form has."""
+HOW_TO_FIX = re.compile(
+    rf"^\W*(?:and |so |ok |then )*how (?:do|can|could|should|would) (?:i|we|you) (?:fix|solve|resolve|repair) (?:the )?(?:\w+ )?{NAME}\W*$"
+)
+ANYTHING_WRONG = re.compile(
+    r"^\W*(?:is|are) (?:there )?any(?:thing|body)? (?:\w+ )?(?:unhealthy|broken|failing|wrong|down|degraded|crashing|on fire)\b|^\W*what(?:'s| is) (?:broken|failing|unhealthy|down)\b"
+)
+LISTED_KINDS = re.compile(
+    r"^\W*(?:all |the |our |my |headless )*(?:pods|deployments|services|nodes|namespaces|jobs|cron ?jobs|stateful ?sets|daemon ?sets|pvcs|pvs|claims|config ?maps|secrets|ingresses|network ?policies|"
+    r"replica ?sets|quotas|service ?accounts|hpas|pdbs|storage ?classes)\b(?: (?:with|and|by|per|in|of|on|that|which|asking|requesting|using|having|sorted|older|younger|larger|bigger|smaller)\b|\W*$)"
+)

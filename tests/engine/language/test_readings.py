@@ -27,6 +27,7 @@ from engine.language.questions.question import quantity_of
         ("what warning events happened in the last hour", "--field-selector type=Warning", "warning events of the last hour"),
         ("kubectl get cm -n shop", "kubectl get cm -n shop", ""),
         ("pods restarted at least 6 times", "kubectl get pods -n shop", "restarted at least 6 times: "),
+        ("which pods have not restarted", "kubectl get pods -n shop", "2 of 4 pods in namespace shop have never restarted."),
         ("how many services per namespace", "kubectl get services -n shop", "services in namespace shop: shop "),
         ("does cart-api have an autoscaler?", "kubectl get deployment cart-api", "has no autoscaler"),
         ("which network policies apply to cart-api", "kubectl get deployment cart-api", "selected by no network policy"),
@@ -72,6 +73,12 @@ def test_a_name_that_is_nowhere_is_said_with_the_nearest(demo: RecordedCluster) 
     request = request_of("logs of cart-service-x", demo, "shop")
     assert [unknown.word for unknown in request.unknown] == ["cart-service-x"]
     assert request.objects == ()
+
+
+def test_logs_of_nothing_that_is_named_ask_which_object_and_take_no_number_for_one(demo: RecordedCluster) -> None:
+    reading = read("get me the logs for the last 30 minutes", demo, "shop")
+    assert reading is not None
+    assert reading.missing == "Which object? Name it."
 
 
 def test_all_namespaces_when_no_namespace_is_chosen(demo: RecordedCluster) -> None:
