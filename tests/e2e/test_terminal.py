@@ -16,6 +16,9 @@ ROOT = Path(__file__).parents[2]
 PATIENCE = 60.0
 """Seconds until something that does not show up is missing; a bound for broken code, not a measure of speed."""
 
+BETWEEN = 2.0
+"""Seconds between two presses of a key: an answer needs quiet before and after it."""
+
 
 class Terminal:
     """A person's terminal: what is typed goes in, what is on the screen comes out."""
@@ -36,18 +39,19 @@ class Terminal:
         return "\n".join(self.screen.display)
 
     def until(self, text: str, *, press: str = "", gone: bool = False) -> str:
-        """Look until a text is on the screen (or gone from it), pressing a key before each look where one is given."""
-        end = time.monotonic() + PATIENCE
+        """Look until a text is on the screen (or gone from it), pressing a key again and again where one is given."""
+        end, pressed = time.monotonic() + PATIENCE, float("-inf")
         while True:
-            shown = self.look(1.5 if press else 0.1)  # an answer needs quiet before and after it
+            shown = self.look()
             if (text in shown) is not gone:
                 return shown
             if not self.child.isalive() and time.monotonic() > end - PATIENCE + 1:
                 pytest.fail(f"the program ended before {text!r} was shown:\n{shown}")
             if time.monotonic() > end:
                 pytest.fail(f"{text!r} was not shown:\n{shown}")
-            if press:
+            if press and time.monotonic() - pressed > BETWEEN:
                 self.child.send(press)
+                pressed = time.monotonic()
 
     def type(self, text: str) -> None:
         self.child.send(text)
@@ -117,7 +121,7 @@ def test_a_first_session(terminal: Terminal, tmp_path: Path) -> None:
     report = tmp_path / "report.md"
     terminal.type("\x15")  # ctrl+u: a y that came after the dialog stands in the prompt
     terminal.type(f"/export {report}\r")
-    terminal.until("written to")
+    terminal.until("exported to")
     written = report.read_text(encoding="utf-8")
     assert "### Timeline" in written
     assert "asked to approve" in written

@@ -169,9 +169,10 @@ def _confidence(cause: RootCause, refuted: list[str]) -> Para:
 
 
 def fix_title(answer: Answer) -> list[Para]:
-    """The heading over the fix."""
+    """The heading over the fix; over the steps of an order that were not done."""
     changes = any(remedy.risk in ("mutate", "destructive") for remedy in answer.fix)
-    return [blank(), Para(Content.assemble(("Fix", "bold $strong"), ("  changes ask first" if changes else "", "$quiet")))]
+    title = "Not done" if answer.tier == "action" else "Fix"
+    return [blank(), Para(Content.assemble((title, "bold $strong"), ("  changes ask first" if changes else "", "$quiet")))]
 
 
 def fix_text(number: int, remedy: Remedy, view: RunView) -> Para:

@@ -109,7 +109,7 @@ def _carry_out(order: Order, tools: Tools, emit: Emit, records: list[CommandReco
     outcome = tools.desk.run(order.command, why=order.words, objects=order.objects)
     records += outcome.records
     if outcome.status == "rejected":
-        reason = f" ({outcome.reason})" if outcome.reason else ""
+        reason = f" ({outcome.reason})" if outcome.reason not in ("", "rejected") else ""
         return "rejected", f"Not done: “{outcome.command}” was rejected{reason}. Nothing was changed."
     if outcome.status in ("refused", "unavailable"):
         return "refused", f"Not done: {outcome.reason}"
