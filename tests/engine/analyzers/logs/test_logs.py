@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import pytest
 
+from engine.analyzers.log_patterns import known_patterns
 from engine.analyzers.logs.entries import entries, grouped, template
 from engine.analyzers.logs.reader import analyze_text, explain
 
@@ -243,3 +244,15 @@ def test_a_reason_that_is_a_failed_call_gives_the_code() -> None:
     text = '{"level":"error","msg":"error getting scale decision","error":"error inspecting ScaledObject metric: dial tcp 10.96.3.3:9090: connect: connection refused"}'
     story = explain([text], ended=True)
     assert story is not None and story.code == "ConnectionRefused" and story.says.startswith("KEDA cannot read the metric")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'level=warning msg="pulling" error="net/http: invalid header field value \\"Bearer ***\\\\n\\" for key Authorization"',
+        'ERROR TypeError [ERR_INVALID_CHAR]: Invalid character in header content ["Authorization"]',
+        "ERROR requests.exceptions.InvalidHeader: Invalid leading whitespace, reserved character(s), or return character(s) in header value: 'x'",
+    ],
+)
+def test_a_header_value_with_a_line_break_is_known_in_the_words_of_several_clients(line: str) -> None:
+    assert "InvalidHeaderValue" in {pattern.code for pattern, _ in known_patterns().hits(line)}
