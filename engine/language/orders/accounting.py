@@ -35,6 +35,10 @@ def left_out(text: str, links: Links, orders: Sequence[Order], used: str) -> lis
         missing.append(f"namespace {links.namespace}")
     bare = _without_spans(text, links)
     missing += [number for number in _NUMBER.findall(bare) if not re.search(rf"(?<!\d){re.escape(number)}(?!\d)", held)]
+    for word in strange_words(text, links, orders, used):  # "restart web and the foobar deployment" names a second object
+        kinds = r"(?:deployment|stateful ?set|daemon ?set|service|pod|node|namespace|cron ?job|job)s?"
+        if re.search(rf"\b{kinds}\s+{word}(?![\w-])|(?<![\w-]){word}\s+{kinds}\b", text, re.I):
+            missing.append(word)
     return list(dict.fromkeys(missing))
 
 

@@ -12,6 +12,7 @@ from engine.cluster.kinds import KIND_OF, KINDS
 from engine.cluster.objects import Obj, text_at
 from engine.cluster.source import ClusterSource
 from engine.core.types import ObjectRef
+from engine.language.names import mentioned_kind
 from engine.language.orders.configure import containers_of, which_container
 from engine.language.orders.plan import ROLLED, Look, Order, Plan, Words, changed_and_rolled_out, one
 from engine.language.questions.question import quantity_of
@@ -35,7 +36,8 @@ def probe(words: Words) -> Plan:
         return Plan(problem=f"Container {container.text('name')} of {ref} has no {which} probe.")
     change: dict[str, Any] = {}
     port = re.search(
-        r"\bport\s+(?:to\s+|should be\s+|is\s+)?(\d{1,5}|[a-z][a-z0-9-]*)\b(?<!to)(?<!should)|\bto\s+(\d{2,5})\b|:(\d{2,5})\b",
+        r"\bport\s+(?:to\s+|should be\s+|is\s+)?(\d{1,5}|[a-z][a-z0-9-]*)\b(?<!to)(?<!should)|"
+        r"\bto\s+(\d{2,5})\b(?!\s*s(?:ec\w*)?\b)(?<!\btimeout to \d\d)|:(\d{2,5})\b",
         words.bare,
         re.I,
     )
@@ -55,7 +57,8 @@ def probe(words: Words) -> Plan:
         seconds = re.search(pattern, words.bare, re.I)
         if seconds:
             change[field] = int(next(group for group in seconds.groups() if group))
-            change.pop("httpGet" if not path else "", None)
+            if not re.search(r"\bport\b", words.bare, re.I):  # the number is the time, not the port
+                change.pop(handler if not path else "", None)
     if not change:
         return Plan(problem=f"What of the {which} probe of {ref}? As in “set the {which} probe of {ref.name} to port 8080”.")
     body = {"spec": {"template": {"spec": {"containers": [{"name": container.text("name"), f"{which}Probe": change}]}}}}
@@ -145,6 +148,51 @@ def config_value(words: Words) -> Plan:
         "merge",
     )
     return Plan(made.orders, note=" ".join(part for part in (made.note, note) if part))
+
+
+def autoscaler_bounds(words: Words) -> Plan:
+    """Sets the fewest or the most replicas of a HorizontalPodAutoscaler; bounds that would cross are refused."""
+    ref, plan = one(words, (KINDS["hpa"],), "autoscaler")
+    if ref is None:
+        return plan
+    change: dict[str, int] = {}
+    for side in ("min", "max"):
+        found = re.search(
+            rf"\b{side}(?:imum)?(?:replicas)?\b(?:(?!\b(?:min|max)\w*)\D){{0,50}}?(?<![\d.-])(\d+)(?![\d.%])", words.bare, re.I
+        )
+        if found:
+            change[f"{side}Replicas"] = int(found.group(1))
+    if not change:
+        return Plan(problem=f"To what number? As in “set the max replicas of hpa {ref.name} to 10”.")
+    spec = words.get(ref).map("spec")
+    now = {"minReplicas": int(spec.get("minReplicas", 1)), "maxReplicas": int(spec.get("maxReplicas", 0))}
+    wanted = now | change
+    if wanted["minReplicas"] < 1 or wanted["minReplicas"] > wanted["maxReplicas"]:
+        return Plan(
+            problem=f"{ref} would have minReplicas {wanted['minReplicas']} and maxReplicas {wanted['maxReplicas']}; that cannot be."
+        )
+    if wanted == now:
+        return Plan(problem=f"{ref} has {' and '.join(f'{key} {value}' for key, value in change.items())} already.")
+    said = " and ".join(f"{key} from {now[key]} to {value}" for key, value in change.items())
+    return _patched(words, ref, {"spec": change}, f"sets {said} of {ref} in {ref.namespace}", plan, "merge")
+
+
+def finalizers(words: Words) -> Plan:
+    """Removes the finalizers of an object, which is never the deletion of the object itself."""
+    kind = mentioned_kind(words.text)
+    ref, plan = one(words, [kind] if kind else list(KIND_OF.values())[:10], kind.singular if kind else "object")
+    if ref is None:
+        return plan
+    raw = words.get(ref).raw.get("metadata", {}).get("finalizers") or []
+    if not raw:
+        return Plan(problem=f"{ref} has no finalizers in its metadata.")
+    if not re.search(r"\b(?:remove|delete|drop|clear|strip)\b", words.text, re.I):
+        return Plan(problem=f"{ref} has the finalizers {', '.join(map(str, raw))}; only removing all of them is done from plain words.")
+    if len(raw) > 1 and not re.search(r"\bfinalizers\b", words.text, re.I):
+        return Plan(problem=f"{ref} has several finalizers ({', '.join(map(str, raw))}); say “the finalizers” to remove all of them.")
+    body = {"metadata": {"finalizers": None}}
+    said = f"removes {', '.join(map(str, raw))} from {ref}; what it would have cleaned up is left behind"
+    return _patched(words, ref, body, said, plan, "merge")
 
 
 def quota(words: Words) -> Plan:

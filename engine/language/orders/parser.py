@@ -19,7 +19,18 @@ from engine.language.orders.accounting import left_out, strange_words
 from engine.language.orders.configure import environment, pause, resources
 from engine.language.orders.create import autoscale, create, expose, job_from_cron
 from engine.language.orders.deletion import MOST, delete, objects_of
-from engine.language.orders.fields import claim_size, config_value, default_class, probe, quota, selector, taint, toleration
+from engine.language.orders.fields import (
+    autoscaler_bounds,
+    claim_size,
+    config_value,
+    default_class,
+    finalizers,
+    probe,
+    quota,
+    selector,
+    taint,
+    toleration,
+)
 from engine.language.orders.plan import (
     EXAMPLES,
     ROLLED,
@@ -168,6 +179,12 @@ def _accounted(text: str, made: Plan, inventory: Inventory, namespace: str) -> P
     return dataclasses.replace(made, note=" ".join(part for part in (made.note, note) if part))
 
 
+def _hold(words: Words, value: bool) -> Plan:
+    """Pauses or resumes what is named: a CronJob's schedule, or a Deployment's rollout."""
+    cron = words.refs("CronJob") and not words.refs("Deployment") and not re.search(r"\brollout\b", words.text, re.I)
+    return suspend(words, value) if cron else pause(words, value)
+
+
 def _understood() -> str:
     return "Understood are orders such as: " + "; ".join(f"“{example}”" for example in EXAMPLES) + "."
 
@@ -177,7 +194,12 @@ _VERBS: tuple[tuple[str, Callable[[Words], Plan]], ...] = (
     (r"\brename\b", rename),
     (r"\btolerat\w*", toleration),
     (r"\b(?:un)?taint\w*|:no(?:schedule|execute)\b", taint),
-    (r"\bprobes?\b", probe),
+    (r"\bprobes?\b|\b(?:liveness|readiness|startup)\b", probe),
+    (r"\bfinali[sz]ers?\b", finalizers),
+    (
+        r"^(?!.*\b(?:create|add|autoscale|make)\b).*\b(?:(?:max|min)(?:imum)? ?replicas\b|(?:max|min)(?:imum)?\b.*\b(?:hpa|autoscaler)\b|(?:hpa|autoscaler)\b.*\b(?:max|min)(?:imum)?\b)",
+        autoscaler_bounds,
+    ),
     (r"\bdefault (?:storage ?class|sc)\b|\bstorage ?class\b.*\bdefault\b", default_class),
     (
         r"\b(?:resize|grow|shrink|extend|expand|enlarge|increase|raise)\b.*\b(?:pvc|claim|volume|disk|storage)\b|\b(?:resize|grow|shrink|extend|expand|enlarge)\b.*\d\s?[kmgt]i?\b|\b(?:pvc|claim|volume)\b.*\bto \d+\s?[kmgt]i\b",
@@ -219,17 +241,18 @@ _VERBS: tuple[tuple[str, Callable[[Words], Plan]], ...] = (
         r"\b(?:run|trigger|start|rerun|re-run|kick off|execute)\b.*\bcron ?job\b|\b(?:run|trigger|rerun|kick off|execute)\b.*xname",
         job_from_cron,
     ),
-    (r"\bpause\b", lambda w: pause(w, True)),
-    (r"\b(?:resume|unpause)\b", lambda w: pause(w, False)),
+    (r"\bpause\b", lambda w: _hold(w, True)),
+    (r"\b(?:resume|unpause)\b", lambda w: _hold(w, False)),
     (r"\bannotat\w*", lambda w: mark(w, "annotate")),
     (
         r"^(?!.*\b(?:pods?|jobs?)\b.*\b(?:with|having|labell?ed|that have)\b).*\blabels?\b|^\W*(?:please )?label\b",
         lambda w: mark(w, "label"),
     ),
+    (r"\b(?:remove|take|drop)\s+(?:\d+|an?|one|two|three|four|five)\s+(?:replicas?|instances?|pods?)\s+(?:away|off|from)\b", scale),
     (r"\b(?:delete|remove|kill|terminate|get rid of|destroy|wipe|nuke|clean up)\b", delete),
     (r"\b(?:restart|bounce|recycle|redeploy|re-?roll|reboot)\w*\b", restart),
     (
-        r"\bscale\b|\breplicas?\b|\binstances?\b|\b(?:increase|decrease|raise|lower|bump|resize|reduce|double|triple|quadruple|halve|half|shrink|cut)\b|\b(?:shut down|turn (?:on|off)|spin up)\b|\bpods\b.*\bto\b",
+        r"\bscale\b|\breplicas?\b|\binstances?\b|\b(?:increase|decrease|raise|lower|bump|resize|reduce|double|triple|quadruple|halve|half|shrink|cut)\b|^\W*(?:please )?stop (?:the )?(?:deployment |stateful ?set )?xname(?: completely| entirely)?\W*$|\b(?:shut down|turn (?:on|off)|spin up)\b|\bpods\b.*\bto\b|\b(?:\d+|one|two|three|four|five|six)\s+(?:more\s+|fewer\s+)?pods?\b",
         scale,
     ),
 )

@@ -31,6 +31,9 @@ class Count:
 
 def count_in(text: str, before: int, name: str) -> Count:
     """The count that an order's words (names taken out) mean for a workload that has `before` replicas now."""
+    negative = re.search(r"(?:\b(?:to|at|by)\s+|=\s*)(-\d+)\b", text, re.I)
+    if negative:
+        return Count(problem=f"{name} cannot have {negative.group(1)} replicas: the number must be at least 0.")
     percent = re.search(r"\b(to|by|at)?\s*(?:about\s+)?(\d+(?:\.\d+)?)\s*(?:%|percent\b|per cent\b)", text, re.I)
     if percent:
         return _share(percent.group(1) or "by", float(percent.group(2)), before, name, down=bool(_DOWN.search(text)))
@@ -42,10 +45,11 @@ def count_in(text: str, before: int, name: str) -> Count:
         rf"\b{_N}\s+(?:{_UNITS}\s+)?(?:more|fewer|less)\b|\b{_N}\s+(?:more|fewer|less|additional|extra)\s+{_UNITS}", text, re.I
     )
     added = re.search(rf"\b(?:add|another|remove|minus|plus)\s+(?:{_N}\s+)?(?:more\s+)?{_UNITS}", text, re.I)
-    step = by or more or added or re.search(r"\banother\b", text, re.I)
+    taken = re.search(rf"\btake\s+{_N}\s+{_UNITS}\s+(?:away|off|from)\b", text, re.I)
+    step = by or more or added or taken or re.search(r"\banother\b", text, re.I)
     if step:
         count = _number(next((group for group in step.groups() if group), "one") if step.groups() else "one")
-        down = bool(_DOWN.search(text))
+        down = bool(taken or _DOWN.search(text))
         wanted = before - count if down else before + count
         if wanted < 0:
             return Count(problem=f"{name} has {before} replica{'' if before == 1 else 's'}, so {count} cannot be taken away.")

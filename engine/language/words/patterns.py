@@ -17,7 +17,7 @@ ACTION_VERBS = (
 )
 POLITE = (
     r"(?:(?:first|please|pls|plz|ok|okay|hey|hi|hello|yes|now|then|and|so|just|also|go ahead and|go on and|let'?s|i want (?:you )?to|i'?d like (?:you )?to|"
-    r"i need (?:you )?to|(?:can|could|would|will) you(?: please| kindly)?|you (?:should|must|can)|we (?:need|have) to|proceed to|kindly)[,: ]+)*"
+    r"i need (?:you )?to|would you be so kind as to|(?:can|could|would|will) you(?: please| kindly)?|you (?:should|must|can)|we (?:need|have) to|proceed to|kindly)[,: ]+)*"
 )
 ORDER = re.compile(rf"^\W*{POLITE}(?P<verb>{ACTION_VERBS})\b", re.I)
 THEN_ORDER = re.compile(
@@ -26,7 +26,9 @@ THEN_ORDER = re.compile(
 SET_SO = re.compile(
     rf"^\W*(?:(?:the|please)\s+)?(?:\w+\s+)?{NAME}\s+(?:should|must|shall|needs? to|has to|ought to)\s+(?:not\s+|no longer\s+|instead\s+)?(?:use|run|have|get|take|listen|point|accept|receive|be (?:scaled|restarted|deleted|removed|cordoned|suspended|paused|limited|set|labell?ed|annotated))\b|"
     rf"^\W*the\s+(?:liveness|readiness|startup)\s+probe\b.{{0,20}}{NAME}.{{0,10}}\b(?:should|must|needs to|has to)\b|^\W*(?:request|reserve)\s+\d|^\W*(?:return|take|bring|go|put|set)\s+(?:the\s+)?(?:\w+\s+)?{NAME}\s+(?:back\s+)?to\s+(?:its\s+|the\s+)?(?:previous|earlier|last|old)\b|"
-    rf"^\W*(?:we\s+)?needs?\s+(?:\d+|two|three|four|five)\s+(?:more\s+)?(?:replicas?|instances?|pods?)\s+(?:of|for)\s+{NAME}|^\W*{NAME}\s+needs\s+(?:\d+|one|two|three|four|five)\s+(?:more\s+)?(?:replicas?|instances?|pods?)|"
+    rf"^\W*{POLITE}(?:(?:i|we)\s+(?:want|need)\s+(?:\d+|two|three|four|five)\s+(?:more\s+)?(?:replicas?|instances?|pods?)\s+(?:of|for)\s+(?:the\s+)?{NAME}(?:\s+in\s+\S+)?|"
+    rf"take\s+(?:\d+|an?|one|two|three)\s+(?:replicas?|instances?|pods?)\s+(?:away|off)\s+(?:from|of)\s+(?:the\s+)?{NAME}|{NAME}:\s*[1-9]\d*\s+replicas?)\W*(?:please\W*)?$|"
+    rf"^\W*(?:we\s+)?needs?\s+(?:\d+|two|three|four|five)\s+(?:more\s+)?(?:replicas?|instances?|pods?)\s+(?:of|for)\s+{NAME}(?!.*\b(?:but|only|yet|however|though|crash\w*|fail\w*)\b)|^\W*{NAME}\s+needs\s+(?:\d+|one|two|three|four|five)\s+(?:more\s+)?(?:replicas?|instances?|pods?)|"
     rf"^\W*pin\s+(?:the\s+)?{NAME}\s+to\b|^\W*(?:go|roll) back to the (?:previous|last|earlier)\b|^\W*turn off\s+(?:the\s+)?{NAME}|^\W*roll\s+{NAME}\W*$|^\W*tag\b.*{NAME}.*\bwith\b|^\W*drop the (?:env|variable|label)\b|^\W*evacuate\s+(?:the\s+)?(?:node\s+)?xnode|"
     rf"^\W*(?:a\s+)?rolling restart\b|^\W*make\s+(?:the\s+)?{NAME}\s+(?:the\s+)?default\b|^\W*(?:one|two|three|\d+)\s+(?:replicas?|instances?|pods?)\s+(?:less|more|fewer)\b|^\W*turn\s+(?:the\s+)?{NAME}\s+(?:on|off)\b|"
     rf"^\W*(?:skaliere|starte|lösche|escala|reinicia|elimina|borra|redémarre|supprime|riavvia|scala|herstart|schaal|verwijder)\b.*{NAME}|^\W*{NAME}:\s.{{0,40}}\bto\s+\S+[:/]\S+|"

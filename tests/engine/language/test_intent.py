@@ -62,3 +62,13 @@ def test_a_stated_symptom_outranks_the_guess_behind_it() -> None:
     asked = ("which pods have been running for 3 days?", "how do I restart web?", "do we have to restart the nodes after an upgrade?")
     assert [q for q in reports if classify(q).want != "diagnose"] == []
     assert [q for q in asked if classify(q).want == "diagnose"] == []
+
+
+def test_wanting_a_number_of_pods_is_an_order_and_complaining_of_them_is_not() -> None:
+    assert classify("I want 3 pods of cart-api").want == "change"
+    for complaint in (
+        "we need 3 pods of cart-api but they crash",
+        "we need 3 pods of cart-api and only one starts",
+        "cart-api: 4 replicas crash",
+    ):
+        assert classify(complaint).want != "change", complaint

@@ -21,6 +21,11 @@ from engine.language.orders.parser import plan
         ("restart checkout-api", "kubectl rollout restart deployment checkout-api -n shop"),
         ("cordon worker-1", "kubectl cordon worker-1"),
         ("drain node worker-1", "kubectl drain worker-1 --ignore-daemonsets"),
+        ("take one pod away from cart-api", "kubectl scale deployment cart-api --replicas=1 -n shop"),
+        ("remove one replica from cart-api", "kubectl scale deployment cart-api --replicas=1 -n shop"),
+        ("cart-api needs two more pods", "kubectl scale deployment cart-api --replicas=4 -n shop"),
+        ("cart-api: 4 replicas", "kubectl scale deployment cart-api --replicas=4 -n shop"),
+        ("stop cart-api completely", "kubectl scale deployment cart-api --replicas=0 -n shop"),
         (
             "set image of cart-api to ghcr.io/acme/cart-api:1.9.1",
             "kubectl set image deployment/cart-api cart-api=ghcr.io/acme/cart-api:1.9.1 -n shop",
@@ -108,6 +113,23 @@ def test_what_is_missing_is_said(demo: RecordedCluster, query: str, words: str) 
     found = plan(query, demo, "shop")
     assert found.orders == ()
     assert words in found.problem
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "remove the finalizer from deployment cart-api",
+        "raise the readiness timeout of cart-api to 5 seconds",
+        "raise the max replicas of the cart-api hpa to 10",
+        "scale cart-api to -2",
+        "restart cart-api and the foobar deployment",
+    ],
+)
+def test_a_field_of_an_object_never_becomes_a_change_of_the_object(demo: RecordedCluster, query: str) -> None:
+    made = plan(query, demo, "shop")
+    assert made.problem or all("scale" not in order.command and "delete" not in order.command for order in made.orders), made
+    assert "foobar" not in query or (not made.orders and "foobar" in made.problem)
+    assert "-2" not in query or (not made.orders and "-2" in made.problem)
 
 
 def test_an_object_of_another_namespace_is_taken_and_said(demo: RecordedCluster) -> None:
