@@ -22,7 +22,7 @@ from engine.core.events import (
     RunFailed,
     RunFinished,
 )
-from engine.core.run import Run
+from engine.core.run import NOBODY, Run
 from engine.core.types import ApprovalRequest, Decision
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class RunResult:
             case ApprovalRequested():
                 self._decide(event.request)
             case ChoiceRequested() if not self._streaming:
-                self.run.pick(event.request.id, "", by=BY)
+                self.run.pick(event.request.id, "", by=NOBODY)
             case RunFinished() | RunCancelled() | RunFailed():
                 self.ending = event
 

@@ -34,6 +34,9 @@ Choose = Callable[[ChoiceRequest], str]
 Work = Callable[["Run"], str]
 Answered = TypeVar("Answered")
 
+NOBODY = "nobody"
+"""Who picks where no person can be asked: nothing was chosen, which is not the same as none of them."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -193,7 +196,7 @@ class Run:
                 self._choices.pop(request.id, None)
         self.emit(answered)
         self.token.check()
-        return answered.choice if answered.choice or answered.by == "expiry" else None
+        return answered.choice if answered.choice or answered.by in ("expiry", NOBODY) else None
 
     def pick(self, id: str, choice: str, by: str = "key") -> bool:
         """Settle a pending choice ("" = none of them); False when it is not pending or has no such choice."""

@@ -35,7 +35,7 @@ from tui.cli.questions.troubleshoot import ask_person, choose_line
 
 if TYPE_CHECKING:
     from engine.agent.agent import Agent
-    from engine.core.run import Run
+    from engine.core.run import NOBODY, Run
 
 HELP = """Ask in plain words, or use a command:
   /namespace NAME   work in a namespace ("all" = all of them)
@@ -235,7 +235,8 @@ class PlainSession:
                     case ApprovalRequested():
                         run.answer(event.request.id, self._decide(event.request))
                     case ChoiceRequested():
-                        run.pick(event.request.id, choose_line(event.request, sys.stdout) if self.person else "", by="terminal")
+                        picked = (choose_line(event.request, sys.stdout), "terminal") if self.person else ("", NOBODY)
+                        run.pick(event.request.id, picked[0], by=picked[1])
                     case HypothesisUpdated() if event.hypothesis.status != "testing":
                         known = event.hypothesis
                         words = f"{known.status}, pinned" if known.pinned else known.status

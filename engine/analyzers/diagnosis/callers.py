@@ -21,8 +21,6 @@ _OF_ITS_OWN = re.compile(
     r"Forbidden|FileWatch|Segmentation|DirtyMigration|PathIs|Dump|Corrupt|Certificate"
 )
 """Codes of faults that a program has by itself, whomever it calls."""
-_ADDRESS = re.compile(r"\b[a-z][a-z0-9-]*\.[a-z][a-z0-9-]*:\d{2,5}\b")
-"""A Service's short name with its namespace and port."""
 _LAST_LINES = 400
 
 
@@ -103,7 +101,7 @@ def callees_of(view: ClusterView, callees: Callees, finding: Finding) -> list[Ca
         pod, container = piece.object, piece.source.partition(" container ")[2].partition(" ")[0]
         if pod is not None and pod.kind == "Pod" and container:
             lines = view.logs(pod.namespace, pod.name, container, previous="previous" in piece.source)[-_LAST_LINES:]
-            named = [ln for ln in lines if ".svc" in ln or _ADDRESS.search(ln)]
+            named = [ln for ln in lines if ".svc" in ln]
             found += [c for c in callees.in_text(" ".join(dict.fromkeys(named))[:4000], home.namespace) if c.service is not None]
     if found:
         return found

@@ -16,7 +16,7 @@ from engine.core.events import (
     RunFinished,
     Steered,
 )
-from engine.core.run import FlowError, Run
+from engine.core.run import NOBODY, FlowError, Run
 from engine.core.types import ApprovalRequest, Choice, ChoiceRequest, Decision, Steering, Verdict
 
 REQUEST = ApprovalRequest("A1", "kubectl scale", ("kubectl", "scale"), Verdict("mutate", "r", "why"), "demo", "shop")
@@ -173,6 +173,15 @@ def test_none_of_the_choices_is_an_answer_too() -> None:
         if isinstance(event, ChoiceRequested):
             assert run.pick("Q1", "")
     assert got == [None]
+
+
+def test_where_nobody_can_be_asked_nothing_is_chosen_and_nothing_ruled_out() -> None:
+    got: list[str | None] = []
+    run = Run("r", lambda run: (got.append(run.choose(WHICH)), "answered")[1]).start()
+    for event in run.events():
+        if isinstance(event, ChoiceRequested):
+            assert run.pick("Q1", "", by=NOBODY)
+    assert got == [""]
 
 
 def test_a_choice_that_nobody_makes_in_time_chooses_nothing() -> None:

@@ -20,7 +20,7 @@ from engine.core.events import (
     StepFinished,
     StepStarted,
 )
-from engine.core.run import Run
+from engine.core.run import NOBODY, Run
 from engine.core.types import Answer, ApprovalRequest, ChoiceRequest, Decision
 from tui.cli.common import agent_of, complain, progress, say, say_json
 from tui.cli.exit_codes import FAILED, INTERRUPTED, OK, REFUSED, UNREACHABLE, USAGE
@@ -89,7 +89,8 @@ def follow(run: Run, args: argparse.Namespace) -> int:
             refused = refused or decision.kind == "reject"
             run.answer(event.request.id, decision)
         elif isinstance(event, ChoiceRequested):
-            run.pick(event.request.id, choose_line(event.request, sys.stderr) if _person_there() else "", by="terminal")
+            picked = (choose_line(event.request, sys.stderr), "terminal") if _person_there() else ("", NOBODY)
+            run.pick(event.request.id, picked[0], by=picked[1])
         elif isinstance(event, RunFinished):
             refused = refused or event.outcome == "refused"
             code = OK
