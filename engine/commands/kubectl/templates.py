@@ -14,6 +14,7 @@ _REACHES = re.compile(
     r"|\.\.(?![A-Za-z])|\.\*|(?<![\w'\"])\[\*\]|(?<=[{(,\s])[.@](?=[}\s|,)])|\\[ux]"
 )
 """Fields whose values may be secrets, and every way to walk through fields without naming them."""
+_CREDENTIAL = re.compile(r"\.(?:secret|password|passwd|token|apiKey|privateKey|clientSecret)(?=[}\s|,)]|$)")
 _ANYWHERE = re.compile(r"\.\.([A-Za-z][\w.*\[\]]*)")
 _COMPARED = re.compile(r"@\.[\w.]+\s*[=!]=\s*(?:\"[^\"]*\"|'[^']*')")
 _LITERAL = re.compile(r"\{\s*(?:\"[^\"]*\"|'[^']*')\s*\}")
@@ -44,6 +45,8 @@ def check(call: Call) -> None:
             raise refusal(
                 "kubectl.template", "Values are looked for anywhere in the object, so secrets among them would not be recognised."
             )
+        if _CREDENTIAL.search(body):
+            raise refusal("kubectl.template", "The template prints a field that holds a credential, whose value is never shown.")
         if _REACHES.search(_KEY_OF_DATA.sub(lambda match: match[0] if sensitive_name(match[1]) else "", body)):
             raise refusal(
                 "kubectl.template",

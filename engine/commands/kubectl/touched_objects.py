@@ -150,6 +150,7 @@ def judge_change(call: Call, objects: Objects, row: Mapping[str, Any]) -> tuple[
         "patch": _patch,
         "taint": _taint,
         "annotate": _annotate,
+        "label": _label,
         "create ingress": _annotate,
         "create role": _role,
         "create clusterrole": _role,
@@ -200,6 +201,12 @@ def _patch(call: Call, objects: Objects) -> tuple[Risk, str]:
 
 def _taint(call: Call, objects: Objects) -> tuple[Risk, str]:
     return ("destructive", "NoExecute evicts pods") if any(word.endswith(":NoExecute") for word in _assignments(call)) else ("mutate", "")
+
+
+def _label(call: Call, objects: Objects) -> tuple[Risk, str]:
+    if any("rbac.authorization.k8s.io/aggregate-to-" in word for word in _assignments(call)):
+        raise refusal("kubectl.rbac", "The label adds the role's rights to a built-in role; let an administrator do this.")
+    return "mutate", ""
 
 
 def _annotate(call: Call, objects: Objects) -> tuple[Risk, str]:

@@ -107,8 +107,13 @@ def _check_required(program: str, parsed: Parsed, row: Mapping[str, Any]) -> Non
         raise refusal("host.flag", f"{program} is run only with one of {' '.join(required)}.")
 
 
+_CREDENTIAL_FIELD = re.compile(r"\{\{[^}]*\.(?:auth|password|passwd|secret|token|identitytoken|registrytoken)\b", re.IGNORECASE)
+
+
 def _check_value(program: str, flag: str, value: str | None, row: Mapping[str, Any]) -> None:
     text = value or ""
+    if _CREDENTIAL_FIELD.search(text):
+        raise refusal("host.flag", f"{flag} of {program} names a field that holds a credential, whose value is never shown.")
     if flag in row.get("no_expansion", "").split() and "%(" in text:
         raise refusal("host.flag", f"{flag} must not hold a macro that starts a program.")
     if (
@@ -248,9 +253,13 @@ def _units(program: str, operands: Sequence[str]) -> tuple[Risk, str]:
     """What starting or reloading units comes to, beyond one named service."""
     for word in operands:
         if re.fullmatch(
-            r"(?:reboot|poweroff|halt|kexec|shutdown|rescue|emergency|exit|suspend|hibernate|sleep|final|umount)[a-z-]*\.target", word
+            r"(?:systemd-)?(?:reboot|poweroff|halt|kexec|shutdown|rescue|emergency|exit|suspend|hibernate|sleep|final|umount|ctrl-alt-del)"
+            r"[a-z-]*\.(?:target|service)",
+            word,
         ):
             return "destructive", f"{word} takes the machine down"
+        if word.removesuffix(".service") == "debug-shell":
+            raise refusal("host.systemctl", "debug-shell opens a root shell on a console.")
     if len(operands) > 1 or any(c in word for word in operands for c in "*?["):
         return "destructive", "it reaches several units at once"
     return "read", ""
@@ -313,6 +322,13 @@ _OWN: dict[str, Callable[[str, Sequence[str]], tuple[Risk, str]]] = {
 }
 
 
+_DIG_OPTION = re.compile(
+    r"\+(?:no)?(?:short|all|answer|stats|comments|question|authority|additional|tcp|vc|search|defname|recurse|multiline|dnssec|cmd|identify"
+    r"|ttlid|ttlunits|fail|ignore)|\+(?:time|timeout|tries|retry|ndots|bufsize)=\d{1,4}"
+)
+"""What changes how an answer is asked for or shown; +trace and +nssearch ask servers outside of the cluster."""
+
+
 def _dig(program: str, words: Sequence[str], row: Mapping[str, Any]) -> Verdict:
     operands: list[str] = []
     rest = list(words)
@@ -326,7 +342,9 @@ def _dig(program: str, words: Sequence[str], row: Mapping[str, Any]) -> Verdict:
                 raise refusal("host.flag", f"dig is not run with {word} {value!r}.")
         elif word in ("-4", "-6"):
             continue
-        elif word.startswith("-") or not re.fullmatch(r"\+?[A-Za-z0-9_.:@=/-]+", word):
+        elif word.startswith("+") and _DIG_OPTION.fullmatch(word):
+            continue
+        elif word.startswith("-") or not re.fullmatch(r"[A-Za-z0-9_.:@=/-]+", word):
             raise refusal("host.flag", f"dig is not run with {word!r}: it is not among the flags that are known to be safe.")
         else:
             operands.append(word)

@@ -30,6 +30,10 @@ _VALUES_ALONE = re.compile(
     r"\.env\b(?!.*\.name\b).*\.value\b|\.(?:data|stringData|binaryData)\b\??\s*(?:\|\s*)?(?:\.?\[\s*\]|(?:values|map|to_entries)\b(?!.*(?:\.key\b|\bkeys\b)))"
 )
 """Values of variables or data without the names that tell which of them are secrets."""
+_SELECT = re.compile(r"select\((?:[^()]|\([^()]*\))*\)")
+_BY_NAME = re.compile(r'select\(\s*\.name\s*==\s*"([^"]*)"\s*\)')
+_USERS = re.compile(r"\.users\b.*\.user\b", re.DOTALL)
+"""The users of a kubeconfig, whose fields are credentials under any name."""
 _NO_CREDENTIAL = re.compile(r"\.(?:automount\w*|serviceAccountToken)")
 _NAME = re.compile(r"^[A-Za-z_]\w*$")
 
@@ -56,7 +60,7 @@ def take_arguments(words: Sequence[str]) -> list[str]:
 
 def check(program: str) -> None:
     """Raise `Refused` for a program that holds anything but what is known to stay within the text that is piped in."""
-    if _VALUES_ALONE.search(program):
+    if _VALUES_ALONE.search(_SELECT.sub(_chosen_by_name, program)) or _USERS.search(program):
         raise refusal("filters.jq", "It prints values of variables or data without their names, in which secrets would not be recognised.")
     open_: list[str] = []
     before = ""
@@ -88,6 +92,12 @@ def check(program: str) -> None:
         before = text
     if open_:
         raise refusal("filters.jq", "A bracket of the jq program is not closed.")
+
+
+def _chosen_by_name(found: re.Match[str]) -> str:
+    """A condition that names one variable which holds no secret stays; any other says nothing of what is printed."""
+    named = _BY_NAME.fullmatch(found[0])
+    return found[0] if named is not None and not sensitive_name(named[1]) else ""
 
 
 def _goes_on(program: str, at: int, field: str) -> bool:

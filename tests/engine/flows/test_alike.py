@@ -14,7 +14,7 @@ from fakes.manifests import NS, crash_loop, waiting
 from engine.agent.agent import Agent
 from engine.core.config import ClusterSettings, KubectlSettings, ModelSection, Settings
 from engine.core.events import AnswerFinished, ChoiceRequested, Event, Notice
-from engine.core.run import Run
+from engine.core.run import NOBODY, Run
 from engine.core.types import Choice, Steering
 from engine.flows.partial_names import fitting
 from engine.session.connection import Opening
@@ -63,7 +63,7 @@ def followed(run: Run, pick: str = "") -> tuple[list[Choice], list[str], str]:
         events.append(event)
         if isinstance(event, ChoiceRequested):
             offered += event.request.choices
-            run.pick(event.request.id, pick)
+            run.pick(event.request.id, pick, by="key" if pick else NOBODY)
         elif isinstance(event, Notice):
             told.append(event.text)
     answer = [e for e in events if isinstance(e, AnswerFinished)][-1].answer

@@ -34,10 +34,10 @@ async def asked(d: Driver, clock: Clock) -> None:
 
 @pytest.mark.parametrize(
     ("keys", "picked"),
-    [(["2"], "b"), (["enter"], "a"), (["down", "down", "enter"], "c"), (["escape"], ""), (["9", "z", "pause", "3"], "c")],
+    [(["2"], "b"), (["enter"], "a"), (["down", "down", "enter"], "c"), (["escape"], None), (["9", "z", "pause", "3"], "c")],
     ids=["its number", "enter takes the marked one", "moved", "none of them", "a key of no choice does nothing"],
 )
-def test_one_key_chooses(keys: list[str], picked: str) -> None:
+def test_one_key_chooses(keys: list[str], picked: str | None) -> None:
     agent, pick = an_agent()
     clock = Clock()
 
