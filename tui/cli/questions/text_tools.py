@@ -79,11 +79,12 @@ def policy(args: argparse.Namespace) -> int:
 
 
 def redact(args: argparse.Namespace) -> int:
-    """Standard input to standard output without secrets."""
+    """Standard input to standard output without secrets, and without the escapes and invisible characters that can split one."""
+    from engine.core.redaction.escapes import strip_escapes
     from engine.core.redaction.redactor import Redactor
 
     text = sys.stdin.buffer.read().decode("utf-8", "replace")
-    sys.stdout.buffer.write(Redactor().text(text).encode("utf-8", "replace"))
+    sys.stdout.buffer.write(Redactor().text(strip_escapes(text)).encode("utf-8", "replace"))
     return OK
 
 
