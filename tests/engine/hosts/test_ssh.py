@@ -140,7 +140,7 @@ def test_an_unknown_host_key_is_refused_and_never_learnt(server: sshd.Server) ->
 def test_a_changed_host_key_is_refused_with_a_warning(server: sshd.Server) -> None:
     other = (server.folder / "other_key.pub").read_text().split()
     bundle = one(server.config("changed", known=f"[127.0.0.1]:{server.port} {other[0]} {other[1]}\n"))
-    assert "another one than known_hosts holds" in bundle.problem
+    assert "its host key differs from the one in known_hosts" in bundle.problem
     assert "stand in between" in bundle.fix
 
 
@@ -148,7 +148,7 @@ def test_a_key_that_the_host_does_not_take(server: sshd.Server) -> None:
     config = server.config("key", extra=f"Host *\n  IdentityFile {server.folder}/other_key\n")
     Path(config).write_text(Path(config).read_text().replace(f"  IdentityFile {server.folder}/client_key\n", ""))
     bundle = one(config)
-    assert "accepts none of the keys" in bundle.problem
+    assert "accepts none of the offered keys" in bundle.problem
     assert "ssh-add -l" in bundle.fix
 
 
