@@ -141,7 +141,7 @@ def test_a_changed_host_key_is_refused_with_a_warning(server: sshd.Server) -> No
     other = (server.folder / "other_key.pub").read_text().split()
     bundle = one(server.config("changed", known=f"[127.0.0.1]:{server.port} {other[0]} {other[1]}\n"))
     assert "its host key differs from the one in known_hosts" in bundle.problem
-    assert "stand in between" in bundle.fix
+    assert "somebody in between" in bundle.fix
 
 
 def test_a_key_that_the_host_does_not_take(server: sshd.Server) -> None:
