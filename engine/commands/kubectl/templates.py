@@ -14,7 +14,12 @@ _REACHES = re.compile(
     r"|\.\.(?![A-Za-z])|\.\*|(?<![\w'\"])\[\*\]|(?<=[{(,\s])[.@](?=[}\s|,)])|\\[ux]"
 )
 """Fields whose values may be secrets, and every way to walk through fields without naming them."""
-_CREDENTIAL = re.compile(r"\.(?:secret|password|passwd|token|apiKey|privateKey|clientSecret)(?=[}\s|,)]|$)")
+_LAST_FIELD = re.compile(
+    r"\.([A-Za-z]\w*)(?=[}\s|,)]|$)|\[\s*['\"]([\w-]+)['\"]\s*\](?=[}\s|,)]|$)|\bindex\s[^}]*[\"`]([\w-]+)[\"`]\s*(?=[}|)])"
+)
+"""The field that a path ends in, in each of the ways to write it."""
+_REFERENCES = frozenset({"secretName", "automountServiceAccountToken", "tokenExpirationSeconds"})
+"""Fields that name or describe a credential and hold none."""
 _ANYWHERE = re.compile(r"\.\.([A-Za-z][\w.*\[\]]*)")
 _COMPARED = re.compile(r"@\.[\w.]+\s*[=!]=\s*(?:\"[^\"]*\"|'[^']*')")
 _LITERAL = re.compile(r"\{\s*(?:\"[^\"]*\"|'[^']*')\s*\}")
@@ -45,7 +50,7 @@ def check(call: Call) -> None:
             raise refusal(
                 "kubectl.template", "Values are looked for anywhere in the object, so secrets among them would not be recognised."
             )
-        if _CREDENTIAL.search(body):
+        if any(sensitive_name(name) for groups in _LAST_FIELD.findall(body) for name in groups if name and name not in _REFERENCES):
             raise refusal("kubectl.template", "The template prints a field that holds a credential, whose value is never shown.")
         if _REACHES.search(_KEY_OF_DATA.sub(lambda match: match[0] if sensitive_name(match[1]) else "", body)):
             raise refusal(

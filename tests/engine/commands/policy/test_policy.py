@@ -56,6 +56,19 @@ def test_attackers_rows_get_their_class() -> None:
     assert alarms < 0.02 * strict
 
 
+def test_a_template_ends_in_no_field_that_is_named_like_a_credential() -> None:
+    for output in (
+        "jsonpath='{.spec.authToken}'",
+        "jsonpath='{.spec.bind_password}'",
+        "jsonpath=\"{.spec['password']}\"",
+        "custom-columns=P:.spec.adminPassword",
+        "go-template='{{index .spec \"password\"}}'",
+    ):
+        assert risk(f"kubectl get foo x -o {output}") == "forbidden", output
+    for output in ("jsonpath='{.items[*].spec.tls[*].secretName}'", "custom-columns=A:.automountServiceAccountToken"):
+        assert risk(f"kubectl get foo x -o {output}") == "read", output
+
+
 def test_the_second_half_of_the_attack_gets_no_worse() -> None:
     """Set B of the attackers' rows: 6 unsafe and 9 too weak before its failures were read, which is what to expect of new attacks."""
     unsafe = weak = strict = alarms = 0
