@@ -149,7 +149,7 @@ def _detail(report: HostReport, problem: str) -> str:
 
 
 def _answer(reports: Sequence[HostReport], investigation: Investigation, seconds: float) -> Answer:
-    """First what is wrong where, then host by host: findings with evidence and the way to mend them, and what was not seen."""
+    """First what is wrong where, then host by host: findings with evidence and the way to fix them, and what was not seen."""
     worst = [_worst(report) for report in reports]
     lines = [_headline(reports, worst)]
     causes: list[RootCause] = []

@@ -35,7 +35,7 @@ class Search(Protocol):
 
 
 class Advise(Protocol):
-    """What the best of some passages' runbooks says on mending a finding; see `Documentation.advise`."""
+    """What the best of some passages' runbooks says on fixing a finding; see `Documentation.advise`."""
 
     def __call__(self, passages: Sequence[Passage], code: str, about: str) -> Advice | None: ...
 

@@ -56,42 +56,6 @@ def mentioned_kind(query: str) -> KindWord | None:
     return None
 
 
-def mentioned_namespace(query: str, namespaces: Sequence[str]) -> str | None:
-    """The namespace that the query names; "" for all of them; None when it names none."""
-    if re.search(
-        r"\b(?:all|any|every|each|across)\s+(?:the\s+)?namespaces?\b|(?:^|\s)(?:-A|--all-namespaces)\b|\b(?:cluster[- ]wide|whole cluster)\b",
-        query,
-    ):
-        return ""
-    known = set(namespaces)
-    for pattern in (
-        r"(?:-n|--namespace)[ =]+([a-z0-9][-a-z0-9]*)",
-        r"\b(?:namespace|ns)\s+[\"'`]?([a-z0-9][-a-z0-9]*)",
-        r"\b([a-z0-9][-a-z0-9]*)\s+(?:namespace|ns)\b",
-        r"\b(?:in|of|from|inside|within)\s+(?:the\s+)?[\"'`]?([a-z0-9][-a-z0-9]*)",
-    ):
-        for found in re.findall(pattern, query, re.I):
-            if found.lower() in known:
-                return str(found.lower())
-    return None
-
-
-def mentioned_number(query: str) -> int | None:
-    """The number a person means: "to 3", "5 replicas", "zero", "down to one"."""
-    spelt = {w: n for n, w in enumerate("zero one two three four five six seven eight nine ten".split())}
-    numbers = "|".join(spelt)
-    for pattern in (
-        rf"\bto\s+(\d+|{numbers})\b",
-        rf"\b(\d+|{numbers})\s+(?:replicas?|instances?|copies|pods)\b",
-        rf"\breplicas?[ =:]+(\d+|{numbers})\b",
-    ):
-        found = re.search(pattern, query, re.I)
-        if found:
-            word = found.group(1).lower()
-            return spelt.get(word, int(word) if word.isdigit() else 0)
-    return None
-
-
 @dataclass(frozen=True, slots=True)
 class Resolution:
     """What a name stands for: the objects it fits, best first; `near` are similar names where none fits; `word` is the name as typed."""

@@ -16,7 +16,7 @@ from engine.core.types import Evidence, ObjectRef, Remedy
 
 @dataclass(slots=True)
 class Cause:
-    """Why a container fails: a clause for the summary, the object to mend, evidence with its weights, remedies."""
+    """Why a container fails: a clause for the summary, the object to fix, evidence with its weights, remedies."""
 
     code: str
     says: str

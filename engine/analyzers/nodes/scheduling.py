@@ -1,4 +1,4 @@
-"""Pods that no node takes: which node fails which requirement, and which of them is the one to mend."""
+"""Pods that no node takes: which node fails which requirement, and which of them is the one to fix."""
 
 from __future__ import annotations
 

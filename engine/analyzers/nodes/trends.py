@@ -153,7 +153,7 @@ def _silent(problem: str) -> Finding:
         object=ObjectRef("Cluster"),
         summary=f"nothing is known of memory trends and throttling: {problem}",
         evidence=(Evidence("[prometheus] url", problem),),
-        remedies=(Remedy("mend [prometheus] in the settings, or empty its url"),),
+        remedies=(Remedy("correct [prometheus] in the settings, or empty its url"),),
         confidence=1.0,
         docs=("metrics",),
         speciality="observability",

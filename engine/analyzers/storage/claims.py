@@ -43,7 +43,7 @@ def consumers(view: ClusterView, claim: Obj) -> list[Obj]:
 
 
 def explain_claim(view: ClusterView, claim: Obj) -> Finding | None:
-    """Why a claim is Pending or Lost, with the claim (or the volume) to mend as object; None where the claim is not at fault."""
+    """Why a claim is Pending or Lost, with the claim (or the volume) to fix as object; None where the claim is not at fault."""
     phase = claim.text("status", "phase")
     if claim.deleting_since is not None or phase == "Bound":
         return None

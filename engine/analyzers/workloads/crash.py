@@ -253,7 +253,7 @@ def _out_of_memory(view: ClusterView, container: Container, owner: ObjectRef) ->
 
 
 def _limit_from_range(view: ClusterView, container: Container, owner: ObjectRef, cause: Cause, limit: str) -> None:
-    """Where the limit stands in no template but is a LimitRange's default, the LimitRange is what to mend."""
+    """Where the limit stands in no template but is a LimitRange's default, the LimitRange is what to fix."""
     workload = view.find_ref(owner)
     if workload is None or owner == container.pod.ref:
         return

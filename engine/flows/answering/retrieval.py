@@ -60,7 +60,7 @@ def recall(query: str, cause: Finding | None, tools: Tools, emit: Emit) -> None:
         return
     with step(tools, emit, "look at past incidents", "search") as note:
         emit(PassagesFound(passages=tuple(dataclasses.replace(p, id=f"I{number}") for number, p in enumerate(found, 1))))
-        note.detail = f"{len(found)} alike: " + "; ".join(f"{p.heading[0]} on {day(p.path)}" for p in found)
+        note.detail = f"{len(found)} similar: " + "; ".join(f"{p.heading[0]} on {day(p.path)}" for p in found)
 
 
 def _led_by(first: Passage, found: Sequence[Passage]) -> list[Passage]:

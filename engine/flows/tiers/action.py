@@ -44,7 +44,7 @@ def apply_fix(what: Wanted, about: Sequence[ObjectRef], tools: Tools, emit: Emit
         remedies = (remedies[int(picked) - 1],) if picked else ()
         if not remedies:
             listed = "; ".join(f"“apply fix {n}”: {remedy.command}" for n, remedy in enumerate(what.remedies, 1))
-            return carry_out(Plan(problem=f"There are several ways to mend it, and nothing was done. Say which: {listed}"), tools, emit)
+            return carry_out(Plan(problem=f"There are several fixes, and nothing was done. Say which: {listed}"), tools, emit)
     if not remedies:
         return carry_out(Plan(problem=what.problem), tools, emit)
     blank = blank_in(remedies[0].command)

@@ -121,7 +121,7 @@ def draft(incident: Incident, sections: Callable[[str], Sequence[Passage]]) -> s
         out.append(f"- {line(remedy.text)}")
         out += ["", *_commands([remedy.command])] if remedy.command else []
     if not answer.fix:
-        out += ["A person has to decide: no command mends it by itself.", ""]
+        out += ["A person has to decide: no command fixes it by itself.", ""]
     out += [f"- Done then: {change}" for change in incident.changes] + ([""] if incident.changes else [])
     out += ["## Verify", "", *_commands(_checks(cause.object)), *known.get("Verify", ())]
     out += ["", "## Prevent", "", *(known.get("Prevent") or [f"Alert on {cause.code or 'this'} before a person has to ask."])]

@@ -81,7 +81,7 @@ def _service(bundle: Bundle, part: str) -> Iterator[Finding]:
         lines = recent(lines, bundle.now, _RECENT)
     for pattern in patterns(part):
         if pattern.fatal and running:
-            continue  # it was mended since: the program that gave up over this runs now
+            continue  # it was fixed since: the program that gave up over this runs now
         yield from _match(bundle, pattern, lines, bundle.now)
 
 

@@ -30,7 +30,7 @@ PHRASINGS = (
     "{} never starts",
     "is {} ok and since when?",
 )
-DEV = Path(__file__).parents[4].parent / "shared" / "data" / "clusters" / "dev.tar.gz"
+DEV = Path(__file__).parents[4] / "shared" / "data" / "clusters" / "dev.tar.gz"
 
 
 class Cluster:

@@ -4,9 +4,9 @@ import pytest
 
 from engine.cluster.kinds import KINDS
 from engine.cluster.recordings.recorded_cluster import RecordedCluster
-from engine.language.names import mentioned_kind, mentioned_namespace, mentioned_number, resolve
-
-NAMESPACES = ["shop", "orders", "kube-system", "default"]
+from engine.language.linking.inventory import Inventory
+from engine.language.names import mentioned_kind, resolve
+from engine.language.understand import understand
 
 
 @pytest.mark.parametrize(
@@ -18,11 +18,11 @@ NAMESPACES = ["shop", "orders", "kube-system", "default"]
         ("namespace orders is broken", "orders"),
         ("pods in all namespaces", ""),
         ("pods in trouble", None),
-        ("the shop is broken", None),
+        ("the shop is broken", "shop"),
     ],
 )
-def test_the_namespace_that_a_query_names(query: str, namespace: str | None) -> None:
-    assert mentioned_namespace(query, NAMESPACES) == namespace
+def test_the_namespace_that_a_query_names(query: str, namespace: str | None, demo: RecordedCluster) -> None:
+    assert understand(query, Inventory(demo, ""))[0].namespace == namespace
 
 
 @pytest.mark.parametrize(
@@ -39,13 +39,6 @@ def test_the_namespace_that_a_query_names(query: str, namespace: str | None) -> 
 def test_the_kind_that_a_query_names(query: str, kind: str | None) -> None:
     found = mentioned_kind(query)
     assert (found.kind if found else None) == kind
-
-
-@pytest.mark.parametrize(
-    ("query", "number"), [("to 3", 3), ("5 replicas", 5), ("down to one", 1), ("replicas=0", 0), ("to the moon", None)]
-)
-def test_the_number_that_a_query_names(query: str, number: int | None) -> None:
-    assert mentioned_number(query) == number
 
 
 def test_a_workload_wins_over_a_service_of_the_same_name(demo: RecordedCluster) -> None:

@@ -30,13 +30,6 @@ class Subject:
     def __str__(self) -> str:
         return f"ServiceAccount {self.namespace}/{self.name}" if self.kind == "ServiceAccount" else f"{self.kind} {self.name}"
 
-    @property
-    def impersonated(self) -> str:
-        """The flag of `kubectl auth can-i` that asks for this subject."""
-        if self.kind == "ServiceAccount":
-            return f"--as=system:serviceaccount:{self.namespace}:{self.name}"
-        return f"--as={self.name}" if self.kind == "User" else f"--as=anybody --as-group={self.name}"
-
 
 @dataclass(frozen=True, slots=True)
 class Act:
